@@ -1,0 +1,57 @@
+TARGET := wasm32-wasip1
+BUILD_WASM := cargo build --release --locked --target $(TARGET) --target-dir target/module
+MODULES := target/module/$(TARGET)/release
+SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock .cargo/config.toml rust-toolchain.toml
+AUDIT := target/debug/interlink-audit
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z.-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+
+policy.wasm: $(SOURCES) | $(TARGET) ## Build the policy module
+	$(BUILD_WASM) --lib --package interlink-annotations-policy
+	cp $(MODULES)/interlink_annotations_policy.wasm $@
+
+annotated-policy.wasm: policy.wasm policy-metadata.yml README.md ## Build the module that is published (needs kwctl)
+	kwctl annotate --metadata-path policy-metadata.yml --usage-path README.md --output-path $@ policy.wasm
+
+.PHONY: run
+run: policy.wasm ## Evaluate the module over the examples
+	cargo build --locked --package interlink-audit
+	@# Some are refused, and are meant to be: exit code 1.
+	$(AUDIT) check --policy examples/policy.yaml examples/good examples/bad || test $$? -eq 1
+
+.PHONY: test
+test: | $(TARGET) ## Run all tests
+	cargo test --workspace --locked
+	$(MAKE) --no-print-directory e2e
+
+.PHONY: e2e
+e2e: ## Run the module in kwctl, where it is installed with bats
+	@if command -v kwctl >/dev/null && command -v bats >/dev/null; then \
+		$(MAKE) --no-print-directory annotated-policy.wasm && bats e2e-tests/kwctl.bats; \
+	else \
+		echo "SKIPPED: e2e-tests/kwctl.bats needs kwctl and bats on PATH"; \
+	fi
+
+.PHONY: lint
+lint: | $(TARGET) ## Check format and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: bench
+bench: policy.wasm ## Count wasm instructions per request
+	$(BUILD_WASM) --examples --package interlink-bench-baselines
+	@# Both packages: alone, the benchmark would have wasmtime built anew, with fewer features.
+	cargo build --locked --package interlink-audit --package interlink-benches
+	target/debug/interlink-benches policy.wasm $(MODULES)/examples/accept_all.wasm $(MODULES)/examples/sdk_idiom.wasm
+
+.PHONY: clean
+clean: ## Remove all that was built
+	cargo clean
+	rm -f policy.wasm annotated-policy.wasm
+
+# Installs the target where it is missing.
+.PHONY: $(TARGET)
+$(TARGET):
+	@test -d "$$(rustc --print target-libdir --target $(TARGET))" || rustup target add $(TARGET)

@@ -1,0 +1,42 @@
+//! Builds the policy's module, so that the command carries the very one that ships.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TARGET: &str = "wasm32-wasip1";
+
+fn main() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for input in ["src", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"] {
+        println!("cargo::rerun-if-changed={}", root.join(input).display());
+    }
+    let module = build_module(&root);
+    println!("cargo::rustc-env=POLICY_MODULE={}", module.display());
+}
+
+/// Runs cargo as `make policy.wasm` does, in a target folder of its own, since the outer cargo holds the usual one.
+fn build_module(root: &Path) -> PathBuf {
+    let target_dir = root.join("target/module");
+    let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
+    cargo
+        .current_dir(root)
+        .args(["build", "--release", "--lib", "--locked", "--target", TARGET])
+        .args(["--package", "interlink-annotations-policy", "--target-dir"])
+        .arg(&target_dir);
+    // What the outer cargo sets for the host's build would change the module.
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        let inherited = ["CARGO_CFG_", "CARGO_FEATURE_", "CARGO_PROFILE_", "RUSTC_"];
+        let flags = ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC"];
+        if inherited.iter().any(|prefix| name.starts_with(prefix)) || flags.contains(&&*name) {
+            cargo.env_remove(&*name);
+        }
+    }
+    let status = cargo.status().expect("cargo can be run");
+    assert!(
+        status.success(),
+        "the policy's module was not built; if the target is missing, run: rustup target add {TARGET}"
+    );
+    target_dir.join(TARGET).join("release/interlink_annotations_policy.wasm")
+}

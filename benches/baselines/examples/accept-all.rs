@@ -1,0 +1,14 @@
+//! The floor: a module that accepts every request unread.
+
+use kubewarden_policy_sdk::{accept_request, protocol_version_guest};
+use wapc_guest::{CallResult, register_function};
+
+#[unsafe(no_mangle)]
+pub extern "C" fn wapc_init() {
+    register_function("validate", validate);
+    register_function("protocol_version", protocol_version_guest);
+}
+
+fn validate(_payload: &[u8]) -> CallResult {
+    accept_request()
+}

@@ -1,0 +1,393 @@
+//! A reader that borrows: it finds values in JSON text and leaves the others unread.
+//!
+//! `serde_json` checks all that it skips, at 25 wasm instructions a byte; looking only for the end of what is
+//! skipped takes 4. What is skipped is thus not checked beyond its strings and brackets.
+//! That is sound here: Kubewarden parses a request and writes it anew before a policy sees it.
+
+mod skip;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::text;
+use skip::{end_of_container, end_of_string};
+
+/// Why a payload cannot be judged: the place in it, and what is wrong there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    place: String,
+    problem: String,
+}
+
+impl Unreadable {
+    /// A problem of the value at hand; those who know where it stands add that with [`Unreadable::inside`].
+    pub fn new(problem: impl Into<String>) -> Self {
+        Self { place: String::new(), problem: problem.into() }
+    }
+
+    /// The same problem, seen from the value around it, in which `step` (`.field`, `[key]`) leads to it.
+    #[must_use]
+    pub fn inside(mut self, step: &str) -> Self {
+        self.place.insert_str(0, step);
+        self
+    }
+
+    fn broken(expected: &str) -> Self {
+        Self::new(format!("is no JSON, {expected} is missing"))
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match self.place.trim_start_matches('.') {
+            "" => "payload",
+            place => place,
+        };
+        write!(f, "{place}: {}", self.problem)
+    }
+}
+
+/// The text of one JSON value, without the white space around it; not yet read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Value<'a>(&'a [u8]);
+
+impl<'a> Value<'a> {
+    /// The text, for a parser of its own.
+    pub fn text(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// A reader that stands before this value.
+    pub fn reader(self) -> Reader<'a> {
+        Reader { rest: self.0 }
+    }
+
+    /// The text of a string, borrowed unless it has escapes.
+    ///
+    /// # Errors
+    /// If this is no string, or one that is broken.
+    pub fn to_str(self) -> Result<Cow<'a, str>, Unreadable> {
+        match self.0 {
+            [b'"', inner @ .., b'"'] if is_plain(inner) => {
+                str::from_utf8(inner).map(Cow::Borrowed).map_err(|_| Unreadable::new("is not UTF-8"))
+            }
+            [b'"', .., b'"'] => self.unescaped().map(Cow::Owned),
+            _ => Err(self.is_no("a string")),
+        }
+    }
+
+    fn unescaped(self) -> Result<String, Unreadable> {
+        serde_json::from_slice(self.0).map_err(|_| Unreadable::new("is no JSON string, an escape is wrong"))
+    }
+
+    pub fn is_string(self) -> bool {
+        self.0.starts_with(b"\"")
+    }
+
+    pub fn is_null(self) -> bool {
+        self.0 == b"null"
+    }
+
+    /// The error for a value of the wrong type.
+    pub fn is_no(self, expected: &str) -> Unreadable {
+        let found = match self.0.first() {
+            Some(b'"') => "a string",
+            Some(b'{') => "an object",
+            Some(b'[') => "a list",
+            Some(b't' | b'f') => "a boolean",
+            Some(b'n') => "null",
+            _ => "a number",
+        };
+        Unreadable::new(format!("must be {expected}, but is {found}"))
+    }
+}
+
+/// Whether a string's inside stands for itself.
+fn is_plain(inner: &[u8]) -> bool {
+    inner.iter().all(|byte| *byte != b'\\' && *byte >= b' ')
+}
+
+/// Takes the fields of an object: gets each name, without escapes but perhaps not UTF-8, and must read its value.
+pub type Visit<'v, 'a> = dyn FnMut(&[u8], &mut Reader<'a>) -> Result<(), Unreadable> + 'v;
+
+/// A place in JSON text. Each call reads one value and stands behind it afterwards.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(text: &'a [u8]) -> Self {
+        Self { rest: text }
+    }
+
+    /// Reads the next value as a whole, unseen.
+    ///
+    /// # Errors
+    /// If there is none, or one that does not end.
+    pub fn value(&mut self) -> Result<Value<'a>, Unreadable> {
+        self.skip_white_space();
+        match self.rest.first() {
+            Some(b'"') => self.string().map(|(value, _)| value),
+            Some(b'{' | b'[') => self.take(end_of_container(self.rest)),
+            _ => self.scalar(),
+        }
+    }
+
+    /// Reads the next value if it is `null`, and says whether it was.
+    pub fn take_null(&mut self) -> bool {
+        self.skip_white_space();
+        match self.rest.strip_prefix(b"null") {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Reads an object whose fields have given names.
+    ///
+    /// # Errors
+    /// If the next value is no object, or one that is broken; and those of `field`, with the field's name.
+    pub fn fields(&mut self, field: &mut Visit<'_, 'a>) -> Result<(), Unreadable> {
+        self.entries(&mut |name, reader| {
+            field(name, reader).map_err(|problem| problem.inside(&format!(".{}", text::clip_bytes(name))))
+        })
+    }
+
+    /// Reads an object whose keys are the user's.
+    ///
+    /// # Errors
+    /// If the next value is no object, or one that is broken; and those of `entry`.
+    pub fn entries(&mut self, entry: &mut Visit<'_, 'a>) -> Result<(), Unreadable> {
+        self.items(b'{', b'}', "an object", &mut |reader| {
+            reader.skip_white_space();
+            let (key, escapes) = reader.string()?;
+            reader.skip_white_space();
+            reader.expect(b':', "a colon")?;
+            if escapes { entry(key.unescaped()?.as_bytes(), reader) } else { entry(&key.0[1..key.0.len() - 1], reader) }
+        })
+    }
+
+    /// Reads a list. `element` must read one value each time.
+    ///
+    /// # Errors
+    /// If the next value is no list, or one that is broken; and those of `element`, with their index.
+    pub fn elements(&mut self, element: &mut dyn FnMut(&mut Self) -> Result<(), Unreadable>) -> Result<(), Unreadable> {
+        let mut index = 0_usize;
+        self.items(b'[', b']', "a list", &mut |reader| {
+            element(reader).map_err(|problem| problem.inside(&format!("[{index}]")))?;
+            index += 1;
+            Ok(())
+        })
+    }
+
+    /// Makes sure that nothing but white space is left.
+    ///
+    /// # Errors
+    /// If there is more.
+    pub fn end(mut self) -> Result<(), Unreadable> {
+        self.skip_white_space();
+        match self.rest {
+            [] => Ok(()),
+            _ => Err(Unreadable::new("is no JSON, more text follows its end")),
+        }
+    }
+
+    /// Reads `open`, items with commas between them, and `close`.
+    fn items(
+        &mut self,
+        open: u8,
+        close: u8,
+        expected: &str,
+        item: &mut dyn FnMut(&mut Self) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
+        self.skip_white_space();
+        if self.rest.first() != Some(&open) {
+            return Err(self.value()?.is_no(expected));
+        }
+        self.rest = &self.rest[1..];
+        self.skip_white_space();
+        if let Some((byte, rest)) = self.rest.split_first()
+            && *byte == close
+        {
+            self.rest = rest;
+            return Ok(());
+        }
+        loop {
+            item(self)?;
+            self.skip_white_space();
+            let (byte, rest) = self.rest.split_first().ok_or_else(|| Unreadable::broken("its end"))?;
+            self.rest = rest;
+            match *byte {
+                b',' => {}
+                byte if byte == close => return Ok(()),
+                _ => return Err(Unreadable::broken("a comma")),
+            }
+        }
+    }
+
+    fn expect(&mut self, byte: u8, name: &str) -> Result<(), Unreadable> {
+        match self.rest.split_first() {
+            Some((first, rest)) if *first == byte => {
+                self.rest = rest;
+                Ok(())
+            }
+            _ => Err(Unreadable::broken(name)),
+        }
+    }
+
+    fn skip_white_space(&mut self) {
+        while let Some((b' ' | b'\n' | b'\r' | b'\t', rest)) = self.rest.split_first() {
+            self.rest = rest;
+        }
+    }
+
+    /// Reads a string, and tells whether it has escapes.
+    fn string(&mut self) -> Result<(Value<'a>, bool), Unreadable> {
+        let Some((b'"', inner)) = self.rest.split_first() else {
+            return Err(Unreadable::broken("a string"));
+        };
+        let (behind, escapes) = end_of_string(inner).unzip();
+        Ok((self.take(behind)?, escapes.unwrap_or_default()))
+    }
+
+    /// Reads a number, a boolean or null.
+    fn scalar(&mut self) -> Result<Value<'a>, Unreadable> {
+        let goes_on = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+        let length = self.rest.iter().take_while(|byte| goes_on(byte)).count();
+        let (value, behind) = self.rest.split_at(length);
+        match value.first() {
+            Some(b'-' | b'0'..=b'9') => self.take(Some(behind)),
+            _ if matches!(value, b"null" | b"true" | b"false") => self.take(Some(behind)),
+            _ => Err(Unreadable::broken("a value")),
+        }
+    }
+
+    /// What lies before `behind`, which becomes the rest; none: the text ended too early.
+    fn take(&mut self, behind: Option<&'a [u8]>) -> Result<Value<'a>, Unreadable> {
+        let behind = behind.ok_or_else(|| Unreadable::broken("its end"))?;
+        let value = &self.rest[..self.rest.len() - behind.len()];
+        self.rest = behind;
+        Ok(Value(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value as Tree, json};
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Value<'_>, Unreadable> {
+        let mut reader = Reader::new(text.as_bytes());
+        let value = reader.value()?;
+        reader.end().map(|()| value)
+    }
+
+    #[test]
+    fn a_value_is_found_whatever_stands_around_it() {
+        for text in ["{}", "[]", "\"\"", "null", "true", "-1.5e+3", "{\"a\":[{}]}"] {
+            let spaced = format!(" \n{text}\t\r");
+            assert_eq!(read(&spaced).unwrap().text(), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn quotes_and_brackets_within_strings_do_not_count() {
+        for text in [r#"["\"]"]"#, r#"["\\"]"#, r#"{"}":"{"}"#, r#"["12345678\""]"#, r#"["1234567\\"]"#] {
+            assert_eq!(read(text).unwrap().text(), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn broken_text_is_an_error() {
+        for text in ["", " ", "{", "[", "\"", "\"\\", "\"\\\"", "nul", "+", "{}}", "[] []", "[\"]", "}", "]"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        for text in ["{\"a\" 1}", "{\"a\":1 \"b\":2}", "{a:1}", "{\"a\":1,}", "{\"a\":}", "{,}"] {
+            let read = Reader::new(text.as_bytes()).fields(&mut |_, value| value.value().map(drop));
+            assert!(read.is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_place() {
+        let text = br#"{"spec":{"list":["a",7]}}"#;
+        let error = Reader::new(text)
+            .fields(&mut |_, spec| {
+                spec.fields(&mut |_, list| list.elements(&mut |item| item.value()?.to_str().map(drop)))
+            })
+            .unwrap_err();
+        assert_eq!(error.to_string(), "spec.list[1]: must be a string, but is a number");
+    }
+
+    #[test]
+    fn nesting_has_no_limit() {
+        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+        assert_eq!(read(&deep).unwrap().text().len(), deep.len());
+    }
+
+    fn tree() -> impl Strategy<Value = Tree> {
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            any::<bool>().prop_map(|b| json!(b)),
+            any::<i64>().prop_map(|n| json!(n)),
+            any::<i32>().prop_map(|n| json!(f64::from(n) / 8.0)),
+            any::<String>().prop_map(|s| json!(s)),
+            "[\"\\\\{}\\[\\]a]{0,20}".prop_map(|s| json!(s)),
+        ];
+        leaf.prop_recursive(4, 64, 8, |inner| {
+            let map = prop::collection::btree_map(any::<String>(), inner.clone(), 0..8);
+            prop_oneof![
+                prop::collection::vec(inner, 0..8).prop_map(|list| json!(list)),
+                map.prop_map(|map| json!(map)),
+            ]
+        })
+    }
+
+    /// Reads a value with the reader alone.
+    fn rebuild(reader: &mut Reader<'_>) -> Tree {
+        reader.skip_white_space();
+        match reader.rest[0] {
+            b'{' => {
+                let mut map = serde_json::Map::new();
+                let mut entry = |key: &[u8], reader: &mut Reader<'_>| {
+                    map.insert(String::from_utf8(key.to_vec()).unwrap(), rebuild(reader));
+                    Ok(())
+                };
+                reader.entries(&mut entry).unwrap();
+                Tree::Object(map)
+            }
+            b'[' => {
+                let mut list = Vec::new();
+                let mut element = |reader: &mut Reader<'_>| {
+                    list.push(rebuild(reader));
+                    Ok(())
+                };
+                reader.elements(&mut element).unwrap();
+                Tree::Array(list)
+            }
+            b'"' => json!(reader.value().unwrap().to_str().unwrap()),
+            _ => serde_json::from_slice(reader.value().unwrap().text()).unwrap(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reads_what_serde_json_wrote(tree in tree()) {
+            for text in [tree.to_string(), serde_json::to_string_pretty(&tree).unwrap()] {
+                prop_assert_eq!(read(&text).unwrap().text(), text.as_bytes());
+                prop_assert_eq!(&rebuild(&mut Reader::new(text.as_bytes())), &tree);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in any::<Vec<u8>>()) {
+            let _ = Reader::new(&bytes).value();
+            let _ = Reader::new(&bytes).fields(&mut |_, value| value.value().map(drop));
+        }
+    }
+}

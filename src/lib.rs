@@ -1,0 +1,67 @@
+//! A Kubewarden policy that enforces interLink's best practices for pod annotations.
+//!
+//! A request goes one way: [`request`] finds its parts, [`writer`] tells who asks, [`subject`] reads a pod's
+//! annotations, the [`rules`] judge them, [`ratchet`] leaves out what an update did not bring, and [`verdict`] makes
+//! the answer. The waPC entry points at the end of this file are glue; all else is an ordinary library.
+
+pub mod annotations;
+pub mod go_duration;
+pub mod json;
+pub mod ratchet;
+pub mod request;
+pub mod rules;
+pub mod settings;
+pub mod subject;
+pub mod text;
+pub mod verdict;
+pub mod writer;
+
+use kubewarden_policy_sdk::protocol_version_guest;
+use kubewarden_policy_sdk::response::ValidationResponse;
+use wapc_guest::{CallResult, register_function};
+
+use json::Unreadable;
+use settings::Settings;
+use subject::Subject;
+use writer::Writer;
+
+/// Judges the payload of a `validate` call: `{"request": AdmissionRequest, "settings": {…}}`.
+///
+/// It always has an answer; what cannot be read is refused, with the reason.
+pub fn validate(payload: &[u8]) -> ValidationResponse {
+    judge(payload).unwrap_or_else(|problem| verdict::unreadable(&problem))
+}
+
+fn judge(payload: &[u8]) -> Result<ValidationResponse, Unreadable> {
+    let (mut request, settings) = request::read_payload(payload)?;
+    let Some(change) = request.change()? else {
+        return Ok(verdict::accepted());
+    };
+    let settings = Settings::read(settings)?;
+    let writer = Writer::read(request.user_info, request.namespace()?)?;
+    if writer.is_one_of(&settings.trusted_writers) {
+        return Ok(verdict::accepted());
+    }
+    let new = Subject::of_pod(&change.new)?;
+    let old = change.old.as_ref().map(Subject::of_pod).transpose()?;
+    let mut violations = rules::check(&new, &settings);
+    if let Some(old) = &old {
+        violations = ratchet::brought(violations, &rules::check(old, &settings));
+    }
+    Ok(verdict::of_violations(&violations))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn wapc_init() {
+    register_function("validate", validate_guest);
+    register_function("validate_settings", validate_settings_guest);
+    register_function("protocol_version", protocol_version_guest);
+}
+
+fn validate_guest(payload: &[u8]) -> CallResult {
+    Ok(serde_json::to_vec(&validate(payload))?)
+}
+
+fn validate_settings_guest(payload: &[u8]) -> CallResult {
+    Ok(serde_json::to_vec(&settings::validate(payload))?)
+}

@@ -1,0 +1,130 @@
+//! The rules: one file each, and the registry that lists them.
+//!
+//! To add one, write its file and name it in the two lists below.
+
+mod job_id;
+mod managed_annotations;
+mod pod_ip;
+mod pod_vpn;
+mod vpn_with_wstunnel;
+mod wstunnel_timeout;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::borrow::Cow;
+
+use crate::settings::{Level, Settings};
+use crate::subject::{Annotation, Subject};
+
+/// A best practice, with an id and a level of its own.
+#[derive(Debug)]
+pub struct Rule {
+    /// As settings and answers name it.
+    pub id: &'static str,
+    /// What it refuses, in half a sentence.
+    pub refuses: &'static str,
+    /// Its level where the settings name none.
+    pub default_level: Level,
+    /// Whether its annotations are interLink's own, so that no one else may change or remove them either.
+    pub protects: bool,
+    check: Check,
+}
+
+/// What a rule finds on a subject.
+type Check = for<'s, 'a> fn(&'s Subject<'a>, &Settings<'_>) -> Vec<Finding<'s>>;
+
+/// What is wrong with an annotation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding<'s> {
+    /// The annotation's key.
+    pub key: &'static str,
+    /// The value that was judged, whole, where the finding depends on it.
+    pub value: Option<&'s str>,
+    /// What is wrong: the end of a sentence that begins with the annotation.
+    pub problem: Cow<'static, str>,
+    /// How to mend it: an order to who made the request.
+    pub mend: Cow<'static, str>,
+}
+
+impl<'s> Finding<'s> {
+    /// A finding about an annotation's value.
+    fn of_value(
+        annotation: &'s Annotation<'_>,
+        problem: impl Into<Cow<'static, str>>,
+        mend: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { key: annotation.key, value: Some(&annotation.value), problem: problem.into(), mend: mend.into() }
+    }
+}
+
+/// A finding, with the rule that found it and the level that the settings give that rule.
+#[derive(Debug, Clone)]
+pub struct Violation<'s> {
+    pub rule: &'static Rule,
+    pub level: Level,
+    pub finding: Finding<'s>,
+}
+
+macro_rules! registry {
+    ($($rule:ident),* $(,)?) => {
+        /// All rules, in the order in which their findings are told.
+        pub static RULES: [Rule; [$(stringify!($rule)),*].len()] = [$($rule::RULE),*];
+
+        /// A rule's documentation, in Markdown: the head of its own file.
+        pub fn documentation(id: &str) -> Option<String> {
+            $(if $rule::RULE.id == id {
+                return Some(head_of(include_str!(concat!("rules/", stringify!($rule), ".rs"))));
+            })*
+            None
+        }
+    };
+}
+
+registry!(job_id, managed_annotations, pod_vpn, pod_ip, wstunnel_timeout, vpn_with_wstunnel,);
+
+/// The `//!` lines that a source file begins with, without their marks.
+fn head_of(source: &str) -> String {
+    source
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .fold(String::new(), |text, line| text + line + "\n")
+}
+
+/// Asks every rule that the settings do not ignore.
+pub fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Violation<'s>> {
+    let asked = settings.rules.iter().filter(|(_, level)| *level != Level::Ignore);
+    asked
+        .flat_map(|(rule, level)| {
+            let findings = (rule.check)(subject, settings).into_iter();
+            findings.map(move |finding| Violation { rule, level, finding })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_kebab_case_and_stand_once() {
+        for (index, rule) in RULES.iter().enumerate() {
+            let kebab = |c: char| c.is_ascii_lowercase() || c == '-';
+            assert!(rule.id.chars().all(kebab), "{}", rule.id);
+            assert!(RULES[..index].iter().all(|other| other.id != rule.id));
+        }
+    }
+
+    #[test]
+    fn every_rule_documents_what_why_and_how_to_mend() {
+        for rule in &RULES {
+            let text = documentation(rule.id).unwrap();
+            assert!(text.starts_with(&format!("# {}\n", rule.id)), "{text}");
+            for heading in ["## What it refuses", "## Why", "## How to mend it"] {
+                assert!(text.contains(heading), "{}: {heading}", rule.id);
+            }
+        }
+        assert_eq!(documentation("no-such-rule"), None);
+    }
+}

@@ -1,0 +1,273 @@
+//! # pod-ip
+//!
+//! ## What it refuses
+//!
+//! A value of `interlink.eu/pod-ip` that is
+//!
+//! - no IP address, to the letter: with space around it, a port, a prefix length, a zone, or IPv4 written as IPv6;
+//! - an address outside every range in `podIP.cidrs`; without a range, every address;
+//! - one of the first two addresses or the last of an IPv4 range of four or more that it is in, unless
+//!   `podIP.allowReserved` is set;
+//! - an IPv4 address whose last octet is outside `podIP.octetRange`, where that is set.
+//!
+//! ## Why
+//!
+//! Without the VPN, interLink takes the text as the pod's address, unchecked: a pod can claim any address, another
+//! pod's too, and Services send it that pod's traffic. Its SLURM plugin writes the text unquoted into the job script:
+//! what is no address runs as a command at the HPC centre. With the VPN, an address that is asked for cannot be given
+//! to another pod. interLink itself never gives out the first two addresses of a range, nor the last.
+//!
+//! ## How to mend it
+//!
+//! Leave the annotation out, and interLink picks an address if the VPN is on. To ask for one, write a free address of
+//! your virtual node's range, and nothing else:
+//!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.eu/pod-vpn: "true"
+//!     interlink.eu/pod-ip: "10.244.1.100"
+//! ```
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use super::{Finding, Rule};
+use crate::annotations::POD_IP;
+use crate::settings::{Level, PodIp, Settings};
+use crate::subject::Subject;
+use crate::text::quote;
+
+pub(super) const RULE: Rule = Rule {
+    id: "pod-ip",
+    refuses: "`pod-ip` that is no IP address to the letter, is outside the configured ranges, or reserved in one",
+    default_level: Level::Deny,
+    protects: false,
+    check,
+};
+
+/// How many ranges a message names.
+const MOST_RANGES: usize = 3;
+
+fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Finding<'s>> {
+    let wrong = subject.get(POD_IP).and_then(|annotation| {
+        let (problem, mend) = judge(&annotation.value, &settings.pod_ip).err()?;
+        let problem = format!("{} {problem}", quote(&annotation.value));
+        Some(Finding::of_value(annotation, problem, mend))
+    });
+    wrong.into_iter().collect()
+}
+
+/// What is wrong with an address, and how to mend it.
+fn judge(text: &str, allowed: &PodIp) -> Result<(), (String, String)> {
+    let address = parse(text)?;
+    if allowed.cidrs.is_empty() {
+        return Err((
+            "may not be asked for, since the policy's podIP.cidrs names no range".to_owned(),
+            "remove it, or have the range added".to_owned(),
+        ));
+    }
+    let ranges = || allowed.cidrs.iter().copied();
+    if !ranges().any(|range| range.contains(&address)) {
+        return Err(("is outside the allowed ranges".to_owned(), format!("ask for an address in {}", list(ranges()))));
+    }
+    let mut around = ranges().filter(|range| range.contains(&address));
+    if !allowed.allow_reserved
+        && let Some(range) = around.find(|range| is_reserved(address, range))
+    {
+        return Err((
+            format!("is reserved in {range}"),
+            "ask for one that is neither of the first two nor the last".to_owned(),
+        ));
+    }
+    if let (IpAddr::V4(address), Some(octets)) = (address, allowed.octet_range) {
+        let last = address.octets()[3];
+        if !(octets.min..=octets.max).contains(&last) {
+            return Err((
+                format!("ends in {last}, which interLink would not give out"),
+                format!("ask for one that ends in {} to {}", octets.min, octets.max),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The address, if the text is one as Go reads it and IPv4 only where it is written so.
+fn parse(text: &str) -> Result<IpAddr, (String, String)> {
+    let address = text.parse().map_err(|_| {
+        ("is no IP address".to_owned(), "write an address such as 10.244.1.100, and nothing else".to_owned())
+    })?;
+    match address {
+        IpAddr::V6(address) if text.contains('.') || address.to_ipv4_mapped().is_some() => {
+            Err(("is IPv4 written as IPv6".to_owned(), format!("write {}", plainest(address))))
+        }
+        address => Ok(address),
+    }
+}
+
+/// The address as IPv4 if it stands for one, else in hexadecimal.
+fn plainest(address: Ipv6Addr) -> String {
+    match address.to_ipv4_mapped() {
+        Some(address) => address.to_string(),
+        None => address.segments().map(|part| format!("{part:x}")).join(":"),
+    }
+}
+
+/// Whether an address is one of the two first or the last of an IPv4 range of four or more.
+fn is_reserved(address: IpAddr, range: &IpNet) -> bool {
+    match (address, range) {
+        (IpAddr::V4(address), IpNet::V4(range)) if range.prefix_len() <= 30 => {
+            let first = range.network().to_bits();
+            let last = range.broadcast().to_bits();
+            [first, first + 1, last].contains(&address.to_bits())
+        }
+        _ => false,
+    }
+}
+
+/// The first ranges, and how many more there are.
+fn list(ranges: impl ExactSizeIterator<Item = IpNet>) -> String {
+    let more = ranges.len().saturating_sub(MOST_RANGES);
+    let shown: Vec<String> = ranges.take(MOST_RANGES).map(|range| range.to_string()).collect();
+    match more {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::rules::testing::*;
+
+    fn problem(text: &str, podip: &str) -> String {
+        let json = format!(r#"{{"podIP": {podip}}}"#);
+        let settings = settings(&json);
+        let pod = pod(&[(POD_IP, text)]);
+        let texts = texts(&check(&pod, &settings));
+        assert!(texts.len() <= 1);
+        texts.into_iter().next().unwrap_or_default()
+    }
+
+    const RANGE: &str = r#"{"cidrs": ["10.244.0.0/16"]}"#;
+
+    #[test]
+    fn reads_an_address_where_go_does() {
+        let oracle = include_str!("../../tests/oracle/go-ips.jsonl");
+        let mut count = 0;
+        for line in oracle.lines() {
+            let (text, expected): (String, Option<String>) = serde_json::from_str(line).unwrap();
+            let read = text.parse::<IpAddr>().ok().map(|address| address.to_canonical());
+            assert_eq!(read.map(|address| address.to_string()), expected, "{text:?}");
+            count += 1;
+        }
+        assert_eq!(count, 5_032);
+    }
+
+    #[test]
+    fn an_address_within_its_range_is_fine() {
+        assert_eq!(problem("10.244.1.100", RANGE), "");
+        assert_eq!(problem("2001:db8::5", r#"{"cidrs": ["10.0.0.0/8", "2001:db8::/64"]}"#), "");
+    }
+
+    #[test]
+    fn what_is_no_address_to_the_letter_is_refused() {
+        for text in [
+            "",
+            " 10.244.1.5",
+            "10.244.1.5 ",
+            "10.244.1.5\n",
+            "10.244.1.5:80",
+            "10.244.1.5/32",
+            "[2001:db8::1]",
+            "fe80::1%eth0",
+            "010.244.1.5",
+            "10.244.1",
+            "0x0a.244.1.5",
+            "10.244.1.5; id",
+            "$(id)",
+            "١٠.٢٤٤.١.٥",
+        ] {
+            assert!(problem(text, r#"{"cidrs": ["0.0.0.0/0", "::/0"]}"#).contains("is no IP address"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ipv4_written_as_ipv6_is_refused() {
+        let all = r#"{"cidrs": ["0.0.0.0/0", "::/0"]}"#;
+        for text in ["::ffff:10.244.1.5", "::ffff:0af4:105", "::FFFF:10.244.1.5", "0:0:0:0:0:ffff:af4:105"] {
+            assert!(problem(text, all).ends_with("is IPv4 written as IPv6; write 10.244.1.5"), "{text}");
+        }
+        assert!(problem("64:ff9b::10.244.1.5", all).ends_with("write 64:ff9b:0:0:0:0:af4:105"));
+        assert!(problem("::10.244.1.5", all).ends_with("write 0:0:0:0:0:0:af4:105"));
+    }
+
+    #[test]
+    fn an_address_outside_the_ranges_is_refused() {
+        assert_eq!(
+            problem("10.245.1.5", RANGE),
+            "\"10.245.1.5\" is outside the allowed ranges; ask for an address in 10.244.0.0/16"
+        );
+        let many = r#"{"cidrs": ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24", "fd00::/64"]}"#;
+        assert!(problem("10.1.0.5", many).ends_with("10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24 and 2 more"));
+    }
+
+    #[test]
+    fn without_a_range_every_address_is_refused() {
+        assert!(problem("10.244.1.5", "{}").contains("podIP.cidrs names no range"));
+    }
+
+    #[test]
+    fn reserved_addresses_are_refused() {
+        for text in ["10.244.0.0", "10.244.0.1", "10.244.255.255"] {
+            assert!(problem(text, RANGE).contains("is reserved in 10.244.0.0/16"), "{text}");
+            assert_eq!(problem(text, r#"{"cidrs": ["10.244.0.0/16"], "allowReserved": true}"#), "");
+        }
+        for text in ["10.244.0.2", "10.244.255.254", "10.244.3.0", "10.244.3.255"] {
+            assert_eq!(problem(text, RANGE), "", "{text}");
+        }
+    }
+
+    #[test]
+    fn small_and_ipv6_ranges_reserve_nothing() {
+        for (text, range) in [("10.0.0.0", "10.0.0.0/31"), ("10.0.0.1", "10.0.0.1/32"), ("fd00::", "fd00::/64")] {
+            assert_eq!(problem(text, &format!(r#"{{"cidrs": ["{range}"]}}"#)), "");
+        }
+        for text in ["10.0.0.0", "10.0.0.1", "10.0.0.3"] {
+            assert!(problem(text, r#"{"cidrs": ["10.0.0.0/30"]}"#).contains("reserved"));
+        }
+        assert_eq!(problem("10.0.0.2", r#"{"cidrs": ["10.0.0.0/30"]}"#), "");
+        assert!(problem("255.255.255.255", r#"{"cidrs": ["0.0.0.0/0"]}"#).contains("reserved"));
+    }
+
+    #[test]
+    fn an_address_reserved_in_one_of_its_ranges_is_refused() {
+        let nested = r#"{"cidrs": ["10.244.0.0/16", "10.244.1.0/24"]}"#;
+        assert!(problem("10.244.1.255", nested).contains("reserved in 10.244.1.0/24"));
+    }
+
+    #[test]
+    fn the_last_octet_keeps_its_bounds() {
+        let bounded = r#"{"cidrs": ["10.244.0.0/16", "fd00::/64"], "octetRange": {"min": 10, "max": 20}}"#;
+        for text in ["10.244.1.10", "10.244.1.20", "fd00::ff"] {
+            assert_eq!(problem(text, bounded), "");
+        }
+        for text in ["10.244.1.9", "10.244.1.21"] {
+            assert!(problem(text, bounded).ends_with("ask for one that ends in 10 to 20"), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_passes_is_made_of_address_characters(text in "[0-9a-f:.%/ ;$()\\[\\]-]{0,20}") {
+            let settings = settings(r#"{"podIP": {"cidrs": ["0.0.0.0/0", "::/0"], "allowReserved": true}}"#);
+            let pod = pod(&[(POD_IP, &text)]);
+            if check(&pod, &settings).is_empty() {
+                prop_assert!(text.chars().all(|c| c.is_ascii_hexdigit() || c == '.' || c == ':'));
+            }
+        }
+    }
+}

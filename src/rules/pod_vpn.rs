@@ -1,0 +1,68 @@
+//! # pod-vpn
+//!
+//! ## What it refuses
+//!
+//! A value of `interlink.eu/pod-vpn` other than `true`.
+//!
+//! ## Why
+//!
+//! interLink turns the VPN on wherever the annotation is present, and does not look at its value: `"false"` turns it
+//! on as well. The empty value turns on the VPN and the tunnel, which exclude each other.
+//!
+//! ## How to mend it
+//!
+//! Write `"true"`, with the quotes, to have the VPN. Leave the annotation out to have none.
+//!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.eu/pod-vpn: "true"
+//! ```
+
+use super::{Finding, Rule};
+use crate::annotations::POD_VPN;
+use crate::settings::{Level, Settings};
+use crate::subject::Subject;
+use crate::text::quote;
+
+pub(super) const RULE: Rule = Rule {
+    id: "pod-vpn",
+    refuses: "`pod-vpn` with a value other than `true`",
+    default_level: Level::Deny,
+    protects: false,
+    check,
+};
+
+fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
+    let wrong = subject.get(POD_VPN).filter(|annotation| annotation.value != "true");
+    let finding = wrong.map(|annotation| {
+        let value = quote(&annotation.value);
+        Finding::of_value(
+            annotation,
+            format!("is {value}, which turns the VPN on, as every value does"),
+            "write \"true\", or remove it to have no VPN",
+        )
+    });
+    finding.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::*;
+
+    #[test]
+    fn true_is_the_only_value() {
+        let good = pod(&[(POD_VPN, "true")]);
+        assert_eq!(check(&good, &Settings::default()), []);
+        for value in ["false", "", "True", "TRUE", " true", "true ", "1", "yes", "on"] {
+            let pod = pod(&[(POD_VPN, value)]);
+            assert_eq!(keys(&check(&pod, &Settings::default())), [POD_VPN], "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_pod_without_it_is_fine() {
+        assert_eq!(check(&pod(&[]), &Settings::default()), []);
+    }
+}

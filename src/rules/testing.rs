@@ -1,0 +1,29 @@
+//! What the rules' unit tests share.
+
+use super::Finding;
+use crate::json::Reader;
+use crate::settings::Settings;
+use crate::subject::{Annotation, Subject};
+
+/// A pod with these annotations.
+pub(crate) fn pod(annotations: &[(&'static str, &str)]) -> Subject<'static> {
+    let annotations = annotations.iter().map(|(key, value)| Annotation { key, value: (*value).to_owned().into() });
+    Subject::new(annotations.collect())
+}
+
+/// Settings from JSON.
+pub(crate) fn settings(json: &str) -> Settings<'_> {
+    let value = Reader::new(json.as_bytes()).value().unwrap();
+    Settings::read(Some(value)).unwrap()
+}
+
+/// The annotations that findings are about.
+pub(crate) fn keys(findings: &[Finding<'_>]) -> Vec<&'static str> {
+    findings.iter().map(|finding| finding.key).collect()
+}
+
+/// What findings say.
+pub(crate) fn texts(findings: &[Finding<'_>]) -> Vec<String> {
+    let text = |finding: &Finding<'_>| format!("{}; {}", finding.problem, finding.mend);
+    findings.iter().map(text).collect()
+}

@@ -1,0 +1,70 @@
+//! # vpn-with-wstunnel
+//!
+//! ## What it refuses
+//!
+//! `interlink.eu/pod-vpn` together with an annotation of the tunnel:
+//! `interlink.virtual-kubelet.io/wstunnel-timeout`, `interlink.eu/wstunnel-extra-ports` or
+//! `interlink.eu/wstunnel-client-commands`.
+//!
+//! ## Why
+//!
+//! The VPN takes precedence: with it, interLink makes no tunnel, and says nothing. Who set a tunnel's annotation
+//! expects ports to be forwarded, and they are not. A pod with VPN and ordinary container ports is fine.
+//!
+//! ## How to mend it
+//!
+//! Decide for one: remove `interlink.eu/pod-vpn` to reach the pod's ports through the tunnel, or the tunnel's
+//! annotations to have the pod in the cluster's network.
+
+use super::{Finding, Rule};
+use crate::annotations::{POD_VPN, WSTUNNEL_CLIENT_COMMANDS, WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT};
+use crate::settings::{Level, Settings};
+use crate::subject::Subject;
+
+pub(super) const RULE: Rule = Rule {
+    id: "vpn-with-wstunnel",
+    refuses: "`pod-vpn` together with `wstunnel-timeout`, `wstunnel-extra-ports` or `wstunnel-client-commands`",
+    default_level: Level::Deny,
+    protects: false,
+    check,
+};
+
+const TUNNEL: [&str; 3] = [WSTUNNEL_TIMEOUT, WSTUNNEL_EXTRA_PORTS, WSTUNNEL_CLIENT_COMMANDS];
+
+/// A finding for each annotation of the tunnel. The values do not matter: a stored pod that has both keeps them when
+/// another timeout is written.
+fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
+    if subject.get(POD_VPN).is_none() {
+        return Vec::new();
+    }
+    let found = subject.get_all(&TUNNEL).map(|annotation| Finding {
+        key: annotation.key,
+        value: None,
+        problem: "has no effect beside interlink.eu/pod-vpn, with which there is no tunnel".into(),
+        mend: "remove one of the two".into(),
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::*;
+
+    #[test]
+    fn each_tunnel_annotation_beside_the_vpn_is_refused() {
+        for key in TUNNEL {
+            for vpn in ["true", "false", ""] {
+                let pod = pod(&[(POD_VPN, vpn), (key, "")]);
+                assert_eq!(keys(&check(&pod, &Settings::default())), [key]);
+            }
+        }
+    }
+
+    #[test]
+    fn either_alone_is_fine() {
+        assert_eq!(check(&pod(&[(POD_VPN, "true")]), &Settings::default()), []);
+        let pod = pod(&TUNNEL.map(|key| (key, "30s")));
+        assert_eq!(check(&pod, &Settings::default()), []);
+    }
+}

@@ -1,0 +1,169 @@
+//! # wstunnel-timeout
+//!
+//! ## What it refuses
+//!
+//! A value of `interlink.virtual-kubelet.io/wstunnel-timeout` that Go's `time.ParseDuration` does not read, or that is
+//! outside `wstunnelTimeout.min` and `wstunnelTimeout.max`, one second and one hour unless set.
+//!
+//! ## Why
+//!
+//! interLink waits 30 seconds, and says nothing, if it cannot read the value: a typo is not noticed. It fails the pod
+//! at once if the value is zero or less. The wait holds one of the virtual kubelet's few workers: a few pods with
+//! `2562047h` stop the node.
+//!
+//! ## How to mend it
+//!
+//! Write numbers with the units `h`, `m`, `s` or `ms`, without space: `30s`, `2m30s`, `1.5h`. There is no unit for
+//! days.
+//!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.virtual-kubelet.io/wstunnel-timeout: "2m30s"
+//! ```
+
+use std::time::Duration;
+
+use humantime::format_duration;
+
+use super::{Finding, Rule};
+use crate::annotations::WSTUNNEL_TIMEOUT;
+use crate::go_duration::{self, Error};
+use crate::settings::{Level, Settings, WstunnelTimeout};
+use crate::subject::Subject;
+use crate::text::quote;
+
+pub(super) const RULE: Rule = Rule {
+    id: "wstunnel-timeout",
+    refuses: "`wstunnel-timeout` that Go's `time.ParseDuration` does not read, or that is outside the bounds",
+    default_level: Level::Deny,
+    protects: false,
+    check,
+};
+
+fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Finding<'s>> {
+    let wrong = subject.get(WSTUNNEL_TIMEOUT).and_then(|annotation| {
+        let (problem, mend) = judge(&annotation.value, &settings.wstunnel_timeout).err()?;
+        let problem = format!("{} {problem}", quote(&annotation.value));
+        Some(Finding::of_value(annotation, problem, mend))
+    });
+    wrong.into_iter().collect()
+}
+
+/// What is wrong with a timeout, and how to mend it.
+fn judge(text: &str, bounds: &WstunnelTimeout<'_>) -> Result<(), (String, String)> {
+    let WstunnelTimeout { min, max } = bounds;
+    let within = min.nanoseconds..=max.nanoseconds;
+    let mut mend = format!("write one from {} to {}", min.text, max.text);
+    let problem = match go_duration::parse(text) {
+        Ok(value) if within.contains(&value) => return Ok(()),
+        Ok(value) if value <= 0 => "is not more than zero, so that the pod fails at once".to_owned(),
+        Ok(value) if value < min.nanoseconds => {
+            format!("{}is less than the minimum {}", reading(text, value), min.text)
+        }
+        Ok(value) => format!("{}is more than the maximum {}", reading(text, value), max.text),
+        Err(error) => {
+            if let Some(meant) = meant(text).filter(|meant| within.contains(meant)) {
+                mend = format!("write {}", go_duration::format(meant.unsigned_abs()));
+            }
+            format!("is no Go duration, {}; interLink would wait 30s", reason(error))
+        }
+    };
+    Err((problem, mend))
+}
+
+/// The value in words, where that helps: `"5400000ms" (1h 30m)`.
+fn reading(text: &str, nanoseconds: i64) -> String {
+    let words = format_duration(Duration::from_nanos(nanoseconds.unsigned_abs())).to_string();
+    if words == text { String::new() } else { format!("({words}) ") }
+}
+
+/// Why Go does not read it.
+fn reason(error: Error<'_>) -> String {
+    match error {
+        Error::Empty => "it is empty".to_owned(),
+        Error::Malformed => "it has no number where one must stand".to_owned(),
+        Error::MissingUnit => "it lacks a unit".to_owned(),
+        Error::UnknownUnit(unit) => format!("{} is no unit", quote(unit)),
+        Error::Overflow => "it is too long".to_owned(),
+    }
+}
+
+/// The nanoseconds that the user may have meant: people write `1 day`, `2min` and `30`.
+fn meant(text: &str) -> Option<i64> {
+    let seconds = text.trim().parse().ok().map(Duration::from_secs);
+    let meant = seconds.or_else(|| humantime::parse_duration(&text.to_ascii_lowercase()).ok())?;
+    i64::try_from(meant.as_nanos()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::*;
+
+    fn problem(text: &str, bounds: &str) -> String {
+        let json = format!(r#"{{"wstunnelTimeout": {bounds}}}"#);
+        let settings = settings(&json);
+        let pod = pod(&[(WSTUNNEL_TIMEOUT, text)]);
+        let texts = texts(&check(&pod, &settings));
+        assert!(texts.len() <= 1);
+        texts.into_iter().next().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_go_reads_within_the_bounds_is_fine() {
+        for text in ["30s", "1m", "2m30s", "10m", "1s", "1h", "1.5m", "+30s", "3600000ms", ".5h"] {
+            assert_eq!(problem(text, "{}"), "", "{text}");
+        }
+    }
+
+    #[test]
+    fn what_go_does_not_read_is_refused_with_what_was_meant() {
+        for (text, expected) in [
+            ("", "\"\" is no Go duration, it is empty; interLink would wait 30s; write one from 1s to 1h"),
+            ("30", "\"30\" is no Go duration, it lacks a unit; interLink would wait 30s; write 30s"),
+            ("1d", "\"1d\" is no Go duration, \"d\" is no unit; interLink would wait 30s; write one from 1s to 1h"),
+        ] {
+            assert_eq!(problem(text, "{}"), expected);
+        }
+        for (text, meant) in [
+            ("2 min", "write 2m"),
+            ("30S", "write 30s"),
+            (" 30s", "write 30s"),
+            ("90 seconds", "write 1m30s"),
+            ("1h 5m", "write one from 1s to 1h"),
+            ("1 hour", "write 1h"),
+            ("soon", "write one from 1s to 1h"),
+            ("-30", "write one from 1s to 1h"),
+            ("0 s", "write one from 1s to 1h"),
+            ("9999999999999999999", "write one from 1s to 1h"),
+            ("3000000h", "write one from 1s to 1h"),
+        ] {
+            let problem = problem(text, "{}");
+            assert!(problem.ends_with(meant), "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_inclusive() {
+        let bounds = r#"{"min": "10s", "max": "1m30s"}"#;
+        assert_eq!(problem("10s", bounds), "");
+        assert_eq!(problem("90s", bounds), "");
+        assert_eq!(
+            problem("9.999999999s", bounds),
+            "\"9.999999999s\" (9s 999ms 999us 999ns) is less than the minimum 10s; write one from 10s to 1m30s"
+        );
+        assert_eq!(
+            problem("90000000001ns", bounds),
+            "\"90000000001ns\" (1m 30s 1ns) is more than the maximum 1m30s; write one from 10s to 1m30s"
+        );
+        assert!(problem("2h", "{}").starts_with("\"2h\" is more than the maximum 1h"));
+    }
+
+    #[test]
+    fn zero_and_less_are_refused() {
+        for text in ["0", "0s", "-1s", "-0", "-9223372036854775808ns"] {
+            assert!(problem(text, "{}").contains("is not more than zero"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `trustedWriters` and `trustedFieldManagers`: who counts as interLink.
+
+use std::borrow::Cow;
+
+use super::read::{self, string, unknown};
+use crate::json::{Reader, Unreadable};
+use crate::text::quote;
+
+/// A group that the API server gives to everyone who has logged in.
+const EVERYONE: &str = "system:authenticated";
+
+/// One whose requests are not judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedWriter<'a> {
+    pub identity: Identity<'a>,
+    /// The namespaces in which the entry holds; none: in all, and for what has no namespace.
+    pub namespace: Option<Pattern<'a>>,
+}
+
+/// How a writer is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity<'a> {
+    Username(Pattern<'a>),
+    Group(Pattern<'a>),
+}
+
+/// A text in which `*` stands for any text, none included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern<'a>(Cow<'a, str>);
+
+/// interLink as its Helm chart installs it, and the maker of its tunnels' shadow pods.
+pub(super) fn default_writers<'a>() -> Vec<TrustedWriter<'a>> {
+    let writer = |username: &'static str, namespace: Option<&'static str>| TrustedWriter {
+        identity: Identity::Username(Pattern(username.into())),
+        namespace: namespace.map(|pattern| Pattern(pattern.into())),
+    };
+    vec![
+        writer("system:serviceaccount:interlink:*", None),
+        writer("system:serviceaccount:kube-system:replicaset-controller", Some("*-wstunnel")),
+    ]
+}
+
+/// interLink's own binary.
+pub(super) fn default_field_managers<'a>() -> Vec<Cow<'a, str>> {
+    vec!["vk".into()]
+}
+
+impl<'a> TrustedWriter<'a> {
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Unreadable> {
+        let (mut username, mut group, mut namespace) = (None, None, None);
+        read::object(reader, &mut |name, value| {
+            match name {
+                b"username" => username = Some(read_username(value)?),
+                b"group" => group = Some(read_group(value)?),
+                b"namespace" => namespace = Some(Pattern::read(value)?),
+                _ => return Err(unknown(&["username", "group", "namespace"])),
+            }
+            Ok(())
+        })?;
+        let identity = match (username, group) {
+            (Some(pattern), None) => Identity::Username(pattern),
+            (None, Some(pattern)) => Identity::Group(pattern),
+            (Some(_), Some(_)) => {
+                let problem = "has both username and group; make two entries of it";
+                return Err(Unreadable::new(problem));
+            }
+            (None, None) => {
+                let problem = "has neither username nor group; give one of them";
+                return Err(Unreadable::new(problem));
+            }
+        };
+        Ok(Self { identity, namespace })
+    }
+}
+
+fn read_username<'a>(reader: &mut Reader<'a>) -> Result<Pattern<'a>, Unreadable> {
+    let pattern = Pattern::read(reader)?;
+    if pattern.0.bytes().all(|byte| byte == b'*') {
+        let text = quote(&pattern.0);
+        let problem = format!("{text} trusts everyone; name the writer");
+        return Err(Unreadable::new(problem));
+    }
+    Ok(pattern)
+}
+
+fn read_group<'a>(reader: &mut Reader<'a>) -> Result<Pattern<'a>, Unreadable> {
+    let pattern = Pattern::read(reader)?;
+    if pattern.matches(EVERYONE) {
+        let text = quote(&pattern.0);
+        let problem = format!("{text} trusts everyone, since all are in {EVERYONE}; name the writers' own group");
+        return Err(Unreadable::new(problem));
+    }
+    Ok(pattern)
+}
+
+/// Reads a field manager's name, which is no pattern.
+pub(super) fn read_field_manager<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Unreadable> {
+    let text = string(reader)?;
+    if text.is_empty() || text.contains('*') {
+        let text = quote(&text);
+        let problem = format!("{text} is no field manager; write its name to the letter, such as vk");
+        return Err(Unreadable::new(problem));
+    }
+    Ok(text)
+}
+
+impl<'a> Pattern<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unreadable> {
+        let text = string(reader)?;
+        if text.is_empty() || text.trim() != text {
+            let text = quote(&text);
+            let problem = format!("{text} names nobody; write a name or a pattern, without space around it");
+            return Err(Unreadable::new(problem));
+        }
+        Ok(Self(text))
+    }
+
+    /// Whether the whole of `text` fits. Takes at most as many steps as both lengths multiplied.
+    pub fn matches(&self, text: &str) -> bool {
+        let mut parts = self.0.split('*');
+        let first = parts.next().unwrap_or_default();
+        let Some(mut rest) = text.strip_prefix(first) else {
+            return false;
+        };
+        let Some(last) = parts.next_back() else {
+            return rest.is_empty();
+        };
+        for part in parts {
+            match rest.find(part) {
+                Some(at) => rest = &rest[at + part.len()..],
+                None => return false,
+            }
+        }
+        rest.ends_with(last)
+    }
+}

@@ -1,0 +1,82 @@
+//! What the rules look at: an object's own annotations that interLink knows, and where they stand.
+
+use std::borrow::Cow;
+
+use crate::annotations;
+use crate::json::{Unreadable, Value};
+use crate::request::{Object, once};
+use crate::text;
+
+/// The interLink annotations of a pod.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Subject<'a> {
+    annotations: Vec<Annotation<'a>>,
+}
+
+/// An annotation that interLink knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Annotation<'a> {
+    /// The catalogue's text of the key.
+    pub key: &'static str,
+    pub value: Cow<'a, str>,
+}
+
+impl<'a> Subject<'a> {
+    /// Reads a pod.
+    ///
+    /// # Errors
+    /// If its metadata is no object, or its annotations are no map of strings.
+    pub fn of_pod(object: &Object<'a>) -> Result<Self, Unreadable> {
+        let read = || match object.metadata.filter(|metadata| !metadata.is_null()) {
+            Some(metadata) => Self::of_metadata(metadata).map_err(|e| e.inside(".metadata")),
+            None => Ok(Self::default()),
+        };
+        read().map_err(|problem| problem.inside(&format!("request.{}", object.field)))
+    }
+
+    fn of_metadata(metadata: Value<'a>) -> Result<Self, Unreadable> {
+        let mut subject = None;
+        metadata.reader().fields(&mut |name, value| match name {
+            b"annotations" if value.take_null() => once(&mut subject, Self::default()),
+            b"annotations" => once(&mut subject, Self::of_annotations(value.value()?)?),
+            _ => value.value().map(drop),
+        })?;
+        Ok(subject.unwrap_or_default())
+    }
+
+    fn of_annotations(map: Value<'a>) -> Result<Self, Unreadable> {
+        let mut annotations: Vec<Annotation<'a>> = Vec::new();
+        map.reader().entries(&mut |key, value| {
+            let value = value.value()?;
+            let inside = |problem: Unreadable| problem.inside(&format!("[{}]", text::clip_bytes(key)));
+            if !value.is_string() {
+                return Err(inside(value.is_no("a string")));
+            }
+            let Some(key) = annotations::known(key) else {
+                return Ok(());
+            };
+            if annotations.iter().any(|other| other.key == key) {
+                return Err(inside(Unreadable::new("stands twice")));
+            }
+            let value = value.to_str().map_err(inside)?;
+            annotations.push(Annotation { key, value });
+            Ok(())
+        })?;
+        Ok(Self { annotations })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new(annotations: Vec<Annotation<'a>>) -> Self {
+        Self { annotations }
+    }
+
+    /// The annotation with this key.
+    pub fn get(&self, key: &str) -> Option<&Annotation<'a>> {
+        self.annotations.iter().find(|other| other.key == key)
+    }
+
+    /// The annotations with one of these keys, in the order of the keys.
+    pub fn get_all(&self, keys: &[&str]) -> impl Iterator<Item = &Annotation<'a>> {
+        keys.iter().filter_map(|key| self.get(key))
+    }
+}

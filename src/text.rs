@@ -1,0 +1,83 @@
+//! How a user's text is shown: quoted, escaped and cut, so that it can neither pass for ours nor steer a terminal.
+
+/// How many characters of a user's text are shown.
+const LONGEST: usize = 64;
+
+/// The text between quotes, escaped, and cut at 64 characters.
+pub fn quote(text: &str) -> String {
+    format!("\"{}\"", clip(text))
+}
+
+/// The text cut at 64 characters, without quotes. Whatever has no shape of its own is escaped: control,
+/// bidirectional, zero-width and combining characters.
+pub fn clip(text: &str) -> String {
+    let mut shown = String::new();
+    let mut room = LONGEST;
+    for character in text.chars() {
+        // Rust escapes apostrophes too, for the sake of its own literals.
+        let escaped = character.escape_debug().skip(usize::from(character == '\''));
+        let Some(left) = room.checked_sub(escaped.len()) else {
+            shown.push('…');
+            break;
+        };
+        room = left;
+        shown.extend(escaped);
+    }
+    shown
+}
+
+/// The same for text that may not be UTF-8.
+pub fn clip_bytes(text: &[u8]) -> String {
+    clip(&String::from_utf8_lossy(text))
+}
+
+/// The text cut so that it has at most `longest` characters, the mark of the cut included.
+pub fn shorten(mut text: String, longest: usize) -> String {
+    if text.chars().count() > longest {
+        let end = text.char_indices().nth(longest - 1).map_or(0, |(at, _)| at);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn plain_text_is_quoted_as_it_is() {
+        assert_eq!(quote("it's 10.244.1.5, é"), "\"it's 10.244.1.5, é\"");
+    }
+
+    #[test]
+    fn what_could_mislead_is_escaped() {
+        assert_eq!(quote("a\"b\\c"), r#""a\"b\\c""#);
+        assert_eq!(quote("\u{1b}[2J\r\n\0"), r#""\u{1b}[2J\r\n\0""#);
+        assert_eq!(quote("\u{202e}\u{2066}\u{200b}\u{feff}"), r#""\u{202e}\u{2066}\u{200b}\u{feff}""#);
+    }
+
+    #[test]
+    fn long_text_is_cut_at_64_characters() {
+        assert_eq!(clip(&"é".repeat(64)), "é".repeat(64));
+        assert_eq!(clip(&"é".repeat(65)), "é".repeat(64) + "…");
+        assert_eq!(clip(&"\0".repeat(100)), "\\0".repeat(32) + "…");
+    }
+
+    #[test]
+    fn shorten_counts_its_mark() {
+        assert_eq!(shorten("abcdé".to_owned(), 5), "abcdé");
+        assert_eq!(shorten("abcdéf".to_owned(), 5), "abcd…");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_shown_is_a_control_character(text in any::<String>()) {
+            let shown = quote(&text);
+            prop_assert!(shown.chars().all(|c| !c.is_control()));
+            prop_assert!(shown.chars().count() <= LONGEST + 3);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Who asks, and whether that is one whom the settings trust.
+
+use std::borrow::Cow;
+
+use crate::json::{Unreadable, Value};
+use crate::request::once;
+use crate::settings::{Identity, TrustedWriter};
+
+/// The one who makes a request.
+#[derive(Debug, Default)]
+pub struct Writer<'a> {
+    username: Cow<'a, str>,
+    groups: Vec<Cow<'a, str>>,
+    /// The namespace of the request, empty for a resource that has none.
+    namespace: Cow<'a, str>,
+}
+
+impl<'a> Writer<'a> {
+    /// Reads `userInfo`. What it does not tell is empty, and matches no trusted writer.
+    ///
+    /// # Errors
+    /// If a field that is read has the wrong type.
+    pub fn read(user_info: Option<Value<'a>>, namespace: Cow<'a, str>) -> Result<Self, Unreadable> {
+        let (mut username, mut groups) = (None, None);
+        if let Some(user_info) = user_info.filter(|value| !value.is_null()) {
+            user_info
+                .reader()
+                .fields(&mut |name, value| match name {
+                    b"username" => once(&mut username, value.value()?.to_str()?),
+                    b"groups" if value.take_null() => Ok(()),
+                    b"groups" => {
+                        let mut list = Vec::new();
+                        value.elements(&mut |group| {
+                            list.push(group.value()?.to_str()?);
+                            Ok(())
+                        })?;
+                        once(&mut groups, list)
+                    }
+                    _ => value.value().map(drop),
+                })
+                .map_err(|problem| problem.inside("request.userInfo"))?;
+        }
+        Ok(Self { username: username.unwrap_or_default(), groups: groups.unwrap_or_default(), namespace })
+    }
+
+    /// Whether one of `trusted` names this writer.
+    pub fn is_one_of(&self, trusted: &[TrustedWriter<'_>]) -> bool {
+        trusted.iter().any(|entry| self.matches(entry))
+    }
+
+    fn matches(&self, entry: &TrustedWriter<'_>) -> bool {
+        let identity = match &entry.identity {
+            Identity::Username(pattern) => pattern.matches(&self.username),
+            Identity::Group(pattern) => self.groups.iter().any(|group| pattern.matches(group)),
+        };
+        let namespace = entry.namespace.as_ref();
+        identity && namespace.is_none_or(|pattern| pattern.matches(&self.namespace))
+    }
+}
