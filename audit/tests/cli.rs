@@ -1,0 +1,175 @@
+//! The command as a user meets it: what it prints, and its exit codes.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+const GOOD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: good}\n";
+const BAD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: bad, annotations: {JobID: '1'}}\n";
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_interlink-audit"));
+    command.current_dir(folder).args(arguments);
+    command
+}
+
+/// Runs the command in a folder with these files.
+fn run(files: &[(&str, &str)], arguments: &[&str]) -> (i32, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let file = folder.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+    told(command(folder.path(), arguments).output().unwrap())
+}
+
+fn told(output: Output) -> (i32, String, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_exit_code_tells_the_outcome() {
+    let files = [("good.yaml", GOOD), ("bad.yaml", BAD), ("broken.yaml", "a: [")];
+    assert_eq!(run(&files, &["check", "good.yaml"]).0, 0);
+    assert_eq!(run(&files, &["check", "good.yaml", "bad.yaml"]).0, 1);
+    assert_eq!(run(&files, &["check", "bad.yaml", "broken.yaml"]).0, 2);
+    assert_eq!(run(&files, &["check"]).0, 2);
+    assert_eq!(run(&files, &["check", "none.yaml"]).0, 2);
+    assert_eq!(run(&files, &["chekc", "good.yaml"]).0, 2);
+}
+
+#[test]
+fn the_table_has_findings_under_their_object_and_no_colours_in_a_pipe() {
+    let (_, table, _) = run(&[("a.yaml", BAD), ("b.yaml", GOOD)], &["check", "."]);
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["NAMESPACE", "KIND", "NAME", "VERDICT"]);
+    assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["default", "Pod", "bad", "refused", "(403)"]);
+    assert!(lines[2].starts_with("    job-id: metadata.annotations[JobID]: "));
+    assert_eq!(lines[3].split_whitespace().collect::<Vec<_>>(), ["default", "Pod", "good", "accepted"]);
+    assert_eq!(lines.last(), Some(&"1 accepted, 1 refused"));
+    assert!(!table.contains('\u{1b}'));
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_judged() {
+    let several = format!("{GOOD}---\nkind: Pod\nb: [\n---\n{BAD}");
+    let files = [("several.yaml", several.as_str()), ("sub/list.json", r#"{"kind": "List", "items": [{"a": 1}]}"#)];
+    let (code, table, errors) = run(&files, &["check", "several.yaml", "sub", "missing.yaml"]);
+    assert_eq!(code, 2);
+    assert!(table.contains("1 accepted, 1 refused"), "{table}");
+    let errors: Vec<_> = errors.lines().collect();
+    assert!(errors[0].starts_with("error: several.yaml:"), "{errors:?}");
+    assert_eq!(errors[1], "error: sub/list.json:1 items[0]: is no Kubernetes object, kind is missing");
+    assert!(errors[2].starts_with("error: missing.yaml: "), "{errors:?}");
+}
+
+#[test]
+fn folders_are_read_with_what_they_hold() {
+    let files = [("m/b.yml", GOOD), ("m/a.yaml", BAD), ("m/deep/c.json", "{}"), ("m/notes.txt", "no"), ("e/x.txt", "")];
+    let (_, json, _) = run(&files, &["check", "--format", "json", "m"]);
+    let report: Value = serde_json::from_str(&json).unwrap();
+    let files: Vec<_> = report["results"].as_array().unwrap().iter().map(|result| &result["file"]).collect();
+    assert_eq!(files, ["m/a.yaml", "m/b.yml"]);
+    assert_eq!(report["problems"][0]["file"], "m/deep/c.json");
+    let (code, _, errors) = run(&[("e/x.txt", "")], &["check", "e"]);
+    assert_eq!((code, errors.as_str()), (2, "error: e: has no file that ends in .yaml, .yml, .json\n"));
+}
+
+#[test]
+fn json_tells_all_of_an_answer() {
+    let (code, json, _) = run(&[("bad.yaml", BAD)], &["check", "--format", "json", "bad.yaml"]);
+    let report: Value = serde_json::from_str(&json).unwrap();
+    let result = &report["results"][0];
+    assert_eq!(code, 1);
+    assert_eq!(result["accepted"], false);
+    assert_eq!(result["code"], 403);
+    assert_eq!(result["line"], 1);
+    assert_eq!(result["auditAnnotations"]["violations"], "job-id");
+    assert_eq!(result["findings"].as_array().unwrap().len(), 1);
+    assert_eq!(report["problems"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn standard_input_is_a_file_named_by_a_dash() {
+    let mut child = command(Path::new("."), &["check", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(BAD.as_bytes()).unwrap();
+    let (code, table, _) = told(child.wait_with_output().unwrap());
+    assert_eq!(code, 1);
+    assert!(table.contains("bad"), "{table}");
+}
+
+#[test]
+fn who_asks_decides() {
+    let files = [("bad.yaml", BAD), ("s.yaml", "trustedWriters: [{group: operators}]")];
+    let writer = ["check", "bad.yaml", "--as", "system:serviceaccount:interlink:node"];
+    assert_eq!(run(&files, &writer).0, 0);
+    let member = ["check", "bad.yaml", "--settings", "s.yaml", "--as-group", "operators"];
+    assert_eq!(run(&files, &member).0, 0);
+    assert_eq!(run(&files, &member[..4]).0, 1);
+}
+
+#[test]
+fn settings_come_from_a_file_or_from_the_policy() {
+    let policy = "apiVersion: policies.kubewarden.io/v1\nkind: ClusterAdmissionPolicy\nspec: {settings: {rules: {job-id: Warn}}}\n";
+    let files = [("bad.yaml", BAD), ("policy.yaml", policy), ("settings.yaml", "rules: {job-id: Ignore}\n")];
+    let (code, table, _) = run(&files, &["check", "bad.yaml", "--policy", "policy.yaml"]);
+    assert_eq!(code, 0);
+    assert!(table.contains("    warning: job-id: "), "{table}");
+    let (code, table, _) = run(&files, &["check", "bad.yaml", "--settings", "settings.yaml"]);
+    assert_eq!(code, 0);
+    assert!(!table.contains("job-id"), "{table}");
+}
+
+#[test]
+fn wrong_settings_are_named() {
+    let files = [("bad.yaml", BAD), ("s.yaml", "podIP: {cidr: []}"), ("two.yaml", "{}\n---\n{}\n")];
+    let (code, table, errors) = run(&files, &["check", "bad.yaml", "--settings", "s.yaml"]);
+    assert_eq!((code, table.as_str()), (2, ""));
+    assert_eq!(
+        errors,
+        "error: s.yaml:1: settings.podIP.cidr: is no setting; write one of cidrs, octetRange, allowReserved\n"
+    );
+    assert_eq!(run(&files, &["check", "bad.yaml", "--settings", "two.yaml"]).0, 2);
+    let (code, _, errors) = run(&files, &["check", "bad.yaml", "--policy", "bad.yaml"]);
+    assert_eq!(code, 2);
+    assert!(errors.contains("holds 0 policies"), "{errors}");
+}
+
+#[test]
+fn a_module_that_is_none_is_named() {
+    let (code, _, errors) = run(&[("bad.yaml", BAD)], &["check", "bad.yaml", "--module", "bad.yaml"]);
+    assert_eq!(code, 2);
+    assert!(errors.starts_with("error: bad.yaml: is no policy module"), "{errors}");
+}
+
+#[test]
+fn a_hostile_name_does_not_reach_the_terminal() {
+    let hostile =
+        "apiVersion: v1\nkind: \"P\\e[2J\"\nmetadata: {name: \"n\\e[31m\\nfake accepted\", namespace: \"\\u202e\"}\n";
+    let (_, table, _) = run(&[("h.yaml", hostile)], &["check", "h.yaml"]);
+    assert!(!table.contains('\u{1b}') && !table.contains('\u{202e}'), "{table:?}");
+    assert_eq!(table.lines().count(), 4, "{table:?}");
+}
+
+#[test]
+fn rules_are_listed_and_explained() {
+    let (code, list, _) = run(&[], &["rules"]);
+    assert_eq!(code, 0);
+    assert!(list.contains("job-id               Deny    JobID set"), "{list}");
+    let (code, text, _) = run(&[], &["explain", "pod-ip"]);
+    assert_eq!(code, 0);
+    assert!(text.starts_with("# pod-ip\n"), "{text}");
+    let (code, _, errors) = run(&[], &["explain", "podip"]);
+    assert_eq!(code, 2);
+    assert!(errors.contains("\"podip\" is no rule; the rules are job-id, "), "{errors}");
+}

@@ -1,0 +1,46 @@
+//! What README claims about rules and settings, held against the code.
+
+use interlink_annotations_policy::json::Reader;
+use interlink_annotations_policy::rules::RULES;
+use interlink_annotations_policy::settings::{OctetRange, Settings};
+use serde_json::Value;
+
+const README: &str = include_str!("../../README.md");
+
+#[test]
+fn the_table_lists_every_rule() {
+    let rows: Vec<_> = README.lines().filter(|line| line.starts_with("| [`")).collect();
+    let expected: Vec<_> = RULES
+        .iter()
+        .map(|rule| {
+            let file = rule.id.replace('-', "_");
+            let level = rule.default_level.name();
+            format!("| [`{}`](src/rules/{file}.rs) | {} | {level} |", rule.id, rule.refuses)
+        })
+        .collect();
+    assert_eq!(rows, expected);
+}
+
+/// The YAML blocks under a heading.
+fn yaml_under(heading: &str) -> Value {
+    let (_, section) = README.split_once(&format!("\n## {heading}\n")).expect("the heading is there");
+    let (_, block) = section.split_once("```yaml\n").expect("a block follows");
+    let (block, _) = block.split_once("```").expect("it ends");
+    yaml_serde::from_str(block).expect("it is YAML")
+}
+
+#[test]
+fn the_settings_shown_are_the_defaults() {
+    let text = yaml_under("Settings").to_string();
+    let shown = Settings::read(Some(Reader::new(text.as_bytes()).value().unwrap())).unwrap();
+    let mut expected = Settings::default();
+    expected.pod_ip.cidrs = vec!["10.244.0.0/16".parse().unwrap()];
+    expected.pod_ip.octet_range = Some(OctetRange { min: 2, max: 250 });
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn the_policy_shown_is_the_example() {
+    let example: Value = yaml_serde::from_str(include_str!("../../examples/policy.yaml")).unwrap();
+    assert_eq!(yaml_under("Deploy it"), example);
+}
