@@ -14,7 +14,7 @@ pub const WIREGUARD_CLIENT_SNIPPET: &str = "interlink.eu/wireguard-client-snippe
 pub const PING_RESPONSE: &str = "interlink.virtual-kubelet.io/ping-response";
 
 /// Every annotation that a rule looks at.
-const KNOWN: [&str; 10] = [
+pub const KNOWN: [&str; 10] = [
     JOB_ID,
     POD_VPN,
     POD_IP,

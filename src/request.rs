@@ -1,5 +1,7 @@
 //! What Kubewarden passes to `validate`: an `AdmissionRequest` and the settings, of which only what is needed is read.
 
+use std::borrow::Cow;
+
 use k8s_openapi::Resource;
 use k8s_openapi::api::core::v1::Pod;
 
@@ -71,7 +73,7 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// If it is no string.
-    pub fn namespace(&self) -> Result<std::borrow::Cow<'a, str>, Unreadable> {
+    pub fn namespace(&self) -> Result<Cow<'a, str>, Unreadable> {
         self.namespace
             .filter(|namespace| !namespace.is_null())
             .map_or(Ok("".into()), Value::to_str)
@@ -153,4 +155,57 @@ fn take<'a>(object: &mut Option<Option<Object<'a>>>, place: &str) -> Result<Obje
 
 fn missing(place: &str) -> Unreadable {
     Unreadable::new("is missing").inside(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(request: &str) -> Result<Option<(bool, bool)>, String> {
+        let payload = format!(r#"{{"request": {request}}}"#);
+        let (mut request, _) = read_payload(payload.as_bytes()).map_err(|problem| problem.to_string())?;
+        let change = request.change().map_err(|problem| problem.to_string())?;
+        Ok(change.map(|change| (change.new.metadata.is_some(), change.old.is_some())))
+    }
+
+    const POD: &str = r#""kind": {"group": "", "version": "v1", "kind": "Pod"}"#;
+
+    #[test]
+    fn creations_and_updates_of_pods_are_judged() {
+        let object = r#""object": {"metadata": {}}, "oldObject": {}"#;
+        for (operation, expected) in
+            [("CREATE", Some((true, false))), ("UPDATE", Some((true, true))), ("DELETE", None), ("CONNECT", None)]
+        {
+            let request = format!(r#"{{"operation": "{operation}", {POD}, {object}}}"#);
+            assert_eq!(change(&request), Ok(expected), "{operation}");
+        }
+    }
+
+    #[test]
+    fn other_kinds_are_not() {
+        for (group, kind) in [("", "Node"), ("example.org", "Pod"), ("", "PodTemplate")] {
+            let request = format!(r#"{{"operation": "CREATE", "kind": {{"group": "{group}", "kind": "{kind}"}}}}"#);
+            assert_eq!(change(&request), Ok(None), "{group}/{kind}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for (request, place) in [
+            ("{}".to_owned(), "request.operation"),
+            (r#"{"operation": "CREATE"}"#.to_owned(), "request.kind"),
+            (r#"{"operation": "CREATE", "kind": {}}"#.to_owned(), "request.kind.kind"),
+            (format!(r#"{{"operation": "CREATE", {POD}, "object": null}}"#), "request.object"),
+            (format!(r#"{{"operation": "UPDATE", {POD}, "object": {{}}}}"#), "request.oldObject"),
+        ] {
+            assert_eq!(change(&request), Err(format!("{place}: is missing")));
+        }
+        assert_eq!(read_payload(b"{}").unwrap_err().to_string(), "request: is missing");
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_is_refused() {
+        let twice = r#"{"object": {"metadata": {}, "\u006detadata": {}}}"#;
+        assert_eq!(change(twice), Err("request.object.metadata: stands twice".to_owned()));
+    }
 }

@@ -80,3 +80,43 @@ impl<'a> Subject<'a> {
         keys.iter().filter_map(|key| self.get(key))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Reader;
+
+    fn read(metadata: &str) -> Result<Vec<(&'static str, String)>, String> {
+        let metadata = Reader::new(metadata.as_bytes()).value().unwrap();
+        let subject = Subject::of_pod(&Object { field: "object", metadata: Some(metadata) });
+        let subject = subject.map_err(|problem| problem.to_string())?;
+        Ok(subject.annotations.into_iter().map(|it| (it.key, it.value.into_owned())).collect())
+    }
+
+    #[test]
+    fn only_what_interlink_knows_is_kept() {
+        let metadata = r#"{"name": "p", "annotations": {"a": "b", "\u004aobID": "\u0031", "jobid": "2"}}"#;
+        assert_eq!(read(metadata), Ok(vec![("JobID", "1".to_owned())]));
+        for none in ["null", "{}", r#"{"annotations": null}"#, r#"{"annotations": {}}"#] {
+            assert_eq!(read(none), Ok(Vec::new()), "{none}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_map_of_strings_is_named() {
+        for (metadata, expected) in [
+            ("[]", "request.object.metadata: must be an object, but is a list"),
+            (r#"{"annotations": "x"}"#, "request.object.metadata.annotations: must be an object, but is a string"),
+            (
+                r#"{"annotations": {"a": 1}}"#,
+                "request.object.metadata.annotations[a]: must be a string, but is a number",
+            ),
+            (
+                r#"{"annotations": {"JobID": "1", "JobID": "2"}}"#,
+                "request.object.metadata.annotations[JobID]: stands twice",
+            ),
+        ] {
+            assert_eq!(read(metadata), Err(expected.to_owned()));
+        }
+    }
+}

@@ -144,7 +144,7 @@ fn begins_violation(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::annotations::{JOB_ID, POD_IP, POD_VPN, WSTUNNEL_TIMEOUT};
+    use crate::annotations::{JOB_ID, KNOWN, POD_IP, POD_VPN, WSTUNNEL_TIMEOUT};
     use crate::rules::{self, testing::*};
 
     fn answer(annotations: &[(&'static str, &str)], rules: &str) -> ValidationResponse {
@@ -201,22 +201,7 @@ mod tests {
 
     /// Every rule finds something, with texts as long as they can be.
     fn worst() -> Vec<(&'static str, String)> {
-        use crate::annotations::*;
-        let long = "\u{202e}x".repeat(100);
-        [
-            JOB_ID,
-            POD_VPN,
-            POD_IP,
-            WSTUNNEL_TIMEOUT,
-            WSTUNNEL_CLIENT_COMMANDS,
-            WSTUNNEL_EXTRA_PORTS,
-            WSTUNNEL_PATH_PREFIX,
-            POD_SUBNET,
-            WIREGUARD_CLIENT_SNIPPET,
-            PING_RESPONSE,
-        ]
-        .map(|key| (key, long.clone()))
-        .into()
+        KNOWN.map(|key| (key, "\u{202e}x".repeat(100))).into()
     }
 
     #[test]

@@ -57,3 +57,49 @@ impl<'a> Writer<'a> {
         identity && namespace.is_none_or(|pattern| pattern.matches(&self.namespace))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Reader;
+    use crate::rules::testing::settings;
+
+    fn trusted(user_info: &str, namespace: &'static str, entry: &str) -> bool {
+        let json = format!(r#"{{"trustedWriters": [{entry}]}}"#);
+        let user_info = Reader::new(user_info.as_bytes()).value().unwrap();
+        let writer = Writer::read(Some(user_info), namespace.into()).unwrap();
+        writer.is_one_of(&settings(&json).trusted_writers)
+    }
+
+    #[test]
+    fn a_username_or_any_group_matches() {
+        let alice = r#"{"username": "alice", "groups": ["a", "operators"]}"#;
+        assert!(trusted(alice, "", r#"{"username": "al*"}"#));
+        assert!(trusted(alice, "", r#"{"group": "operators"}"#));
+        assert!(!trusted(alice, "", r#"{"username": "operators"}"#));
+        assert!(!trusted(alice, "", r#"{"group": "alice"}"#));
+    }
+
+    #[test]
+    fn a_namespaced_entry_holds_in_its_namespaces_alone() {
+        let (alice, entry) = (r#"{"username": "alice"}"#, r#"{"username": "alice", "namespace": "*-wstunnel"}"#);
+        assert!(trusted(alice, "physics-wstunnel", entry));
+        assert!(!trusted(alice, "physics", entry));
+        assert!(!trusted(alice, "", entry));
+    }
+
+    #[test]
+    fn who_does_not_say_is_nobody() {
+        for user_info in ["null", "{}", r#"{"groups": null}"#, r#"{"username": ""}"#] {
+            assert!(!trusted(user_info, "", r#"{"username": "a*"}"#), "{user_info}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_type_is_an_error() {
+        for user_info in ["[]", r#"{"username": 7}"#, r#"{"groups": ["a", {}]}"#] {
+            let value = Reader::new(user_info.as_bytes()).value().unwrap();
+            assert!(Writer::read(Some(value), "".into()).is_err(), "{user_info}");
+        }
+    }
+}

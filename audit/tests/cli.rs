@@ -120,7 +120,8 @@ fn who_asks_decides() {
 
 #[test]
 fn settings_come_from_a_file_or_from_the_policy() {
-    let policy = "apiVersion: policies.kubewarden.io/v1\nkind: ClusterAdmissionPolicy\nspec: {settings: {rules: {job-id: Warn}}}\n";
+    let policy = "apiVersion: policies.kubewarden.io/v1\nkind: ClusterAdmissionPolicy\n\
+                  spec: {settings: {rules: {job-id: Warn}}}\n";
     let files = [("bad.yaml", BAD), ("policy.yaml", policy), ("settings.yaml", "rules: {job-id: Ignore}\n")];
     let (code, table, _) = run(&files, &["check", "bad.yaml", "--policy", "policy.yaml"]);
     assert_eq!(code, 0);

@@ -134,3 +134,43 @@ impl<'a> Pattern<'a> {
         rest.ends_with(last)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn matches(pattern: &str, text: &str) -> bool {
+        Pattern(pattern.into()).matches(text)
+    }
+
+    #[test]
+    fn a_star_is_any_text_and_all_else_is_itself() {
+        for (pattern, text) in
+            [("a", "a"), ("a*", "a"), ("*a", "ba"), ("a*c*e", "abcde"), ("*-w", "-w"), ("a**b", "ab")]
+        {
+            assert!(matches(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in
+            [("a", "ab"), ("a", "ba"), ("a*a", "a"), ("ab*ba", "aba"), ("a*c*e", "abde"), ("a.b", "axb"), ("a*", "A")]
+        {
+            assert!(!matches(pattern, text), "{pattern} {text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_definition(pattern in "[ab*]{0,6}", text in "[ab]{0,8}") {
+            fn defined(pattern: &[u8], text: &[u8]) -> bool {
+                match (pattern, text) {
+                    ([], text) => text.is_empty(),
+                    ([b'*', rest @ ..], text) => (0..=text.len()).any(|at| defined(rest, &text[at..])),
+                    ([byte, pattern @ ..], [other, text @ ..]) => byte == other && defined(pattern, text),
+                    _ => false,
+                }
+            }
+            prop_assert_eq!(matches(&pattern, &text), defined(pattern.as_bytes(), text.as_bytes()));
+        }
+    }
+}
