@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::annotations;
 use crate::json::{Unreadable, Value};
-use crate::request::{Object, once};
+use crate::request::{Change, Object, once};
 use crate::text;
 
 /// The interLink annotations of a pod.
@@ -22,11 +22,16 @@ pub struct Annotation<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// Reads a pod.
+    /// Reads a pod, and the pod that it was before an UPDATE.
     ///
     /// # Errors
-    /// If its metadata is no object, or its annotations are no map of strings.
-    pub fn of_pod(object: &Object<'a>) -> Result<Self, Unreadable> {
+    /// If their metadata is no object, or their annotations are no map of strings.
+    pub fn of_change(change: &Change<'a>) -> Result<(Self, Option<Self>), Unreadable> {
+        let old = change.old.as_ref().map(Self::of_pod);
+        Ok((Self::of_pod(&change.new)?, old.transpose()?))
+    }
+
+    fn of_pod(object: &Object<'a>) -> Result<Self, Unreadable> {
         let read = || match object.metadata.filter(|metadata| !metadata.is_null()) {
             Some(metadata) => Self::of_metadata(metadata).map_err(|e| e.inside(".metadata")),
             None => Ok(Self::default()),
@@ -68,6 +73,11 @@ impl<'a> Subject<'a> {
     #[cfg(test)]
     pub(crate) fn new(annotations: Vec<Annotation<'a>>) -> Self {
         Self { annotations }
+    }
+
+    /// Whether there is nothing for a rule to look at.
+    pub fn is_empty(&self) -> bool {
+        self.annotations.is_empty()
     }
 
     /// The annotation with this key.
