@@ -1,5 +1,6 @@
 TARGET := wasm32-wasip1
-BUILD_WASM := cargo build --release --locked --target $(TARGET) --target-dir target/module
+# Flags for the host's builds would take the place of those in .cargo/config.toml.
+BUILD_WASM := env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo build --release --locked --target $(TARGET) --target-dir target/module
 MODULES := target/module/$(TARGET)/release
 SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock .cargo/config.toml rust-toolchain.toml
 AUDIT := target/debug/interlink-audit

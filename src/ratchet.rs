@@ -11,12 +11,12 @@ use crate::rules::{Finding, Violation};
 pub fn brought<'s>(new: Vec<Violation<'s>>, old: &[Violation<'s>]) -> Vec<Violation<'s>> {
     let removed = old
         .iter()
-        .filter(|was| was.rule.protects && !new.iter().any(|now| same_annotation(now, was)))
+        .filter(|was| was.finding.protected && !new.iter().any(|now| same_annotation(now, was)))
         .map(|was| restated(was, "is removed, but only interLink may remove it", "put it back as it was"));
     let removed: Vec<_> = removed.collect();
     let added = new.into_iter().filter_map(|now| match old.iter().find(|was| same_annotation(&now, was)) {
-        Some(was) if was.finding == now.finding => None,
-        Some(was) if was.rule.protects => {
+        Some(was) if was_there(&now.finding, &was.finding) => None,
+        Some(was) if was.finding.protected => {
             Some(restated(was, "is changed, but only interLink may change it", "put it back as it was"))
         }
         _ => Some(now),
@@ -26,6 +26,11 @@ pub fn brought<'s>(new: Vec<Violation<'s>>, old: &[Violation<'s>]) -> Vec<Violat
 
 fn same_annotation(one: &Violation<'_>, other: &Violation<'_>) -> bool {
     one.rule.id == other.rule.id && one.finding.key == other.finding.key
+}
+
+/// Whether the old object's finding says it all already.
+fn was_there(now: &Finding<'_>, was: &Finding<'_>) -> bool {
+    now.problem == was.problem && now.judged.iter().all(|judged| was.judged.contains(judged))
 }
 
 /// A violation about the same annotation, in other words.
@@ -79,6 +84,19 @@ mod tests {
     fn a_combination_that_was_there_may_change_its_values() {
         let (from, to) = ([(VPN, "true"), (TIMEOUT, "1m")], [(VPN, "true"), (TIMEOUT, "2m")]);
         assert_eq!(update(&from, &to), [""; 0]);
+    }
+
+    #[test]
+    fn an_address_that_becomes_the_pods_is_refused() {
+        assert_eq!(update(&[(VPN, "true"), (IP, "6.6.6.6")], &[(IP, "6.6.6.6")]).len(), 1);
+        assert_eq!(update(&[(IP, "6.6.6.6")], &[(VPN, "true"), (IP, "6.6.6.6")]).len(), 0);
+    }
+
+    #[test]
+    fn what_never_belongs_on_a_pod_may_go() {
+        const PING: &str = "interlink.virtual-kubelet.io/ping-response";
+        assert_eq!(update(&[(PING, "ok")], &[]), [""; 0]);
+        assert_eq!(update(&[(PING, "ok")], &[(PING, "no")]).len(), 1);
     }
 
     #[test]

@@ -26,8 +26,8 @@ pub struct Rule {
     pub refuses: &'static str,
     /// Its level where the settings name none.
     pub default_level: Level,
-    /// Whether its annotations are interLink's own, so that no one else may change or remove them either.
-    pub protects: bool,
+    /// Whether it is about who may write, not about what is written.
+    pub about_writers: bool,
     check: Check,
 }
 
@@ -39,8 +39,10 @@ type Check = for<'s, 'a> fn(&'s Subject<'a>, &Settings<'_>) -> Vec<Finding<'s>>;
 pub struct Finding<'s> {
     /// The annotation's key.
     pub key: &'static str,
-    /// The value that was judged, whole, where the finding depends on it.
-    pub value: Option<&'s str>,
+    /// All that was judged, whole. On an update, a finding about something that was not judged before is a new one.
+    pub judged: Vec<&'s str>,
+    /// Whether the annotation is interLink's own on this object, so that no one else may change or remove it either.
+    pub protected: bool,
     /// What is wrong: the end of a sentence that begins with the annotation.
     pub problem: Cow<'static, str>,
     /// How to mend it: an order to who made the request.
@@ -54,7 +56,13 @@ impl<'s> Finding<'s> {
         problem: impl Into<Cow<'static, str>>,
         mend: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { key: annotation.key, value: Some(&annotation.value), problem: problem.into(), mend: mend.into() }
+        Self {
+            key: annotation.key,
+            judged: vec![&annotation.value],
+            protected: false,
+            problem: problem.into(),
+            mend: mend.into(),
+        }
     }
 }
 

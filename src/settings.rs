@@ -21,7 +21,7 @@ pub use levels::{Level, Levels};
 pub use pod_ip::{OctetRange, PodIp};
 pub use virtual_nodes::VirtualNodes;
 pub use writers::{Identity, Pattern, TrustedWriter};
-pub use wstunnel_timeout::{Bound, WstunnelTimeout};
+pub use wstunnel_timeout::WstunnelTimeout;
 
 /// The settings of one deployed policy, borrowed from the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Settings<'a> {
     /// Which addresses a pod may ask for.
     pub pod_ip: PodIp,
     /// How long a pod may wait for its tunnel.
-    pub wstunnel_timeout: WstunnelTimeout<'a>,
+    pub wstunnel_timeout: WstunnelTimeout,
     /// What becomes of each rule's findings.
     pub rules: Levels,
 }

@@ -68,7 +68,7 @@ pub fn of_violations(violations: &[Violation<'_>]) -> ValidationResponse {
 fn code(denied: &[&Violation<'_>]) -> Option<u16> {
     if denied.is_empty() {
         None
-    } else if denied.iter().any(|violation| violation.rule.protects) {
+    } else if denied.iter().any(|violation| violation.rule.about_writers) {
         Some(FORBIDDEN)
     } else {
         Some(UNPROCESSABLE)
@@ -87,20 +87,19 @@ fn ids(violations: &[&Violation<'_>]) -> String {
     ids.join(",")
 }
 
-/// The violations, as many as there is room for.
+/// The violations, as many as there is room for, the first in any case.
 fn message(denied: &[&Violation<'_>]) -> String {
+    let room = LONGEST_MESSAGE - ROOM_FOR_MORE;
     let mut message = String::new();
-    let mut length = 0;
     for (index, violation) in denied.iter().enumerate() {
         let sentence = sentence(violation);
-        length += sentence.chars().count() + "; ".len();
-        if length > LONGEST_MESSAGE - ROOM_FOR_MORE {
+        if index == 0 {
+            message = shorten(sentence, room);
+        } else if message.chars().count() + "; ".len() + sentence.chars().count() <= room {
+            message = message + "; " + &sentence;
+        } else {
             return format!("{message}; and {} more", denied.len() - index);
         }
-        if index > 0 {
-            message.push_str("; ");
-        }
-        message.push_str(&sentence);
     }
     message
 }

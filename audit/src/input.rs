@@ -7,8 +7,9 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::Value;
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 /// Names standard input among files.
 pub const STANDARD_INPUT: &str = "-";
@@ -17,13 +18,13 @@ pub const STANDARD_INPUT: &str = "-";
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
 /// Where an object stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Source {
     /// As the user named it, or found in a folder that the user named.
     pub file: String,
     /// The line on which its document begins.
     pub line: Option<usize>,
-    /// Its path within a list.
+    /// Its path within a list; empty outside of one.
     pub item: String,
 }
 
@@ -34,9 +35,10 @@ pub struct Document {
     pub object: Value,
 }
 
-/// What could not be read, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What could not be read or judged, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
+    #[serde(flatten)]
     pub source: Source,
     pub message: String,
 }
@@ -65,7 +67,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.file.as_str() {
             STANDARD_INPUT => f.write_str("standard input")?,
-            file => f.write_str(file)?,
+            file => write!(f, "{}", file.escape_debug())?,
         }
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
@@ -99,7 +101,9 @@ fn files_of(path: &str) -> Vec<Result<String, Problem>> {
     if path == STANDARD_INPUT || !Path::new(path).is_dir() {
         return vec![Ok(path.to_owned())];
     }
-    let entries = WalkDir::new(path).follow_links(true).sort_by_file_name();
+    // A mounted ConfigMap has its files in ..data as well.
+    let is_shown = |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with("..");
+    let entries = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown);
     let mut files = Vec::new();
     for entry in entries {
         match entry {
@@ -122,7 +126,8 @@ fn has_ending(path: &Path) -> bool {
     ending.is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
-fn read_file(file: &str) -> Vec<Result<Document, Problem>> {
+/// Reads every object that a file holds.
+pub fn read_file(file: &str) -> Vec<Result<Document, Problem>> {
     let documents = match read_documents(file) {
         Ok(documents) => documents,
         Err(problem) => return vec![Err(problem)],
@@ -137,10 +142,7 @@ fn read_file(file: &str) -> Vec<Result<Document, Problem>> {
 }
 
 /// Reads the documents of one file, lists as they stand.
-///
-/// # Errors
-/// If the file cannot be read at all, or holds no document.
-pub fn read_documents(file: &str) -> Result<Vec<Result<Document, Problem>>, Problem> {
+fn read_documents(file: &str) -> Result<Vec<Result<Document, Problem>>, Problem> {
     let text = read_text(file).map_err(|error| Source::file(file).problem(error))?;
     let text = text.trim_start_matches('\u{feff}');
     let documents = if file.ends_with(".json") {
@@ -148,9 +150,9 @@ pub fn read_documents(file: &str) -> Result<Vec<Result<Document, Problem>>, Prob
     } else if text.trim_start().starts_with(['{', '[']) {
         // JSON in all likelihood; if not, perhaps YAML's own braces.
         let documents = json_documents(file, text);
-        match documents.iter().all(Result::is_ok) {
-            true => documents,
-            false => yaml_documents(file, text),
+        match documents.first() {
+            Some(Ok(_)) => documents,
+            _ => yaml_documents(file, text),
         }
     } else {
         yaml_documents(file, text)
@@ -174,16 +176,19 @@ fn read_text(file: &str) -> io::Result<String> {
 fn json_documents(file: &str, text: &str) -> Vec<Result<Document, Problem>> {
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     let mut documents = Vec::new();
+    let (mut line, mut counted) = (1, 0);
     loop {
         let rest = &text[stream.byte_offset()..];
-        let skipped = text.len() - rest.trim_start().len();
-        let line = 1 + text[..skipped].matches('\n').count();
+        let start = text.len() - rest.trim_start().len();
+        line += text[counted..start].matches('\n').count();
+        counted = start;
         match stream.next() {
             None => return documents,
             Some(Ok(object)) => documents.push(Ok(Document { source: Source::at(file, line), object })),
             Some(Err(error)) => {
-                let source = Source::at(file, error.line());
-                documents.push(Err(source.problem(format!("is no JSON: {error}"))));
+                let message = error.to_string();
+                let message = format!("is no JSON: {}", without_position(&message));
+                documents.push(Err(Source::at(file, error.line()).problem(message)));
                 return documents;
             }
         }
@@ -196,20 +201,54 @@ fn yaml_documents(file: &str, text: &str) -> Vec<Result<Document, Problem>> {
         .filter_map(|(line, text)| match parse_yaml(&text) {
             Ok(Value::Null) => None,
             Ok(object) => Some(Ok(Document { source: Source::at(file, line), object })),
-            Err(error) => {
-                let line = line + error.location().map_or(0, |place| place.line() - 1);
-                let error = error.to_string();
-                let message = without_position(&error);
+            Err((place, message)) => {
+                let line = line + place.map_or(0, |place| place.line() - 1);
                 Some(Err(Source::at(file, line).problem(format!("is no YAML: {message}"))))
             }
         })
         .collect()
 }
 
-fn parse_yaml(text: &str) -> Result<Value, yaml_serde::Error> {
-    let mut tree: yaml_serde::Value = yaml_serde::from_str(text)?;
-    tree.apply_merge()?;
-    yaml_serde::from_value(tree)
+/// Reads a YAML document as `kubectl` does; what the two would read differently is an error.
+fn parse_yaml(text: &str) -> Result<Value, (Option<yaml_serde::Location>, String)> {
+    let error = |error: yaml_serde::Error| (error.location(), without_position(&error.to_string()).to_owned());
+    if let Some(tag) = UNREAD_TAGS.into_iter().find(|tag| text.contains(tag)) {
+        let problem = format!("{tag} is not supported; write the text itself");
+        return Err((None, problem));
+    }
+    let mut tree: yaml_serde::Value = yaml_serde::from_str(text).map_err(error)?;
+    if let Some(key) = overridden_by_merge(&tree) {
+        let problem = format!("{key:?} stands before a << that sets it too, and wins or not by reader; write << first");
+        return Err((None, problem));
+    }
+    tree.apply_merge().map_err(error)?;
+    yaml_serde::from_value(tree).map_err(error)
+}
+
+/// Tags that `kubectl` follows, and the parser here leaves out.
+const UNREAD_TAGS: [&str; 3] = ["!!binary", "!<tag:", "\n%TAG"];
+
+/// A key that stands before a merge which sets it too: YAML lets the key win, `kubectl` the merge.
+fn overridden_by_merge(tree: &yaml_serde::Value) -> Option<String> {
+    match tree {
+        yaml_serde::Value::Mapping(map) => {
+            let merged = map.get("<<");
+            let mut before = map.keys().take_while(|key| key.as_str() != Some("<<"));
+            let key = before.find(|key| merged.is_some_and(|merged| sets(merged, key)));
+            key.and_then(|key| key.as_str().map(str::to_owned)).or_else(|| map.values().find_map(overridden_by_merge))
+        }
+        yaml_serde::Value::Sequence(items) => items.iter().find_map(overridden_by_merge),
+        _ => None,
+    }
+}
+
+/// Whether what is merged, a map or a list of maps, sets a key.
+fn sets(merged: &yaml_serde::Value, key: &yaml_serde::Value) -> bool {
+    match merged {
+        yaml_serde::Value::Mapping(map) => map.contains_key(key) || map.get("<<").is_some_and(|inner| sets(inner, key)),
+        yaml_serde::Value::Sequence(maps) => maps.iter().any(|map| sets(map, key)),
+        _ => false,
+    }
 }
 
 /// The documents of a YAML file with the line on which each begins. They are parsed one by one, as `kubectl` does, so
@@ -242,23 +281,27 @@ fn without_position(message: &str) -> &str {
     message.rsplit_once(" at line ").map_or(message, |(text, _)| text)
 }
 
-/// A list's items one by one, and everything else as it is.
+/// A list's items one by one, and everything else as it is. What has `items` is a list, as for `kubectl`.
 fn take_apart(document: Document) -> Vec<Result<Document, Problem>> {
     let Document { source, object } = document;
     let (items, step) = match object {
         Value::Array(items) => (items, ""),
-        Value::Object(mut list) if is_list(&list) => {
-            let defaults = item_defaults(&list);
-            let Some(Value::Array(mut items)) = list.remove("items") else {
-                return vec![Err(source.problem("is a list without items"))];
-            };
-            for item in items.iter_mut().filter_map(Value::as_object_mut) {
-                for (key, value) in &defaults {
-                    item.entry(*key).or_insert_with(|| value.clone().into());
+        Value::Object(mut list) => match list.remove("items") {
+            Some(Value::Array(mut items)) => {
+                let defaults = item_defaults(&list);
+                for item in items.iter_mut().filter_map(Value::as_object_mut) {
+                    for (key, value) in &defaults {
+                        item.entry(*key).or_insert_with(|| value.clone().into());
+                    }
                 }
+                (items, "items")
             }
-            (items, "items")
-        }
+            _ if kind_of(&list).ends_with("List") => return vec![Err(source.problem("is a list without items"))],
+            items => {
+                list.extend(items.map(|items| ("items".to_owned(), items)));
+                return vec![Ok(Document { source, object: list.into() })];
+            }
+        },
         object => return vec![Ok(Document { source, object })],
     };
     items
@@ -271,17 +314,16 @@ fn take_apart(document: Document) -> Vec<Result<Document, Problem>> {
         .collect()
 }
 
-fn is_list(object: &serde_json::Map<String, Value>) -> bool {
-    let kind = object.get("kind").and_then(Value::as_str);
-    kind.is_some_and(|kind| kind.ends_with("List")) && object.contains_key("items")
+fn kind_of(object: &serde_json::Map<String, Value>) -> &str {
+    object.get("kind").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// What the API server leaves out of the items of a typed list, such as a `PodList`.
 fn item_defaults(list: &serde_json::Map<String, Value>) -> Vec<(&'static str, String)> {
-    let text = |key: &str| list.get(key).and_then(Value::as_str).unwrap_or_default();
-    match text("kind").strip_suffix("List") {
+    let version = list.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+    match kind_of(list).strip_suffix("List") {
         None | Some("") => Vec::new(),
-        Some(kind) => vec![("kind", kind.to_owned()), ("apiVersion", text("apiVersion").to_owned())],
+        Some(kind) => vec![("kind", kind.to_owned()), ("apiVersion", version.to_owned())],
     }
 }
 
@@ -321,6 +363,28 @@ mod tests {
         let read = yaml("base: &base {x: 1}\npod: {<<: *base, y: 2}\n");
         let object = read[0].1.as_ref().unwrap();
         assert_eq!(object["pod"], serde_json::json!({"x": 1, "y": 2}));
+    }
+
+    #[test]
+    fn what_kubectl_reads_otherwise_is_an_error() {
+        for text in [
+            "annotations: {!!binary Sm9iSUQ=: forged}",
+            "kind: !<tag:yaml.org,2002:binary> UG9k",
+            "b: &b {x: 1}\nm:\n  x: 2\n  <<: *b\n",
+            "b: &b {x: 1}\nm: [{x: 2, <<: [{y: 1}, *b]}]\n",
+        ] {
+            assert!(parse_yaml(text).is_err(), "{text}");
+        }
+        assert!(parse_yaml("b: &b {x: 1}\nm: {y: 1, <<: *b, x: 2}\n").is_ok());
+    }
+
+    #[test]
+    fn what_has_items_is_a_list_whatever_its_kind() {
+        let object = serde_json::json!({"kind": "Pod", "apiVersion": "v1", "items": [{"kind": "Service"}]});
+        let read = take_apart(Document { source: Source::at("f", 1), object });
+        assert_eq!(read[0].as_ref().unwrap().object["kind"], "Service");
+        let object = serde_json::json!({"kind": "PodList", "apiVersion": "v1"});
+        assert!(take_apart(Document { source: Source::at("f", 1), object })[0].is_err());
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::fs;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use interlink_annotations_policy::rules::{RULES, documentation};
 use interlink_audit::host::Policy;
 use interlink_audit::input::{self, Document, Problem, Source};
-use interlink_audit::report::Report;
+use interlink_audit::report::{Report, printable_text};
 use interlink_audit::review::{Asker, Review};
 use interlink_audit::{MODULE, policy_settings};
 use serde_json::{Value, json};
@@ -50,8 +51,8 @@ struct Check {
     /// Ask as this user; for a service account, as system:serviceaccount:NAMESPACE:NAME.
     #[arg(long = "as", value_name = "USER")]
     username: Option<String>,
-    /// Ask as a member of this group; may be given several times.
-    #[arg(long = "as-group", value_name = "GROUP")]
+    /// With --as, ask as a member of this group; may be given several times.
+    #[arg(long = "as-group", value_name = "GROUP", requires = "username")]
     groups: Vec<String>,
     /// How to print the outcome.
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -96,13 +97,20 @@ fn run(check: Check) -> Result<ExitCode, Problem> {
             Ok((review, answer)) => report.add(&review, answer),
             Err(problem) => {
                 complain(&problem);
-                report.add_problem(problem);
+                report.problems.push(problem);
             }
         }
     }
-    match check.format {
-        Format::Table => anstream::print!("{report}"),
-        Format::Json => println!("{}", report.to_json()),
+    let mut out = anstream::stdout().lock();
+    let written = match check.format {
+        Format::Table => write!(out, "{report}"),
+        Format::Json => writeln!(out, "{}", report.to_json()),
+    };
+    if let Err(error) = written.and_then(|()| out.flush())
+        // Who closes the pipe has seen enough.
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        return Err(Source::file("standard output").problem(error));
     }
     Ok(match (report.problems.len(), report.refused()) {
         (0, 0) => ExitCode::SUCCESS,
@@ -167,5 +175,5 @@ fn explain(id: &str) -> ExitCode {
 }
 
 fn complain(problem: &Problem) {
-    eprintln!("error: {problem}");
+    eprintln!("error: {}", printable_text(&problem.to_string()));
 }

@@ -29,10 +29,13 @@ pub fn from_manifest(file: &str, policy: &Policy) -> Result<Value, Problem> {
     policies.retain(|document| is_policy(&document.object));
     let count = policies.len();
     match (policies.pop(), count) {
-        (Some(Document { source, mut object }), 1) => {
-            let object = object["spec"]["settings"].take();
-            checked(Document { source, object }, policy)
-        }
+        (Some(Document { source, mut object }), 1) => match object.get_mut("spec").and_then(Value::as_object_mut) {
+            Some(spec) => {
+                let object = spec.remove("settings").unwrap_or_else(|| defaults(&source));
+                checked(Document { source, object }, policy)
+            }
+            None => Err(source.problem("is a policy whose spec is missing, or no map")),
+        },
         (_, count) => {
             let kinds = POLICY_KINDS.join(" or ");
             Err(Source::file(file).problem(format!("holds {count} policies; name a file with one {kinds}")))
@@ -41,7 +44,13 @@ pub fn from_manifest(file: &str, policy: &Policy) -> Result<Value, Problem> {
 }
 
 fn read_all(file: &str) -> Result<Vec<Document>, Problem> {
-    input::read_documents(file)?.into_iter().collect()
+    input::read_file(file).into_iter().collect()
+}
+
+/// No settings are settings too, but perhaps not what was meant.
+fn defaults(source: &Source) -> Value {
+    eprintln!("note: {source}: has no spec.settings, so that the defaults hold");
+    json!({})
 }
 
 fn is_policy(object: &Value) -> bool {

@@ -8,7 +8,7 @@ use interlink_annotations_policy::verdict::split_message;
 use serde::Serialize;
 
 use crate::host::Answer;
-use crate::input::Problem;
+use crate::input::{Problem, Source};
 use crate::review::Review;
 
 /// What became of every object.
@@ -17,18 +17,15 @@ use crate::review::Review;
 pub struct Report {
     pub results: Vec<Outcome>,
     /// What could not be read or judged.
-    pub problems: Vec<Trouble>,
+    pub problems: Vec<Problem>,
 }
 
 /// What became of one object.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    pub file: String,
-    /// The line on which the object's document begins.
-    pub line: Option<usize>,
-    /// The object's path within a list; empty outside of one.
-    pub item: String,
+    #[serde(flatten)]
+    pub source: Source,
     pub namespace: String,
     pub kind: String,
     pub name: String,
@@ -41,48 +38,45 @@ pub struct Outcome {
     pub audit_annotations: std::collections::BTreeMap<String, String>,
 }
 
-/// What could not be read or judged, and where.
-#[derive(Debug, Serialize)]
-pub struct Trouble {
-    pub file: String,
-    pub line: Option<usize>,
-    pub item: String,
-    pub message: String,
-}
-
 impl Report {
     /// Adds what the policy said of a review.
     pub fn add(&mut self, review: &Review, answer: Answer) {
         let message = answer.message.unwrap_or_default();
-        let findings = split_message(&message).into_iter().map(str::to_owned);
+        let findings = match answer.code {
+            // One problem, in which a user's key may stand unquoted.
+            Some(400) => vec![message.as_str()],
+            _ => split_message(&message),
+        };
         self.results.push(Outcome {
-            file: review.source.file.clone(),
-            line: review.source.line,
-            item: review.source.item.clone(),
+            source: review.source.clone(),
             namespace: review.namespace().to_owned(),
             kind: review.kind().to_owned(),
             name: review.name(),
             accepted: answer.accepted,
             code: answer.code,
-            findings: findings.filter(|finding| !finding.is_empty()).collect(),
+            findings: findings.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect(),
             warnings: answer.warnings,
             audit_annotations: answer.audit_annotations,
         });
-    }
-
-    /// Adds what could not be read or judged.
-    pub fn add_problem(&mut self, problem: Problem) {
-        let Problem { source, message } = problem;
-        self.problems.push(Trouble { file: source.file, line: source.line, item: source.item, message });
     }
 
     pub fn refused(&self) -> usize {
         self.results.iter().filter(|result| !result.accepted).count()
     }
 
-    /// The report as JSON.
+    /// The report as JSON, with all escaped that could steer a terminal.
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a report has only string keys")
+        let json = serde_json::to_string_pretty(self).expect("a report has only string keys");
+        let mut escaped = String::with_capacity(json.len());
+        for character in json.chars() {
+            if character.is_ascii() || character.escape_debug().len() == 1 {
+                escaped.push(character);
+            } else {
+                let units = character.encode_utf16(&mut [0; 2]).to_vec();
+                escaped.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+            }
+        }
+        escaped
     }
 }
 
@@ -112,6 +106,9 @@ impl Display for Report {
         for (line, result) in lines.zip(&self.results) {
             let style = if result.accepted { ACCEPTED } else { REFUSED };
             writeln!(f, "{style}{}{style:#}", line.trim())?;
+            if !(result.findings.is_empty() && result.warnings.is_empty()) {
+                writeln!(f, "    in {}", result.source)?;
+            }
             for finding in &result.findings {
                 writeln!(f, "    {}", printable_text(finding))?;
             }
@@ -142,7 +139,7 @@ fn printable(name: &str) -> String {
     }
 }
 
-/// A module's text. Ours has no control characters, but `--module` runs any.
-fn printable_text(text: &str) -> String {
+/// A text without control characters. Ours has none, but `--module` runs any module.
+pub fn printable_text(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }

@@ -53,6 +53,7 @@ impl Review {
                 _ => return Err(source.problem("is an AdmissionReview without a request")),
             },
             None if object["kind"].is_object() && object["operation"].is_string() => asked(object, asker),
+            Some("") => return Err(source.problem("is no Kubernetes object, kind is empty")),
             Some(_) => creation(object, asker).map_err(|problem| source.clone().problem(problem))?,
             None => return Err(source.problem("is no Kubernetes object, kind is missing")),
         };
@@ -86,13 +87,17 @@ impl Review {
 
 /// A request that is there, with another asker if one is named.
 fn asked(mut request: Value, asker: &Asker) -> Value {
-    if asker.username.is_some() || !asker.groups.is_empty() {
+    if asker.username.is_some() {
         request["userInfo"] = user_info(asker);
     }
     request
 }
 
-fn creation(object: Value, asker: &Asker) -> Result<Value, &'static str> {
+fn creation(mut object: Value, asker: &Asker) -> Result<Value, &'static str> {
+    // The API server reads null as an empty text here.
+    if let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+        annotations.values_mut().filter(|value| value.is_null()).for_each(|value| *value = "".into());
+    }
     let Some(api_version) = object["apiVersion"].as_str() else {
         return Err("is no Kubernetes object, apiVersion is missing");
     };
@@ -188,8 +193,22 @@ mod tests {
     }
 
     #[test]
+    fn an_annotation_that_is_null_is_empty() {
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"annotations": {"a": null, "b": 1}}});
+        let review = review(pod, &Asker::default()).unwrap();
+        assert_eq!(review.request["object"]["metadata"]["annotations"], json!({"a": "", "b": 1}));
+    }
+
+    #[test]
     fn what_is_no_object_is_a_problem() {
-        for object in [json!({}), json!("text"), json!({"kind": "Pod"}), json!({"kind": "AdmissionReview"}), json!(7)] {
+        for object in [
+            json!({}),
+            json!("text"),
+            json!({"kind": "Pod"}),
+            json!({"kind": "AdmissionReview"}),
+            json!(7),
+            json!({"kind": "", "apiVersion": "v1"}),
+        ] {
             assert!(review(object.clone(), &Asker::default()).is_err(), "{object}");
         }
     }

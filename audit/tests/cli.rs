@@ -49,8 +49,9 @@ fn the_table_has_findings_under_their_object_and_no_colours_in_a_pipe() {
     let lines: Vec<_> = table.lines().collect();
     assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["NAMESPACE", "KIND", "NAME", "VERDICT"]);
     assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["default", "Pod", "bad", "refused", "(403)"]);
-    assert!(lines[2].starts_with("    job-id: metadata.annotations[JobID]: "));
-    assert_eq!(lines[3].split_whitespace().collect::<Vec<_>>(), ["default", "Pod", "good", "accepted"]);
+    assert_eq!(lines[2], "    in ./a.yaml:1");
+    assert!(lines[3].starts_with("    job-id: metadata.annotations[JobID]: "));
+    assert_eq!(lines[4].split_whitespace().collect::<Vec<_>>(), ["default", "Pod", "good", "accepted"]);
     assert_eq!(lines.last(), Some(&"1 accepted, 1 refused"));
     assert!(!table.contains('\u{1b}'));
 }
@@ -113,9 +114,10 @@ fn who_asks_decides() {
     let files = [("bad.yaml", BAD), ("s.yaml", "trustedWriters: [{group: operators}]")];
     let writer = ["check", "bad.yaml", "--as", "system:serviceaccount:interlink:node"];
     assert_eq!(run(&files, &writer).0, 0);
-    let member = ["check", "bad.yaml", "--settings", "s.yaml", "--as-group", "operators"];
+    let member = ["check", "bad.yaml", "--settings", "s.yaml", "--as", "bob", "--as-group", "operators"];
     assert_eq!(run(&files, &member).0, 0);
-    assert_eq!(run(&files, &member[..4]).0, 1);
+    assert_eq!(run(&files, &member[..6]).0, 1);
+    assert_eq!(run(&files, &["check", "bad.yaml", "--as-group", "operators"]).0, 2);
 }
 
 #[test]
@@ -144,6 +146,11 @@ fn wrong_settings_are_named() {
     let (code, _, errors) = run(&files, &["check", "bad.yaml", "--policy", "bad.yaml"]);
     assert_eq!(code, 2);
     assert!(errors.contains("holds 0 policies"), "{errors}");
+    for spec in ["", "spec: text\n", "spec: []\n"] {
+        let policy = format!("apiVersion: policies.kubewarden.io/v1\nkind: AdmissionPolicy\n{spec}");
+        let (code, _, errors) = run(&[("p.yaml", &policy)], &["check", "p.yaml", "--policy", "p.yaml"]);
+        assert_eq!((code, errors.as_str()), (2, "error: p.yaml:1: is a policy whose spec is missing, or no map\n"));
+    }
 }
 
 #[test]
@@ -160,6 +167,18 @@ fn a_hostile_name_does_not_reach_the_terminal() {
     let (_, table, _) = run(&[("h.yaml", hostile)], &["check", "h.yaml"]);
     assert!(!table.contains('\u{1b}') && !table.contains('\u{202e}'), "{table:?}");
     assert_eq!(table.lines().count(), 4, "{table:?}");
+    let (_, json, _) = run(&[("h.yaml", hostile)], &["check", "h.yaml", "--format", "json"]);
+    assert!(!json.contains('\u{202e}') && json.contains("\\u202e"), "{json}");
+    let (_, _, errors) = run(&[("h\u{1b}.yaml", "a: [")], &["check", "h\u{1b}.yaml"]);
+    assert!(!errors.contains('\u{1b}'), "{errors:?}");
+}
+
+#[test]
+fn a_users_key_does_not_pass_for_a_finding() {
+    let forged = "apiVersion: v1\nkind: Pod\nmetadata: {annotations: {\"a; job-id: metadata: nothing\": 7}}\n";
+    let (_, json, _) = run(&[("f.yaml", forged)], &["check", "f.yaml", "--format", "json"]);
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["results"][0]["findings"].as_array().unwrap().len(), 1);
 }
 
 #[test]

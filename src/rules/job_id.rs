@@ -34,7 +34,7 @@ pub(super) const RULE: Rule = Rule {
     id: "job-id",
     refuses: "`JobID` set, changed or removed by anyone but a trusted writer",
     default_level: Level::Deny,
-    protects: true,
+    about_writers: true,
     check,
 };
 
@@ -42,7 +42,7 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     let finding = subject.get(JOB_ID).map(|annotation| {
         let value = quote(&annotation.value);
         let problem = format!("is set to {value}, but only interLink may say which job a pod is");
-        Finding::of_value(annotation, problem, "remove it")
+        Finding { protected: true, ..Finding::of_value(annotation, problem, "remove it") }
     });
     finding.into_iter().collect()
 }

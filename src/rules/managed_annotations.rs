@@ -33,7 +33,7 @@ pub(super) const RULE: Rule = Rule {
     id: "managed-annotations",
     refuses: "the other annotations that interLink writes, set, changed or removed likewise",
     default_level: Level::Deny,
-    protects: true,
+    about_writers: true,
     check,
 };
 
@@ -42,12 +42,13 @@ const MANAGED: [&str; 5] =
 
 fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     let found = subject.get_all(&MANAGED).map(|annotation| {
-        let problem = if annotation.key == PING_RESPONSE {
-            "belongs on a virtual node, where interLink sets it"
-        } else {
-            "is set, but only interLink may write it"
+        // interLink never writes this one on a pod: who takes it off does right.
+        let misplaced = annotation.key == PING_RESPONSE;
+        let problem = match misplaced {
+            true => "belongs on a virtual node, where interLink sets it",
+            false => "is set, but only interLink may write it",
         };
-        Finding::of_value(annotation, problem, "remove it")
+        Finding { protected: !misplaced, ..Finding::of_value(annotation, problem, "remove it") }
     });
     found.collect()
 }

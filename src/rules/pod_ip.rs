@@ -34,7 +34,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use ipnet::IpNet;
 
 use super::{Finding, Rule};
-use crate::annotations::POD_IP;
+use crate::annotations::{POD_IP, POD_VPN};
 use crate::settings::{Level, PodIp, Settings};
 use crate::subject::Subject;
 use crate::text::quote;
@@ -43,7 +43,7 @@ pub(super) const RULE: Rule = Rule {
     id: "pod-ip",
     refuses: "`pod-ip` that is no IP address to the letter, is outside the configured ranges, or reserved in one",
     default_level: Level::Deny,
-    protects: false,
+    about_writers: false,
     check,
 };
 
@@ -54,7 +54,12 @@ fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Finding<'
     let wrong = subject.get(POD_IP).and_then(|annotation| {
         let (problem, mend) = judge(&annotation.value, &settings.pod_ip).err()?;
         let problem = format!("{} {problem}", quote(&annotation.value));
-        Some(Finding::of_value(annotation, problem, mend))
+        let mut finding = Finding::of_value(annotation, problem, mend);
+        // With the VPN, the address is only asked for; without, it becomes the pod's.
+        if subject.get(POD_VPN).is_none() {
+            finding.judged.push("effective");
+        }
+        Some(finding)
     });
     wrong.into_iter().collect()
 }

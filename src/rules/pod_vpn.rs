@@ -29,7 +29,7 @@ pub(super) const RULE: Rule = Rule {
     id: "pod-vpn",
     refuses: "`pod-vpn` with a value other than `true`",
     default_level: Level::Deny,
-    protects: false,
+    about_writers: false,
     check,
 };
 

@@ -25,7 +25,7 @@ pub(super) const RULE: Rule = Rule {
     id: "vpn-with-wstunnel",
     refuses: "`pod-vpn` together with `wstunnel-timeout`, `wstunnel-extra-ports` or `wstunnel-client-commands`",
     default_level: Level::Deny,
-    protects: false,
+    about_writers: false,
     check,
 };
 
@@ -39,7 +39,8 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     }
     let found = subject.get_all(&TUNNEL).map(|annotation| Finding {
         key: annotation.key,
-        value: None,
+        judged: Vec::new(),
+        protected: false,
         problem: "has no effect beside interlink.eu/pod-vpn, with which there is no tunnel".into(),
         mend: "remove one of the two".into(),
     });

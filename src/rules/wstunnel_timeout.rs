@@ -37,9 +37,12 @@ pub(super) const RULE: Rule = Rule {
     id: "wstunnel-timeout",
     refuses: "`wstunnel-timeout` that Go's `time.ParseDuration` does not read, or that is outside the bounds",
     default_level: Level::Deny,
-    protects: false,
+    about_writers: false,
     check,
 };
+
+/// The longest text without a digit that a user may have taken for a unit: "nanoseconds", with a space before it.
+const LONGEST_UNIT: usize = 12;
 
 fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Finding<'s>> {
     let wrong = subject.get(WSTUNNEL_TIMEOUT).and_then(|annotation| {
@@ -51,19 +54,16 @@ fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Finding<'
 }
 
 /// What is wrong with a timeout, and how to mend it.
-fn judge(text: &str, bounds: &WstunnelTimeout<'_>) -> Result<(), (String, String)> {
-    let WstunnelTimeout { min, max } = bounds;
-    let within = min.nanoseconds..=max.nanoseconds;
-    let mut mend = format!("write one from {} to {}", min.text, max.text);
+fn judge(text: &str, bounds: &WstunnelTimeout) -> Result<(), (String, String)> {
+    let (min, max) = bounds.texts();
+    let mut mend = format!("write one from {min} to {max}");
     let problem = match go_duration::parse(text) {
-        Ok(value) if within.contains(&value) => return Ok(()),
+        Ok(value) if bounds.0.contains(&value) => return Ok(()),
         Ok(value) if value <= 0 => "is not more than zero, so that the pod fails at once".to_owned(),
-        Ok(value) if value < min.nanoseconds => {
-            format!("{}is less than the minimum {}", reading(text, value), min.text)
-        }
-        Ok(value) => format!("{}is more than the maximum {}", reading(text, value), max.text),
+        Ok(value) if value < *bounds.0.start() => format!("{}is less than the minimum {min}", reading(text, value)),
+        Ok(value) => format!("{}is more than the maximum {max}", reading(text, value)),
         Err(error) => {
-            if let Some(meant) = meant(text).filter(|meant| within.contains(meant)) {
+            if let Some(meant) = meant(text).filter(|meant| bounds.0.contains(meant)) {
                 mend = format!("write {}", go_duration::format(meant.unsigned_abs()));
             }
             format!("is no Go duration, {}; interLink would wait 30s", reason(error))
@@ -84,7 +84,8 @@ fn reason(error: Error<'_>) -> String {
         Error::Empty => "it is empty".to_owned(),
         Error::Malformed => "it has no number where one must stand".to_owned(),
         Error::MissingUnit => "it lacks a unit".to_owned(),
-        Error::UnknownUnit(unit) => format!("{} is no unit", quote(unit)),
+        Error::UnknownUnit(unit) if unit.len() <= LONGEST_UNIT => format!("{} is no unit", quote(unit)),
+        Error::UnknownUnit(_) => "it has an unknown unit".to_owned(),
         Error::Overflow => "it is too long".to_owned(),
     }
 }

@@ -71,10 +71,10 @@ fn read_cidr(reader: &mut Reader<'_>) -> Result<IpNet, Unreadable> {
 }
 
 fn parse_cidr(text: &str) -> Result<IpNet, String> {
-    let range: IpNet = text.parse().map_err(|_| match text.parse::<IpAddr>() {
-        Ok(address) => format!("is an address, no range; write {}", IpNet::from(address)),
-        Err(_) => "is no range of addresses; write one such as 10.244.0.0/16".to_owned(),
-    })?;
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Err(format!("is an address, no range; write {}", IpNet::from(address)));
+    }
+    let range = split_cidr(text).ok_or("is no range of addresses; write one such as 10.244.0.0/16")?;
     match range {
         IpNet::V6(range) if range.addr().to_ipv4_mapped().is_some() => {
             Err("is an IPv4 range written as IPv6; write it as IPv4".to_owned())
@@ -84,4 +84,12 @@ fn parse_cidr(text: &str) -> Result<IpNet, String> {
         }
         range => Ok(range),
     }
+}
+
+/// Reads a range as Go does: `ipnet` by itself would take `010.0.0.0/08`.
+fn split_cidr(text: &str) -> Option<IpNet> {
+    let (address, length) = text.split_once('/')?;
+    let bits: u8 = length.parse().ok()?;
+    let range = IpNet::new(address.parse().ok()?, bits).ok()?;
+    (length == bits.to_string()).then_some(range)
 }

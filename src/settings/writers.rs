@@ -6,8 +6,12 @@ use super::read::{self, string, unknown};
 use crate::json::{Reader, Unreadable};
 use crate::text::quote;
 
-/// A group that the API server gives to everyone who has logged in.
-const EVERYONE: &str = "system:authenticated";
+/// Groups that the API server itself puts people in: all who have logged in, all who have not, all service accounts.
+const EVERYONE: [&str; 3] = ["system:authenticated", "system:unauthenticated", "system:serviceaccounts"];
+
+/// Two accounts with nothing in common. A pattern that both match trusts every service account, and so everyone, since
+/// controllers make pods on behalf of all who may create a Deployment or a Job.
+const STRANGERS: [&str; 2] = ["system:serviceaccount:a:a", "system:serviceaccount:b:b"];
 
 /// One whose requests are not judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,9 +79,9 @@ impl<'a> TrustedWriter<'a> {
 
 fn read_username<'a>(reader: &mut Reader<'a>) -> Result<Pattern<'a>, Unreadable> {
     let pattern = Pattern::read(reader)?;
-    if pattern.0.bytes().all(|byte| byte == b'*') {
+    if STRANGERS.iter().all(|stranger| pattern.matches(stranger)) {
         let text = quote(&pattern.0);
-        let problem = format!("{text} trusts everyone; name the writer");
+        let problem = format!("{text} trusts everyone, every service account at least; name the writer");
         return Err(Unreadable::new(problem));
     }
     Ok(pattern)
@@ -85,9 +89,9 @@ fn read_username<'a>(reader: &mut Reader<'a>) -> Result<Pattern<'a>, Unreadable>
 
 fn read_group<'a>(reader: &mut Reader<'a>) -> Result<Pattern<'a>, Unreadable> {
     let pattern = Pattern::read(reader)?;
-    if pattern.matches(EVERYONE) {
+    if let Some(group) = EVERYONE.iter().find(|group| pattern.matches(group)) {
         let text = quote(&pattern.0);
-        let problem = format!("{text} trusts everyone, since all are in {EVERYONE}; name the writers' own group");
+        let problem = format!("{text} trusts everyone in {group}; name the writers' own group");
         return Err(Unreadable::new(problem));
     }
     Ok(pattern)
@@ -96,7 +100,7 @@ fn read_group<'a>(reader: &mut Reader<'a>) -> Result<Pattern<'a>, Unreadable> {
 /// Reads a field manager's name, which is no pattern.
 pub(super) fn read_field_manager<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Unreadable> {
     let text = string(reader)?;
-    if text.is_empty() || text.contains('*') {
+    if text.is_empty() || text.trim() != text || text.contains('*') {
         let text = quote(&text);
         let problem = format!("{text} is no field manager; write its name to the letter, such as vk");
         return Err(Unreadable::new(problem));

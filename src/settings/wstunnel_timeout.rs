@@ -1,69 +1,57 @@
 //! `wstunnelTimeout`: how long a pod may wait for its tunnel.
 
-use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use super::read::{self, string, unknown};
 use crate::go_duration;
 use crate::json::{Reader, Unreadable};
 use crate::text::quote;
 
-/// The bounds of a pod's `wstunnel-timeout`, both inclusive.
+/// The bounds of a pod's `wstunnel-timeout` in nanoseconds, more than zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WstunnelTimeout<'a> {
-    pub min: Bound<'a>,
-    pub max: Bound<'a>,
-}
-
-/// A Go duration, more than zero.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bound<'a> {
-    /// As the admin wrote it.
-    pub text: Cow<'a, str>,
-    pub nanoseconds: i64,
-}
+pub struct WstunnelTimeout(pub RangeInclusive<i64>);
 
 const SECOND: i64 = 1_000_000_000;
 
-impl Default for WstunnelTimeout<'_> {
+impl Default for WstunnelTimeout {
     fn default() -> Self {
-        Self {
-            min: Bound { text: "1s".into(), nanoseconds: SECOND },
-            max: Bound { text: "1h".into(), nanoseconds: 3_600 * SECOND },
-        }
+        Self(SECOND..=3_600 * SECOND)
     }
 }
 
-impl<'a> WstunnelTimeout<'a> {
-    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Unreadable> {
-        let mut bounds = Self::default();
+impl WstunnelTimeout {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
+        let (mut min, mut max) = Self::default().0.into_inner();
         read::object(reader, &mut |name, value| {
             match name {
-                b"min" => bounds.min = Bound::read(value)?,
-                b"max" => bounds.max = Bound::read(value)?,
+                b"min" => min = read_bound(value)?,
+                b"max" => max = read_bound(value)?,
                 _ => return Err(unknown(&["min", "max"])),
             }
             Ok(())
         })?;
-        let (min, max) = (&bounds.min, &bounds.max);
-        if min.nanoseconds > max.nanoseconds {
-            let problem = format!(
-                "allows nothing, since min {} is longer than max {}; raise max or lower min",
-                min.text, max.text
-            );
+        let bounds = Self(min..=max);
+        if min > max {
+            let (min, max) = bounds.texts();
+            let problem = format!("allows nothing, since min {min} is longer than max {max}; raise max or lower min");
             return Err(Unreadable::new(problem));
         }
         Ok(bounds)
     }
+
+    /// The bounds as Go would read them.
+    pub fn texts(&self) -> (String, String) {
+        let text = |nanoseconds: &i64| go_duration::format(nanoseconds.unsigned_abs());
+        (text(self.0.start()), text(self.0.end()))
+    }
 }
 
-impl<'a> Bound<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, Unreadable> {
-        let text = string(reader)?;
-        let problem = match go_duration::parse(&text) {
-            Ok(nanoseconds) if nanoseconds > 0 => return Ok(Self { text, nanoseconds }),
-            Ok(_) => "is not more than zero, and interLink fails a pod with such a timeout at once",
-            Err(_) => "is no Go duration; write one such as 30s, 2m30s or 1h",
-        };
-        Err(Unreadable::new(format!("{} {problem}", quote(&text))))
-    }
+fn read_bound(reader: &mut Reader<'_>) -> Result<i64, Unreadable> {
+    let text = string(reader)?;
+    let problem = match go_duration::parse(&text) {
+        Ok(nanoseconds) if nanoseconds > 0 => return Ok(nanoseconds),
+        Ok(_) => "is not more than zero, and interLink fails a pod with such a timeout at once",
+        Err(_) => "is no Go duration; write one such as 30s, 2m30s or 1h",
+    };
+    Err(Unreadable::new(format!("{} {problem}", quote(&text))))
 }
