@@ -186,8 +186,7 @@ fn json_documents(file: &str, text: &str) -> Vec<Result<Document, Problem>> {
             None => return documents,
             Some(Ok(object)) => documents.push(Ok(Document { source: Source::at(file, line), object })),
             Some(Err(error)) => {
-                let message = error.to_string();
-                let message = format!("is no JSON: {}", without_position(&message));
+                let message = format!("is no JSON: {}", without_positions(&error.to_string()));
                 documents.push(Err(Source::at(file, error.line()).problem(message)));
                 return documents;
             }
@@ -198,11 +197,11 @@ fn json_documents(file: &str, text: &str) -> Vec<Result<Document, Problem>> {
 fn yaml_documents(file: &str, text: &str) -> Vec<Result<Document, Problem>> {
     split_yaml(text)
         .into_iter()
-        .filter_map(|(line, text)| match parse_yaml(&text) {
+        .filter_map(|chunk| match parse_yaml(&chunk.text) {
             Ok(Value::Null) => None,
-            Ok(object) => Some(Ok(Document { source: Source::at(file, line), object })),
+            Ok(object) => Some(Ok(Document { source: Source::at(file, chunk.line), object })),
             Err((place, message)) => {
-                let line = line + place.map_or(0, |place| place.line() - 1);
+                let line = place.map_or(chunk.line, |place| chunk.first_line + place.line() - 1);
                 Some(Err(Source::at(file, line).problem(format!("is no YAML: {message}"))))
             }
         })
@@ -211,7 +210,7 @@ fn yaml_documents(file: &str, text: &str) -> Vec<Result<Document, Problem>> {
 
 /// Reads a YAML document as `kubectl` does; what the two would read differently is an error.
 fn parse_yaml(text: &str) -> Result<Value, (Option<yaml_serde::Location>, String)> {
-    let error = |error: yaml_serde::Error| (error.location(), without_position(&error.to_string()).to_owned());
+    let error = |error: yaml_serde::Error| (error.location(), without_positions(&error.to_string()));
     if let Some(tag) = UNREAD_TAGS.into_iter().find(|tag| text.contains(tag)) {
         let problem = format!("{tag} is not supported; write the text itself");
         return Err((None, problem));
@@ -226,7 +225,7 @@ fn parse_yaml(text: &str) -> Result<Value, (Option<yaml_serde::Location>, String
 }
 
 /// Tags that `kubectl` follows, and the parser here leaves out.
-const UNREAD_TAGS: [&str; 3] = ["!!binary", "!<tag:", "\n%TAG"];
+const UNREAD_TAGS: [&str; 3] = ["!!binary", "!<tag:", "%TAG"];
 
 /// A key that stands before a merge which sets it too: YAML lets the key win, `kubectl` the merge.
 fn overridden_by_merge(tree: &yaml_serde::Value) -> Option<String> {
@@ -251,34 +250,50 @@ fn sets(merged: &yaml_serde::Value, key: &yaml_serde::Value) -> bool {
     }
 }
 
-/// The documents of a YAML file with the line on which each begins. They are parsed one by one, as `kubectl` does, so
-/// that a broken one does not hide the others.
-fn split_yaml(text: &str) -> Vec<(usize, String)> {
-    let mut documents = vec![(1, String::new())];
-    let mut has_content = false;
-    for (index, line) in text.lines().enumerate() {
-        let marker = line.strip_prefix("---");
-        let separates = marker.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r']));
-        if separates && has_content {
-            documents.push((index + 1, String::new()));
-            has_content = false;
-        }
-        has_content |= separates || !(line.trim().is_empty() || line.starts_with(['#', '%']));
-        if let Some((start, document)) = documents.last_mut() {
-            if !has_content || document.trim().is_empty() {
-                *start = index + 1;
-                document.clear();
-            }
-            document.push_str(line);
-            document.push('\n');
-        }
-    }
-    documents
+/// The text of one YAML document.
+struct Chunk {
+    text: String,
+    /// The line on which the text begins, perhaps with comments.
+    first_line: usize,
+    /// The line on which the document itself begins.
+    line: usize,
 }
 
-/// The message without the position, which counts from the document's own beginning.
-fn without_position(message: &str) -> &str {
-    message.rsplit_once(" at line ").map_or(message, |(text, _)| text)
+/// The documents of a YAML file. They are parsed one by one, as `kubectl` does, so that a broken one does not hide the
+/// others.
+fn split_yaml(text: &str) -> Vec<Chunk> {
+    let begin = |line| Chunk { text: String::new(), first_line: line, line };
+    let mut chunks = Vec::new();
+    let (mut chunk, mut has_content) = (begin(1), false);
+    for (line, content) in (1..).zip(text.lines()) {
+        let marker = content.strip_prefix("---");
+        let separates = marker.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r']));
+        if separates && has_content {
+            chunks.push(std::mem::replace(&mut chunk, begin(line)));
+            has_content = false;
+        }
+        if !has_content {
+            chunk.line = line;
+            has_content = separates || !(content.trim().is_empty() || content.starts_with(['#', '%']));
+        }
+        chunk.text += content;
+        chunk.text.push('\n');
+    }
+    chunks.push(chunk);
+    chunks
+}
+
+/// The message without the positions in it, which count from the document's own beginning.
+fn without_positions(message: &str) -> String {
+    let mut parts = message.split(" at line ");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        let rest =
+            rest.strip_prefix(" column ").map_or(rest, |rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+        text += rest;
+    }
+    text
 }
 
 /// A list's items one by one, and everything else as it is. What has `items` is a list, as for `kubectl`.
@@ -346,9 +361,17 @@ mod tests {
         let text = "# head\n\na: 1\n---\n# none\n---\nb: 2\n--- # c\nc: 3\n";
         let lines: Vec<_> = yaml(text).into_iter().map(|(line, _)| line).collect();
         assert_eq!(lines, [3, 6, 8]);
+        assert_eq!(yaml("# head\na: 1\n")[0].0, 2);
+        assert_eq!(yaml("# head\na: 1\nb: [\n---\n# c\nd: [\n"), [(4, None), (7, None)]);
         assert_eq!(yaml(""), []);
         assert_eq!(yaml("---\n---\n"), []);
         assert_eq!(yaml("%YAML 1.2\n---\na: 1\n").len(), 1);
+    }
+
+    #[test]
+    fn a_message_has_no_second_position() {
+        let message = "no , at line 7 column 1, while parsing a map at line 2 column 4";
+        assert_eq!(without_positions(message), "no ,, while parsing a map");
     }
 
     #[test]
