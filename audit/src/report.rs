@@ -100,7 +100,8 @@ impl Display for Report {
             ]);
         }
         let mut lines = table.lines();
-        if let Some(header) = lines.next() {
+        let header = lines.next().filter(|_| !self.results.is_empty());
+        if let Some(header) = header {
             writeln!(f, "{}", header.trim())?;
         }
         for (line, result) in lines.zip(&self.results) {
@@ -117,7 +118,8 @@ impl Display for Report {
             }
         }
         let (total, refused) = (self.results.len(), self.refused());
-        writeln!(f, "\n{} accepted, {refused} refused", total - refused)
+        let gap = if total == 0 { "" } else { "\n" };
+        writeln!(f, "{gap}{} accepted, {refused} refused", total - refused)
     }
 }
 
