@@ -7,7 +7,7 @@ AUDIT := target/debug/interlink-audit
 
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z.-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 policy.wasm: $(SOURCES) | $(TARGET) ## Build the policy module
 	$(BUILD_WASM) --lib --package interlink-annotations-policy

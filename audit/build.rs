@@ -1,24 +1,25 @@
 //! Builds the policy's module, so that the command carries the very one that ships.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "wasm32-wasip1";
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for input in ["src", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"] {
-        println!("cargo::rerun-if-changed={}", root.join(input).display());
+        println!("cargo::rerun-if-changed=../{input}");
     }
-    let module = build_module(&root);
-    println!("cargo::rustc-env=POLICY_MODULE={}", module.display());
+    let variable = |name| PathBuf::from(env::var_os(name).expect("cargo sets it"));
+    let module = build_module(&variable("CARGO_MANIFEST_DIR").join(".."));
+    fs::copy(module, variable("OUT_DIR").join("policy.wasm")).expect("the module can be copied");
 }
 
 /// Runs cargo as `make policy.wasm` does, in a target folder of its own, since the outer cargo holds the usual one.
 fn build_module(root: &Path) -> PathBuf {
     let target_dir = root.join("target/module");
-    let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
+    let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets it"));
     cargo
         .current_dir(root)
         .args(["build", "--release", "--lib", "--locked", "--target", TARGET])

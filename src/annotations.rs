@@ -1,4 +1,4 @@
-//! The catalogue: the annotations that interLink knows, and who writes each.
+//! The catalogue: the annotations of interLink's that the rules look at.
 //!
 //! Source: interLink's `pkg/virtualkubelet/`, as told in its pod annotations reference.
 
@@ -13,7 +13,7 @@ pub const POD_SUBNET: &str = "interlink.eu/pod-subnet";
 pub const WIREGUARD_CLIENT_SNIPPET: &str = "interlink.eu/wireguard-client-snippet";
 pub const PING_RESPONSE: &str = "interlink.virtual-kubelet.io/ping-response";
 
-/// Every annotation that a rule looks at.
+/// Every annotation that a rule looks at: no other one reaches the rules.
 pub const KNOWN: [&str; 10] = [
     JOB_ID,
     POD_VPN,

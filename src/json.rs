@@ -32,8 +32,15 @@ impl Unreadable {
         self
     }
 
+    /// The same problem, with how to mend it.
+    #[must_use]
+    pub fn mended(mut self, mend: &str) -> Self {
+        self.problem = format!("{}; {mend}", self.problem);
+        self
+    }
+
     fn broken(expected: &str) -> Self {
-        Self::new(format!("is no JSON, {expected} is missing"))
+        Self::new(format!("is not valid JSON, {expected} is missing"))
     }
 }
 
@@ -77,7 +84,7 @@ impl<'a> Value<'a> {
     }
 
     fn unescaped(self) -> Result<String, Unreadable> {
-        serde_json::from_slice(self.0).map_err(|_| Unreadable::new("is no JSON string, an escape is wrong"))
+        serde_json::from_slice(self.0).map_err(|_| Unreadable::new("is not a valid JSON string, an escape is wrong"))
     }
 
     pub fn is_string(self) -> bool {
@@ -191,7 +198,7 @@ impl<'a> Reader<'a> {
         self.skip_white_space();
         match self.rest {
             [] => Ok(()),
-            _ => Err(Unreadable::new("is no JSON, more text follows its end")),
+            _ => Err(Unreadable::new("is not valid JSON, more text follows its end")),
         }
     }
 

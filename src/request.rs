@@ -39,7 +39,7 @@ pub struct Change<'a> {
 /// Finds the request and the settings in a payload. Settings that are not there are `{}`.
 ///
 /// # Errors
-/// If the payload is no JSON object, or has no request.
+/// If the payload is not valid JSON object, or has no request.
 pub fn read_payload(payload: &[u8]) -> Result<(Request<'_>, Option<Value<'_>>), Unreadable> {
     let mut request = None;
     let mut settings = None;
@@ -145,7 +145,7 @@ impl<'a> Object<'a> {
 pub fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), Unreadable> {
     match slot.replace(value) {
         None => Ok(()),
-        Some(_) => Err(Unreadable::new("stands twice")),
+        Some(_) => Err(Unreadable::new("appears twice")),
     }
 }
 
@@ -206,6 +206,6 @@ mod tests {
     #[test]
     fn a_field_that_stands_twice_is_refused() {
         let twice = r#"{"object": {"metadata": {}, "\u006detadata": {}}}"#;
-        assert_eq!(change(twice), Err("request.object.metadata: stands twice".to_owned()));
+        assert_eq!(change(twice), Err("request.object.metadata: appears twice".to_owned()));
     }
 }

@@ -1,4 +1,4 @@
-//! What the rules look at: an object's own annotations that interLink knows, and where they stand.
+//! What the rules look at: a pod's annotations, those that interLink knows.
 
 use std::borrow::Cow;
 
@@ -55,13 +55,13 @@ impl<'a> Subject<'a> {
             let value = value.value()?;
             let inside = |problem: Unreadable| problem.inside(&format!("[{}]", text::clip_bytes(key)));
             if !value.is_string() {
-                return Err(inside(value.is_no("a string")));
+                return Err(inside(value.is_no("a string").mended("put it in quotes")));
             }
             let Some(key) = annotations::known(key) else {
                 return Ok(());
             };
             if annotations.iter().any(|other| other.key == key) {
-                return Err(inside(Unreadable::new("stands twice")));
+                return Err(inside(Unreadable::new("appears twice")));
             }
             let value = value.to_str().map_err(inside)?;
             annotations.push(Annotation { key, value });
@@ -119,11 +119,11 @@ mod tests {
             (r#"{"annotations": "x"}"#, "request.object.metadata.annotations: must be an object, but is a string"),
             (
                 r#"{"annotations": {"a": 1}}"#,
-                "request.object.metadata.annotations[a]: must be a string, but is a number",
+                "request.object.metadata.annotations[a]: must be a string, but is a number; put it in quotes",
             ),
             (
                 r#"{"annotations": {"JobID": "1", "JobID": "2"}}"#,
-                "request.object.metadata.annotations[JobID]: stands twice",
+                "request.object.metadata.annotations[JobID]: appears twice",
             ),
         ] {
             assert_eq!(read(metadata), Err(expected.to_owned()));

@@ -48,6 +48,9 @@ pub fn unreadable(problem: &Unreadable) -> ValidationResponse {
 
 /// The answer to a request with these violations.
 pub fn of_violations(violations: &[Violation<'_>]) -> ValidationResponse {
+    if violations.is_empty() {
+        return accepted();
+    }
     let (denied, warned): (Vec<_>, Vec<_>) = violations.iter().partition(|violation| violation.level == Level::Deny);
     let annotations: HashMap<_, _> = [("violations", &denied), ("warnings", &warned)]
         .into_iter()

@@ -44,9 +44,9 @@ impl Policy {
         let engine = WasmtimeEngineProviderBuilder::new()
             .module_bytes(module)
             .build()
-            .map_err(|error| HostError(format!("is no policy module that can be loaded: {error}")))?;
+            .map_err(|error| HostError(format!("is not a policy module that can be loaded: {error}")))?;
         let host = WapcHost::new(Box::new(engine), None)
-            .map_err(|error| HostError(format!("is no policy module that can be started: {error}")))?;
+            .map_err(|error| HostError(format!("is not a policy module that can be started: {error}")))?;
         Ok(Self { host })
     }
 

@@ -186,7 +186,7 @@ fn json_documents(file: &str, text: &str) -> Vec<Result<Document, Problem>> {
             None => return documents,
             Some(Ok(object)) => documents.push(Ok(Document { source: Source::at(file, line), object })),
             Some(Err(error)) => {
-                let message = format!("is no JSON: {}", without_positions(&error.to_string()));
+                let message = format!("is not valid JSON: {}", without_positions(&error.to_string()));
                 documents.push(Err(Source::at(file, error.line()).problem(message)));
                 return documents;
             }
@@ -202,7 +202,8 @@ fn yaml_documents(file: &str, text: &str) -> Vec<Result<Document, Problem>> {
             Ok(object) => Some(Ok(Document { source: Source::at(file, chunk.line), object })),
             Err((place, message)) => {
                 let line = place.map_or(chunk.line, |place| chunk.first_line + place.line() - 1);
-                Some(Err(Source::at(file, line).problem(format!("is no YAML: {message}"))))
+                let hint = if chunk.text.contains("{{") { "; render a Helm template first" } else { "" };
+                Some(Err(Source::at(file, line).problem(format!("is not valid YAML: {message}{hint}"))))
             }
         })
         .collect()

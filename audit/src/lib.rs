@@ -10,4 +10,4 @@ pub mod report;
 pub mod review;
 
 /// The policy's module, as `make policy.wasm` builds it.
-pub static MODULE: &[u8] = include_bytes!(env!("POLICY_MODULE"));
+pub static MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policy.wasm"));

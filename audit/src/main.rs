@@ -72,14 +72,15 @@ enum Format {
 const TROUBLE: u8 = 2;
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Check(check) => run(check).unwrap_or_else(|problem| {
-            complain(&problem);
-            ExitCode::from(TROUBLE)
-        }),
+    let done = match Cli::parse().command {
+        Command::Check(check) => run(check),
         Command::Rules => rules(),
         Command::Explain { rule } => explain(&rule),
-    }
+    };
+    done.unwrap_or_else(|problem| {
+        complain(&problem);
+        ExitCode::from(TROUBLE)
+    })
 }
 
 /// Judges every object; a problem with one does not keep the others from being judged.
@@ -101,17 +102,10 @@ fn run(check: Check) -> Result<ExitCode, Problem> {
             }
         }
     }
-    let mut out = anstream::stdout().lock();
-    let written = match check.format {
-        Format::Table => write!(out, "{report}"),
-        Format::Json => writeln!(out, "{}", report.to_json()),
-    };
-    if let Err(error) = written.and_then(|()| out.flush())
-        // Who closes the pipe has seen enough.
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        return Err(Source::file("standard output").problem(error));
-    }
+    print(&match check.format {
+        Format::Table => report.to_string(),
+        Format::Json => report.to_json() + "\n",
+    })?;
     Ok(match (report.problems.len(), report.refused()) {
         (0, 0) => ExitCode::SUCCESS,
         (0, _) => ExitCode::FAILURE,
@@ -149,28 +143,37 @@ fn load_settings(check: &Check, policy: &Policy) -> Result<Value, Problem> {
     }
 }
 
-fn rules() -> ExitCode {
+fn rules() -> Result<ExitCode, Problem> {
     let width = RULES.iter().map(|rule| rule.id.len()).max().unwrap_or_default();
-    println!("{:width$}  LEVEL   REFUSES", "RULE");
+    let mut list = format!("{:width$}  LEVEL   REFUSES\n", "RULE");
     for rule in &RULES {
-        let level = rule.default_level.name();
-        println!("{:width$}  {level:6}  {}", rule.id, rule.refuses.replace('`', ""));
+        let (level, refuses) = (rule.default_level.name(), rule.refuses.replace('`', ""));
+        list += &format!("{:width$}  {level:6}  {refuses}\n", rule.id);
     }
-    ExitCode::SUCCESS
+    print(&list)?;
+    Ok(ExitCode::SUCCESS)
 }
 
-fn explain(id: &str) -> ExitCode {
-    match documentation(id) {
-        Some(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        None => {
-            let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
-            let ids = ids.join(", ");
-            eprintln!("error: {id:?} is no rule; the rules are {ids}");
-            ExitCode::from(TROUBLE)
-        }
+fn explain(id: &str) -> Result<ExitCode, Problem> {
+    let Some(text) = documentation(id) else {
+        let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
+        let ids = ids.join(", ");
+        eprintln!("error: {id:?} is not a rule; the rules are {ids}");
+        return Ok(ExitCode::from(TROUBLE));
+    };
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes to standard output, without colours where it is no terminal.
+///
+/// # Errors
+/// If that fails; not if a reader closed the pipe, who has seen enough.
+fn print(text: &str) -> Result<(), Problem> {
+    let mut out = anstream::stdout().lock();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Source::file("standard output").problem(error)),
+        _ => Ok(()),
     }
 }
 

@@ -38,7 +38,7 @@ pub fn from_manifest(file: &str, policy: &Policy) -> Result<Value, Problem> {
         },
         (_, count) => {
             let kinds = POLICY_KINDS.join(" or ");
-            Err(Source::file(file).problem(format!("holds {count} policies; name a file with one {kinds}")))
+            Err(Source::file(file).problem(format!("holds {count} of the kind {kinds}, but must hold one")))
         }
     }
 }

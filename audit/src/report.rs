@@ -29,6 +29,8 @@ pub struct Outcome {
     pub namespace: String,
     pub kind: String,
     pub name: String,
+    /// Whether the policy looks at such an object at all; all others it accepts.
+    pub judged: bool,
     pub accepted: bool,
     /// The HTTP status of a refusal.
     pub code: Option<u16>,
@@ -52,6 +54,7 @@ impl Report {
             namespace: review.namespace().to_owned(),
             kind: review.kind().to_owned(),
             name: review.name(),
+            judged: review.is_judged() || !answer.accepted,
             accepted: answer.accepted,
             code: answer.code,
             findings: findings.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect(),
@@ -105,7 +108,11 @@ impl Display for Report {
             writeln!(f, "{}", header.trim())?;
         }
         for (line, result) in lines.zip(&self.results) {
-            let style = if result.accepted { ACCEPTED } else { REFUSED };
+            let style = match (result.accepted, result.judged) {
+                (false, _) => REFUSED,
+                (true, true) => ACCEPTED,
+                (true, false) => Style::new(),
+            };
             writeln!(f, "{style}{}{style:#}", line.trim())?;
             if !(result.findings.is_empty() && result.warnings.is_empty()) {
                 writeln!(f, "    in {}", result.source)?;
@@ -117,15 +124,23 @@ impl Display for Report {
                 writeln!(f, "    {WARNING}warning:{WARNING:#} {}", printable_text(warning))?;
             }
         }
-        let (total, refused) = (self.results.len(), self.refused());
-        let gap = if total == 0 { "" } else { "\n" };
-        writeln!(f, "{gap}{} accepted, {refused} refused", total - refused)
+        let unjudged = self.results.iter().filter(|result| !result.judged).count();
+        let accepted = self.results.len() - self.refused() - unjudged;
+        let gap = if self.results.is_empty() { "" } else { "\n" };
+        write!(f, "{gap}{accepted} accepted, {} refused", self.refused())?;
+        for (count, what) in [(unjudged, "not judged, since only Pods are"), (self.problems.len(), "not readable")] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        writeln!(f)
     }
 }
 
 impl Outcome {
     fn verdict(&self) -> String {
         match (self.accepted, self.code) {
+            (true, _) if !self.judged => "not judged".to_owned(),
             (true, _) => "accepted".to_owned(),
             (false, Some(code)) => format!("refused ({code})"),
             (false, None) => "refused".to_owned(),

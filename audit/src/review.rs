@@ -1,5 +1,6 @@
 //! The request that the API server would make of an object.
 
+use interlink_annotations_policy::request::read_payload;
 use serde_json::{Value, json};
 
 use crate::input::{Document, Problem, Source};
@@ -53,11 +54,22 @@ impl Review {
                 _ => return Err(source.problem("is an AdmissionReview without a request")),
             },
             None if object["kind"].is_object() && object["operation"].is_string() => asked(object, asker),
-            Some("") => return Err(source.problem("is no Kubernetes object, kind is empty")),
+            Some("") => return Err(source.problem("is not a Kubernetes object, kind is empty")),
             Some(_) => creation(object, asker).map_err(|problem| source.clone().problem(problem))?,
-            None => return Err(source.problem("is no Kubernetes object, kind is missing")),
+            None if object["kind"].is_object() => {
+                return Err(source.problem("is an AdmissionRequest without operation"));
+            }
+            None => return Err(source.problem("is not a Kubernetes object, kind is missing")),
         };
         Ok(Self { source, request })
+    }
+
+    /// Whether the policy looks at such a request at all; all others it accepts.
+    pub fn is_judged(&self) -> bool {
+        let payload = json!({"request": self.request}).to_string();
+        let change =
+            read_payload(payload.as_bytes()).and_then(|(mut request, _)| request.change().map(|it| it.is_some()));
+        change.unwrap_or(true)
     }
 
     pub fn kind(&self) -> &str {
@@ -99,7 +111,7 @@ fn creation(mut object: Value, asker: &Asker) -> Result<Value, &'static str> {
         annotations.values_mut().filter(|value| value.is_null()).for_each(|value| *value = "".into());
     }
     let Some(api_version) = object["apiVersion"].as_str() else {
-        return Err("is no Kubernetes object, apiVersion is missing");
+        return Err("is not a Kubernetes object, apiVersion is missing");
     };
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let kind = text(&object["kind"]);

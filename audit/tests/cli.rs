@@ -65,7 +65,7 @@ fn what_cannot_be_read_is_named_and_the_rest_judged() {
     assert!(table.contains("1 accepted, 1 refused"), "{table}");
     let errors: Vec<_> = errors.lines().collect();
     assert!(errors[0].starts_with("error: several.yaml:"), "{errors:?}");
-    assert_eq!(errors[1], "error: sub/list.json:1 items[0]: is no Kubernetes object, kind is missing");
+    assert_eq!(errors[1], "error: sub/list.json:1 items[0]: is not a Kubernetes object, kind is missing");
     assert!(errors[2].starts_with("error: missing.yaml: "), "{errors:?}");
 }
 
@@ -140,12 +140,12 @@ fn wrong_settings_are_named() {
     assert_eq!((code, table.as_str()), (2, ""));
     assert_eq!(
         errors,
-        "error: s.yaml:1: settings.podIP.cidr: is no setting; write one of cidrs, octetRange, allowReserved\n"
+        "error: s.yaml:1: settings.podIP.cidr: is not a setting; write one of cidrs, octetRange, allowReserved\n"
     );
     assert_eq!(run(&files, &["check", "bad.yaml", "--settings", "two.yaml"]).0, 2);
     let (code, _, errors) = run(&files, &["check", "bad.yaml", "--policy", "bad.yaml"]);
     assert_eq!(code, 2);
-    assert!(errors.contains("holds 0 policies"), "{errors}");
+    assert!(errors.contains("holds 0 of the kind ClusterAdmissionPolicy or AdmissionPolicy"), "{errors}");
     for spec in ["", "spec: text\n", "spec: []\n"] {
         let policy = format!("apiVersion: policies.kubewarden.io/v1\nkind: AdmissionPolicy\n{spec}");
         let (code, _, errors) = run(&[("p.yaml", &policy)], &["check", "p.yaml", "--policy", "p.yaml"]);
@@ -157,7 +157,7 @@ fn wrong_settings_are_named() {
 fn a_module_that_is_none_is_named() {
     let (code, _, errors) = run(&[("bad.yaml", BAD)], &["check", "bad.yaml", "--module", "bad.yaml"]);
     assert_eq!(code, 2);
-    assert!(errors.starts_with("error: bad.yaml: is no policy module"), "{errors}");
+    assert!(errors.starts_with("error: bad.yaml: is not a policy module"), "{errors}");
 }
 
 #[test]
@@ -182,6 +182,16 @@ fn a_users_key_does_not_pass_for_a_finding() {
 }
 
 #[test]
+fn what_is_no_pod_is_not_judged() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, annotations: {JobID: '1'}}\n";
+    let (code, table, _) = run(&[("s.yaml", service), ("g.yaml", GOOD), ("b.yaml", "a: [")], &["check", "."]);
+    assert_eq!(code, 2);
+    assert!(table.contains("web   not judged"), "{table}");
+    let last = "1 accepted, 0 refused, 1 not judged, since only Pods are, 1 not readable";
+    assert_eq!(table.lines().last(), Some(last));
+}
+
+#[test]
 fn rules_are_listed_and_explained() {
     let (code, list, _) = run(&[], &["rules"]);
     assert_eq!(code, 0);
@@ -191,5 +201,5 @@ fn rules_are_listed_and_explained() {
     assert!(text.starts_with("# pod-ip\n"), "{text}");
     let (code, _, errors) = run(&[], &["explain", "podip"]);
     assert_eq!(code, 2);
-    assert!(errors.contains("\"podip\" is no rule; the rules are job-id, "), "{errors}");
+    assert!(errors.contains("\"podip\" is not a rule; the rules are job-id, "), "{errors}");
 }

@@ -37,6 +37,10 @@ fn the_settings_shown_are_the_defaults() {
     expected.pod_ip.cidrs = vec!["10.244.0.0/16".parse().unwrap()];
     expected.pod_ip.octet_range = Some(OctetRange { min: 2, max: 250 });
     assert_eq!(shown, expected);
+    let shown: Vec<_> = yaml_under("Settings")["rules"].as_object().unwrap().keys().cloned().collect();
+    let mut ids = RULES.each_ref().map(|rule| rule.id.to_owned());
+    ids.sort();
+    assert_eq!(shown, ids);
 }
 
 #[test]

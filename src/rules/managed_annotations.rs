@@ -31,7 +31,7 @@ use crate::subject::Subject;
 
 pub(super) const RULE: Rule = Rule {
     id: "managed-annotations",
-    refuses: "the other annotations that interLink writes, set, changed or removed likewise",
+    refuses: "the other annotations that interLink writes, set, changed or removed by anyone but a trusted writer",
     default_level: Level::Deny,
     about_writers: true,
     check,

@@ -4,7 +4,7 @@
 //!
 //! A value of `interlink.eu/pod-ip` that is
 //!
-//! - no IP address, to the letter: with space around it, a port, a prefix length, a zone, or IPv4 written as IPv6;
+//! - no IP address, exactly: with space around it, a port, a prefix length, a zone, or IPv4 written as IPv6;
 //! - an address outside every range in `podIP.cidrs`; without a range, every address;
 //! - one of the first two addresses or the last of an IPv4 range of four or more that it is in, unless
 //!   `podIP.allowReserved` is set;
@@ -29,7 +29,7 @@
 //!     interlink.eu/pod-ip: "10.244.1.100"
 //! ```
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
@@ -41,7 +41,7 @@ use crate::text::quote;
 
 pub(super) const RULE: Rule = Rule {
     id: "pod-ip",
-    refuses: "`pod-ip` that is no IP address to the letter, is outside the configured ranges, or reserved in one",
+    refuses: "`pod-ip` that is not an IP address exactly, is outside the configured ranges, or reserved in one",
     default_level: Level::Deny,
     about_writers: false,
     check,
@@ -66,7 +66,7 @@ fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Finding<'
 
 /// What is wrong with an address, and how to mend it.
 fn judge(text: &str, allowed: &PodIp) -> Result<(), (String, String)> {
-    let address = parse(text)?;
+    let address = parse(text, allowed)?;
     if allowed.cidrs.is_empty() {
         return Err((
             "may not be asked for, since the policy's podIP.cidrs names no range".to_owned(),
@@ -99,23 +99,26 @@ fn judge(text: &str, allowed: &PodIp) -> Result<(), (String, String)> {
 }
 
 /// The address, if the text is one as Go reads it and IPv4 only where it is written so.
-fn parse(text: &str) -> Result<IpAddr, (String, String)> {
-    let address = text.parse().map_err(|_| {
-        ("is no IP address".to_owned(), "write an address such as 10.244.1.100, and nothing else".to_owned())
-    })?;
-    match address {
-        IpAddr::V6(address) if text.contains('.') || address.to_ipv4_mapped().is_some() => {
-            Err(("is IPv4 written as IPv6".to_owned(), format!("write {}", plainest(address))))
-        }
-        address => Ok(address),
+fn parse(text: &str, allowed: &PodIp) -> Result<IpAddr, (String, String)> {
+    let address = text.parse().map_err(|_| ("is not an IP address".to_owned(), example(allowed)))?;
+    let IpAddr::V6(address) = address else {
+        return Ok(address);
+    };
+    if let Some(address) = address.to_ipv4_mapped() {
+        return Err(("is IPv4 written as IPv6".to_owned(), format!("write {address}")));
     }
+    if text.contains('.') {
+        let hexadecimal = address.segments().map(|part| format!("{part:x}")).join(":");
+        return Err(("mixes IPv4 and IPv6 notation".to_owned(), format!("write {hexadecimal}")));
+    }
+    Ok(address.into())
 }
 
-/// The address as IPv4 if it stands for one, else in hexadecimal.
-fn plainest(address: Ipv6Addr) -> String {
-    match address.to_ipv4_mapped() {
-        Some(address) => address.to_string(),
-        None => address.segments().map(|part| format!("{part:x}")).join(":"),
+/// What to write in place of something else.
+fn example(allowed: &PodIp) -> String {
+    match allowed.cidrs.is_empty() {
+        true => "remove it".to_owned(),
+        false => format!("write an address in {}, and nothing else", list(allowed.cidrs.iter().copied())),
     }
 }
 
@@ -196,7 +199,7 @@ mod tests {
             "$(id)",
             "١٠.٢٤٤.١.٥",
         ] {
-            assert!(problem(text, r#"{"cidrs": ["0.0.0.0/0", "::/0"]}"#).contains("is no IP address"), "{text:?}");
+            assert!(problem(text, r#"{"cidrs": ["0.0.0.0/0", "::/0"]}"#).contains("is not an IP address"), "{text:?}");
         }
     }
 
@@ -206,7 +209,10 @@ mod tests {
         for text in ["::ffff:10.244.1.5", "::ffff:0af4:105", "::FFFF:10.244.1.5", "0:0:0:0:0:ffff:af4:105"] {
             assert!(problem(text, all).ends_with("is IPv4 written as IPv6; write 10.244.1.5"), "{text}");
         }
-        assert!(problem("64:ff9b::10.244.1.5", all).ends_with("write 64:ff9b:0:0:0:0:af4:105"));
+        assert!(
+            problem("64:ff9b::10.244.1.5", all)
+                .ends_with("mixes IPv4 and IPv6 notation; write 64:ff9b:0:0:0:0:af4:105")
+        );
         assert!(problem("::10.244.1.5", all).ends_with("write 0:0:0:0:0:0:af4:105"));
     }
 

@@ -1,13 +1,17 @@
 //! What the rules' unit tests share.
 
 use super::Finding;
+use crate::annotations;
 use crate::json::Reader;
 use crate::settings::Settings;
 use crate::subject::{Annotation, Subject};
 
 /// A pod with these annotations.
 pub(crate) fn pod(annotations: &[(&'static str, &str)]) -> Subject<'static> {
-    let annotations = annotations.iter().map(|(key, value)| Annotation { key, value: (*value).to_owned().into() });
+    let annotations = annotations.iter().map(|(key, value)| {
+        let key = annotations::known(key.as_bytes()).expect("src/annotations.rs knows the key");
+        Annotation { key, value: (*value).to_owned().into() }
+    });
     Subject::new(annotations.collect())
 }
 

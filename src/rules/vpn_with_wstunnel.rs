@@ -13,7 +13,7 @@
 //!
 //! ## How to mend it
 //!
-//! Decide for one: remove `interlink.eu/pod-vpn` to reach the pod's ports through the tunnel, or the tunnel's
+//! Choose one: remove `interlink.eu/pod-vpn` to reach the pod's ports through the tunnel, or the tunnel's
 //! annotations to have the pod in the cluster's network.
 
 use super::{Finding, Rule};
@@ -41,7 +41,7 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
         key: annotation.key,
         judged: Vec::new(),
         protected: false,
-        problem: "has no effect beside interlink.eu/pod-vpn, with which there is no tunnel".into(),
+        problem: "cannot be combined with interlink.eu/pod-vpn, which takes the place of the tunnel".into(),
         mend: "remove one of the two".into(),
     });
     found.collect()

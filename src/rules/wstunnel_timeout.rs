@@ -13,7 +13,7 @@
 //!
 //! ## How to mend it
 //!
-//! Write numbers with the units `h`, `m`, `s` or `ms`, without space: `30s`, `2m30s`, `1.5h`. There is no unit for
+//! Write numbers with the units `h`, `m`, `s` or `ms`, without space: `30s`, `2m30s`, `1.5h`. There is not a unit for
 //! days.
 //!
 //! ```yaml
@@ -66,7 +66,7 @@ fn judge(text: &str, bounds: &WstunnelTimeout) -> Result<(), (String, String)> {
             if let Some(meant) = meant(text).filter(|meant| bounds.0.contains(meant)) {
                 mend = format!("write {}", go_duration::format(meant.unsigned_abs()));
             }
-            format!("is no Go duration, {}; interLink would wait 30s", reason(error))
+            format!("is not a Go duration, {}, so that interLink would wait 30s", reason(error))
         }
     };
     Err((problem, mend))
@@ -84,7 +84,7 @@ fn reason(error: Error<'_>) -> String {
         Error::Empty => "it is empty".to_owned(),
         Error::Malformed => "it has no number where one must stand".to_owned(),
         Error::MissingUnit => "it lacks a unit".to_owned(),
-        Error::UnknownUnit(unit) if unit.len() <= LONGEST_UNIT => format!("{} is no unit", quote(unit)),
+        Error::UnknownUnit(unit) if unit.len() <= LONGEST_UNIT => format!("{} is not a unit", quote(unit)),
         Error::UnknownUnit(_) => "it has an unknown unit".to_owned(),
         Error::Overflow => "it is too long".to_owned(),
     }
@@ -121,9 +121,13 @@ mod tests {
     #[test]
     fn what_go_does_not_read_is_refused_with_what_was_meant() {
         for (text, expected) in [
-            ("", "\"\" is no Go duration, it is empty; interLink would wait 30s; write one from 1s to 1h"),
-            ("30", "\"30\" is no Go duration, it lacks a unit; interLink would wait 30s; write 30s"),
-            ("1d", "\"1d\" is no Go duration, \"d\" is no unit; interLink would wait 30s; write one from 1s to 1h"),
+            ("", "\"\" is not a Go duration, it is empty, so that interLink would wait 30s; write one from 1s to 1h"),
+            ("30", "\"30\" is not a Go duration, it lacks a unit, so that interLink would wait 30s; write 30s"),
+            (
+                "1d",
+                "\"1d\" is not a Go duration, \"d\" is not a unit, so that interLink would wait 30s; \
+                 write one from 1s to 1h",
+            ),
         ] {
             assert_eq!(problem(text, "{}"), expected);
         }

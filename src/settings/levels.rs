@@ -41,7 +41,7 @@ impl Levels {
             let Some(index) = RULES.iter().position(|rule| rule.id.as_bytes() == id) else {
                 let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
                 let ids = ids.join(", ");
-                return Err(Unreadable::new(format!("is no rule; write one of {ids}")));
+                return Err(Unreadable::new(format!("is not a rule; write one of {ids}")));
             };
             levels.0[index] = choice(value, &LEVELS)?;
             Ok(())

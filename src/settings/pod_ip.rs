@@ -74,7 +74,7 @@ fn parse_cidr(text: &str) -> Result<IpNet, String> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Err(format!("is an address, no range; write {}", IpNet::from(address)));
     }
-    let range = split_cidr(text).ok_or("is no range of addresses; write one such as 10.244.0.0/16")?;
+    let range = split_cidr(text).ok_or("is not a range of addresses; write one such as 10.244.0.0/16")?;
     match range {
         IpNet::V6(range) if range.addr().to_ipv4_mapped().is_some() => {
             Err("is an IPv4 range written as IPv6; write it as IPv4".to_owned())

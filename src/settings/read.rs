@@ -10,7 +10,7 @@ pub(super) fn object<'a>(reader: &mut Reader<'a>, field: &mut Visit<'_, 'a>) -> 
     let mut seen: Vec<Vec<u8>> = Vec::new();
     reader.fields(&mut |name, value| {
         if seen.iter().any(|other| other == name) {
-            return Err(Unreadable::new("stands twice; keep one"));
+            return Err(Unreadable::new("appears twice; keep one"));
         }
         seen.push(name.to_owned());
         field(name, value)
@@ -59,12 +59,12 @@ pub(super) fn octet(reader: &mut Reader<'_>) -> Result<u8, Unreadable> {
     let value = reader.value()?;
     let number = str::from_utf8(value.text()).ok().and_then(|text| text.parse().ok());
     number.ok_or_else(|| match value.text().first() {
-        Some(b'-' | b'0'..=b'9') => Unreadable::new("is no whole number from 0 to 255"),
+        Some(b'-' | b'0'..=b'9') => Unreadable::new("is not in range; write a whole number from 0 to 255"),
         _ => value.is_no("a whole number from 0 to 255"),
     })
 }
 
 /// The error for a field that is not in the schema.
 pub(super) fn unknown(fields: &[&str]) -> Unreadable {
-    Unreadable::new(format!("is no setting; write one of {}", fields.join(", ")))
+    Unreadable::new(format!("is not a setting; write one of {}", fields.join(", ")))
 }

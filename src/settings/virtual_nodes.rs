@@ -46,7 +46,7 @@ fn read_name<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Unreadable> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
     if text.is_empty() || !text.bytes().all(allowed) {
         return Err(Unreadable::new(format!(
-            "{} is no name; write a taint's key or a node's name alone, without value, effect or pattern",
+            "{} is not a name; write a taint's key or a node's name alone, without value, effect or pattern",
             quote(&text)
         )));
     }

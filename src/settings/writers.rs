@@ -102,7 +102,7 @@ pub(super) fn read_field_manager<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, 
     let text = string(reader)?;
     if text.is_empty() || text.trim() != text || text.contains('*') {
         let text = quote(&text);
-        let problem = format!("{text} is no field manager; write its name to the letter, such as vk");
+        let problem = format!("{text} is not a field manager; write its name exactly, such as vk");
         return Err(Unreadable::new(problem));
     }
     Ok(text)

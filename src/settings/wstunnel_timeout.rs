@@ -50,8 +50,8 @@ fn read_bound(reader: &mut Reader<'_>) -> Result<i64, Unreadable> {
     let text = string(reader)?;
     let problem = match go_duration::parse(&text) {
         Ok(nanoseconds) if nanoseconds > 0 => return Ok(nanoseconds),
-        Ok(_) => "is not more than zero, and interLink fails a pod with such a timeout at once",
-        Err(_) => "is no Go duration; write one such as 30s, 2m30s or 1h",
+        Ok(_) => "is not more than zero, and interLink fails a pod with such a timeout at once; write one such as 1s",
+        Err(_) => "is not a Go duration; write one such as 30s, 2m30s or 1h",
     };
     Err(Unreadable::new(format!("{} {problem}", quote(&text))))
 }
