@@ -4,7 +4,7 @@
 //!
 //! A value of `interlink.eu/pod-ip` that is
 //!
-//! - no IP address, exactly: with space around it, a port, a prefix length, a zone, or IPv4 written as IPv6;
+//! - not exactly an IP address, but has space around it, a port, a prefix length or a zone, or is IPv4 written as IPv6;
 //! - an address outside every range in `podIP.cidrs`; without a range, every address;
 //! - one of the first two addresses or the last of an IPv4 range of four or more that it is in, unless
 //!   `podIP.allowReserved` is set;
@@ -41,7 +41,7 @@ use crate::text::quote;
 
 pub(super) const RULE: Rule = Rule {
     id: "pod-ip",
-    refuses: "`pod-ip` that is not an IP address exactly, is outside the configured ranges, or reserved in one",
+    refuses: "`pod-ip` that is not exactly an IP address, is outside the configured ranges, or reserved in one",
     default_level: Level::Deny,
     about_writers: false,
     check,
