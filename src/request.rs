@@ -39,7 +39,7 @@ pub struct Change<'a> {
 /// Finds the request and the settings in a payload. Settings that are not there are `{}`.
 ///
 /// # Errors
-/// If the payload is not valid JSON object, or has no request.
+/// If the payload is no JSON object, or has no request.
 pub fn read_payload(payload: &[u8]) -> Result<(Request<'_>, Option<Value<'_>>), Unreadable> {
     let mut request = None;
     let mut settings = None;

@@ -91,6 +91,11 @@ macro_rules! registry {
 
 registry!(job_id, managed_annotations, pod_vpn, pod_ip, wstunnel_timeout, vpn_with_wstunnel,);
 
+/// The ids of all rules, for a message.
+pub fn ids() -> String {
+    RULES.each_ref().map(|rule| rule.id).join(", ")
+}
+
 /// The `//!` lines that a source file begins with, without their marks.
 fn head_of(source: &str) -> String {
     source

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use interlink_annotations_policy::rules::{RULES, documentation};
-use interlink_audit::host::Policy;
+use interlink_annotations_policy::rules::{self, RULES, documentation};
+use interlink_audit::host::{Answer, Policy};
 use interlink_audit::input::{self, Document, Problem, Source};
 use interlink_audit::report::{Report, printable_text};
 use interlink_audit::review::{Asker, Review};
@@ -74,7 +74,7 @@ const TROUBLE: u8 = 2;
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Check(check) => run(check),
-        Command::Rules => rules(),
+        Command::Rules => list_rules(),
         Command::Explain { rule } => explain(&rule),
     };
     done.unwrap_or_else(|problem| {
@@ -113,12 +113,7 @@ fn run(check: Check) -> Result<ExitCode, Problem> {
     })
 }
 
-fn judge(
-    document: Document,
-    asker: &Asker,
-    policy: &Policy,
-    settings: &Value,
-) -> Result<(Review, interlink_audit::host::Answer), Problem> {
+fn judge(document: Document, asker: &Asker, policy: &Policy, settings: &Value) -> Result<(Review, Answer), Problem> {
     let review = Review::of(document, asker)?;
     match policy.validate(&review.request, settings) {
         Ok(answer) => Ok((review, answer)),
@@ -143,7 +138,7 @@ fn load_settings(check: &Check, policy: &Policy) -> Result<Value, Problem> {
     }
 }
 
-fn rules() -> Result<ExitCode, Problem> {
+fn list_rules() -> Result<ExitCode, Problem> {
     let width = RULES.iter().map(|rule| rule.id.len()).max().unwrap_or_default();
     let mut list = format!("{:width$}  LEVEL   REFUSES\n", "RULE");
     for rule in &RULES {
@@ -156,9 +151,7 @@ fn rules() -> Result<ExitCode, Problem> {
 
 fn explain(id: &str) -> Result<ExitCode, Problem> {
     let Some(text) = documentation(id) else {
-        let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
-        let ids = ids.join(", ");
-        eprintln!("error: {id:?} is not a rule; the rules are {ids}");
+        eprintln!("error: {id:?} is not a rule; the rules are {}", rules::ids());
         return Ok(ExitCode::from(TROUBLE));
     };
     print(&text)?;

@@ -54,7 +54,7 @@ impl Report {
             namespace: review.namespace().to_owned(),
             kind: review.kind().to_owned(),
             name: review.name(),
-            judged: review.is_judged() || !answer.accepted,
+            judged: !answer.accepted || review.is_judged(),
             accepted: answer.accepted,
             code: answer.code,
             findings: findings.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect(),

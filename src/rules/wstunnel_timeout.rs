@@ -13,7 +13,7 @@
 //!
 //! ## How to mend it
 //!
-//! Write numbers with the units `h`, `m`, `s` or `ms`, without space: `30s`, `2m30s`, `1.5h`. There is not a unit for
+//! Write numbers with the units `h`, `m`, `s` or `ms`, without space: `30s`, `2m30s`, `1.5h`. There is no unit for
 //! days.
 //!
 //! ```yaml
@@ -55,10 +55,13 @@ fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Finding<'
 
 /// What is wrong with a timeout, and how to mend it.
 fn judge(text: &str, bounds: &WstunnelTimeout) -> Result<(), (String, String)> {
+    let read = go_duration::parse(text);
+    if read.is_ok_and(|value| bounds.0.contains(&value)) {
+        return Ok(());
+    }
     let (min, max) = bounds.texts();
     let mut mend = format!("write one from {min} to {max}");
-    let problem = match go_duration::parse(text) {
-        Ok(value) if bounds.0.contains(&value) => return Ok(()),
+    let problem = match read {
         Ok(value) if value <= 0 => "is not more than zero, so that the pod fails at once".to_owned(),
         Ok(value) if value < *bounds.0.start() => format!("{}is less than the minimum {min}", reading(text, value)),
         Ok(value) => format!("{}is more than the maximum {max}", reading(text, value)),

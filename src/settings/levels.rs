@@ -2,7 +2,7 @@
 
 use super::read::{self, choice};
 use crate::json::{Reader, Unreadable};
-use crate::rules::{RULES, Rule};
+use crate::rules::{self, RULES, Rule};
 
 /// What becomes of a rule's findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +39,7 @@ impl Levels {
         let mut levels = Self::default();
         read::object(reader, &mut |id, value| {
             let Some(index) = RULES.iter().position(|rule| rule.id.as_bytes() == id) else {
-                let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
-                let ids = ids.join(", ");
-                return Err(Unreadable::new(format!("is not a rule; write one of {ids}")));
+                return Err(Unreadable::new(format!("is not a rule; write one of {}", rules::ids())));
             };
             levels.0[index] = choice(value, &LEVELS)?;
             Ok(())
