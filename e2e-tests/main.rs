@@ -5,6 +5,7 @@
 mod both;
 mod case;
 mod generated;
+mod life;
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +24,8 @@ thread_local! {
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let generated = generated::TESTS.map(|(name, test)| trial(name.to_owned(), test));
-    let trials = case_trials().into_iter().chain(generated).collect();
+    let life = trial("the life of a pod".to_owned(), life::life_of_a_pod);
+    let trials = case_trials().into_iter().chain(generated).chain([life]).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

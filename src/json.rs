@@ -9,7 +9,7 @@ mod skip;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::text;
+use crate::text::clip_bytes;
 use skip::{end_of_container, end_of_string};
 
 /// Why a payload cannot be judged: the place in it, and what is wrong there.
@@ -109,6 +109,37 @@ impl<'a> Value<'a> {
     }
 }
 
+/// What stands at the end of a path of fields; none where it ends early.
+///
+/// # Errors
+/// If something on the way is no object.
+pub fn descend<'a>(start: Option<Value<'a>>, path: &[impl AsRef<str>]) -> Result<Option<Value<'a>>, Unreadable> {
+    let (Some(start), Some((step, rest))) = (start, path.split_first()) else {
+        return Ok(start);
+    };
+    let [inner] = start.reader().pick([step.as_ref()])?;
+    descend(inner, rest).map_err(|problem| problem.inside(&format!(".{}", step.as_ref())))
+}
+
+/// The text of a field that may be missing; `step` leads to it.
+///
+/// # Errors
+/// If it is there and no string.
+pub fn text<'a>(value: Option<Value<'a>>, step: &str) -> Result<Option<Cow<'a, str>>, Unreadable> {
+    value.map(Value::to_str).transpose().map_err(|problem| problem.inside(step))
+}
+
+/// Keeps a field's value. JSON readers differ in which of two they take, so a field may stand only once.
+///
+/// # Errors
+/// If there is one already.
+pub fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), Unreadable> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Unreadable::new("appears twice")),
+    }
+}
+
 /// Whether a string's inside stands for itself.
 fn is_plain(inner: &[u8]) -> bool {
     inner.iter().all(|byte| *byte != b'\\' && *byte >= b' ')
@@ -159,7 +190,28 @@ impl<'a> Reader<'a> {
     /// If the next value is no object, or one that is broken; and those of `field`, with the field's name.
     pub fn fields(&mut self, field: &mut Visit<'_, 'a>) -> Result<(), Unreadable> {
         self.entries(&mut |name, reader| {
-            field(name, reader).map_err(|problem| problem.inside(&format!(".{}", text::clip_bytes(name))))
+            field(name, reader).map_err(|problem| problem.inside(&format!(".{}", clip_bytes(name))))
+        })
+    }
+
+    /// Reads an object of which some fields matter: their values, in the order of their names. What is `null` or not
+    /// there is none.
+    ///
+    /// # Errors
+    /// If the next value is no object, one that is broken, or one in which such a field stands twice.
+    pub fn pick<const N: usize>(&mut self, names: [&str; N]) -> Result<[Option<Value<'a>>; N], Unreadable> {
+        let mut found = [None; N];
+        self.pick_into(&names, &mut found)?;
+        Ok(found.map(|value| value.filter(|value| !value.is_null())))
+    }
+
+    fn pick_into(&mut self, names: &[&str], found: &mut [Option<Value<'a>>]) -> Result<(), Unreadable> {
+        self.fields(&mut |name, value| {
+            let value = value.value()?;
+            match names.iter().position(|wanted| wanted.as_bytes() == name) {
+                Some(index) => once(&mut found[index], value),
+                None => Ok(()),
+            }
         })
     }
 
@@ -329,6 +381,18 @@ mod tests {
             })
             .unwrap_err();
         assert_eq!(error.to_string(), "spec.list[1]: must be a string, but is a number");
+    }
+
+    #[test]
+    fn fields_are_picked_by_name() {
+        fn pick(text: &str) -> Result<[Option<&[u8]>; 2], String> {
+            let picked = Reader::new(text.as_bytes()).pick(["a", "b"]);
+            picked.map(|values| values.map(|value| value.map(Value::text))).map_err(|problem| problem.to_string())
+        }
+        assert_eq!(pick(r#"{"x": [{}], "b": 1, "\u0061": {}}"#), Ok([Some(&b"{}"[..]), Some(b"1")]));
+        assert_eq!(pick(r#"{"a": null}"#), Ok([None, None]));
+        assert_eq!(pick(r#"{"a": null, "a": 1}"#), Err("a: appears twice".to_owned()));
+        assert!(pick("[]").is_err());
     }
 
     #[test]

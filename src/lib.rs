@@ -1,15 +1,19 @@
 //! A Kubewarden policy that enforces interLink's best practices for pod annotations.
 //!
-//! A request goes one way: [`request`] finds its parts, [`writer`] tells who asks, [`subject`] reads a pod's
-//! annotations, the [`rules`] judge them, [`ratchet`] leaves out what an update did not bring, and [`verdict`] makes
-//! the answer. The waPC entry points at the end of this file are glue; all else is an ordinary library.
+//! A request goes one way: [`request`] finds its parts, [`subject`] reads the annotations that a pod has or will have,
+//! [`writer`] tells who asks, [`replay`] who wrote a stored object, [`scope`] which pods are judged; the [`rules`] judge
+//! them, [`ratchet`] leaves out what an update did not bring, and [`verdict`] makes the answer. The waPC entry points at
+//! the end of this file are glue; all else is an ordinary library.
 
 pub mod annotations;
 pub mod go_duration;
 pub mod json;
+pub mod kind;
 pub mod ratchet;
+pub mod replay;
 pub mod request;
 pub mod rules;
+pub mod scope;
 pub mod settings;
 pub mod subject;
 pub mod text;
@@ -21,6 +25,8 @@ use kubewarden_policy_sdk::response::ValidationResponse;
 use wapc_guest::{CallResult, register_function};
 
 use json::Unreadable;
+use request::Change;
+use rules::Violation;
 use settings::Settings;
 use subject::Subject;
 use writer::Writer;
@@ -37,7 +43,7 @@ fn judge(payload: &[u8]) -> Result<ValidationResponse, Unreadable> {
     let Some(change) = request.change()? else {
         return Ok(verdict::accepted());
     };
-    let subjects = Subject::of_change(&change);
+    let subjects = read_subjects(&change);
     // Most pods have nothing of interLink's. No rule finds anything there, whoever asks and whatever the settings.
     if let Ok((new, old)) = &subjects
         && new.is_empty()
@@ -50,12 +56,31 @@ fn judge(payload: &[u8]) -> Result<ValidationResponse, Unreadable> {
     if writer.is_one_of(&settings.trusted_writers) {
         return Ok(verdict::accepted());
     }
-    let (new, old) = subjects?;
-    let mut violations = rules::check(&new, &settings);
+    let (mut new, old) = subjects?;
+    replay::attribute(&mut new, &change, &writer, &settings).map_err(|problem| problem.inside(NEW))?;
+    let mut violations = violations(&new, &settings).map_err(|problem| problem.inside(NEW))?;
     if let Some(old) = &old {
-        violations = ratchet::brought(violations, &rules::check(old, &settings));
+        let were = self::violations(old, &settings).map_err(|problem| problem.inside(OLD))?;
+        violations = ratchet::brought(violations, &were);
     }
     Ok(verdict::of_violations(&violations))
+}
+
+/// Where an error's place begins.
+const NEW: &str = "request.object";
+const OLD: &str = "request.oldObject";
+
+/// The new object's subject, and the old one's.
+fn read_subjects<'a>(change: &Change<'a>) -> Result<(Subject<'a>, Option<Subject<'a>>), Unreadable> {
+    let new = Subject::read(change.kind, &change.new).map_err(|problem| problem.inside(NEW))?;
+    let old = change.old.as_ref().map(|old| Subject::read(change.kind, old)).transpose();
+    Ok((new, old.map_err(|problem| problem.inside(OLD))?))
+}
+
+/// What the rules find; nothing on what is out of scope. An update that takes a pod into scope thus answers for all that
+/// the pod has.
+fn violations<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Result<Vec<Violation<'s>>, Unreadable> {
+    Ok(if scope::covers(settings, subject)? { rules::check(subject, settings) } else { Vec::new() })
 }
 
 #[unsafe(no_mangle)]

@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 
-use k8s_openapi::Resource;
-use k8s_openapi::api::core::v1::Pod;
-
-use crate::json::{Reader, Unreadable, Value};
+use crate::json::{Reader, Unreadable, Value, once, text};
+use crate::kind::Kind;
 
 /// A request of the API server, its parts borrowed from the payload.
 #[derive(Debug, Default)]
@@ -20,20 +18,27 @@ pub struct Request<'a> {
     old_object: Option<Option<Object<'a>>>,
 }
 
-/// A Kubernetes object, of which it is known where its parts are.
-#[derive(Debug)]
-pub struct Object<'a> {
-    /// `object` or `oldObject`.
-    pub field: &'static str,
-    pub metadata: Option<Value<'a>>,
-}
+/// A Kubernetes object, or one within it, such as a pod template: the fields that may lead to a pod's annotations.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Object<'a>([Option<Value<'a>>; FIELDS.len()]);
+
+const FIELDS: [&str; 4] = ["metadata", "spec", "template", "jobTemplate"];
 
 /// What is to be judged.
 #[derive(Debug)]
 pub struct Change<'a> {
+    pub kind: &'static Kind,
+    pub operation: Operation,
     pub new: Object<'a>,
-    /// The object before an UPDATE.
+    /// The object before an UPDATE, where the request tells.
     pub old: Option<Object<'a>>,
+}
+
+/// An operation that writes an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    Create,
+    Update,
 }
 
 /// Finds the request and the settings in a payload. Settings that are not there are `{}`.
@@ -62,8 +67,8 @@ impl<'a> Request<'a> {
             b"kind" => once(&mut request.kind, value.value()?),
             b"userInfo" => once(&mut request.user_info, value.value()?),
             b"namespace" => once(&mut request.namespace, value.value()?),
-            b"object" => once(&mut request.object, Object::read("object", value)?),
-            b"oldObject" => once(&mut request.old_object, Object::read("oldObject", value)?),
+            b"object" => once(&mut request.object, Object::read(value)?),
+            b"oldObject" => once(&mut request.old_object, Object::read(value)?),
             _ => value.value().map(drop),
         })?;
         Ok(request)
@@ -74,83 +79,82 @@ impl<'a> Request<'a> {
     /// # Errors
     /// If it is no string.
     pub fn namespace(&self) -> Result<Cow<'a, str>, Unreadable> {
-        self.namespace
-            .filter(|namespace| !namespace.is_null())
-            .map_or(Ok("".into()), Value::to_str)
-            .map_err(|problem| problem.inside("request.namespace"))
+        let namespace = self.namespace.filter(|namespace| !namespace.is_null());
+        text(namespace, "request.namespace").map(Option::unwrap_or_default)
     }
 
-    /// What the request would change, if it is ours to judge: a Pod, created or updated.
+    /// What the request would change, if it is ours to judge: an object that carries a pod's annotations, created or
+    /// updated.
     ///
     /// # Errors
-    /// If the request does not tell, or lacks the objects that its operation has.
+    /// If the request does not tell, or lacks the object.
     pub fn change(&mut self) -> Result<Option<Change<'a>>, Unreadable> {
-        let operation = self.operation.ok_or_else(|| missing("request.operation"))?;
-        let operation = operation.to_str().map_err(|problem| problem.inside("request.operation"))?;
-        let update = match operation.as_ref() {
-            "CREATE" => false,
-            "UPDATE" => true,
-            "DELETE" | "CONNECT" => return Ok(None),
-            _ => {
-                let expected = "must be CREATE, UPDATE, DELETE or CONNECT";
-                return Err(Unreadable::new(expected).inside("request.operation"));
-            }
-        };
-        if !self.is_pod()? {
+        let Some(operation) = self.operation()? else {
             return Ok(None);
-        }
-        let new = take(&mut self.object, "request.object")?;
-        let old = match update {
-            true => Some(take(&mut self.old_object, "request.oldObject")?),
-            false => None,
         };
-        Ok(Some(Change { new, old }))
+        let Some(kind) = self.kind()? else {
+            return Ok(None);
+        };
+        let new = self.object.take().flatten().ok_or_else(|| missing("request.object"))?;
+        let old = self.old_object.take().flatten().filter(|_| operation == Operation::Update);
+        Ok(Some(Change { kind, operation, new, old }))
     }
 
-    fn is_pod(&self) -> Result<bool, Unreadable> {
-        let (mut group, mut kind) = (None, None);
-        self.kind
-            .ok_or_else(|| missing("request.kind"))?
-            .reader()
-            .fields(&mut |name, value| match name {
-                b"group" => once(&mut group, value.value()?.to_str()?),
-                b"kind" => once(&mut kind, value.value()?.to_str()?),
-                _ => value.value().map(drop),
-            })
-            .map_err(|problem| problem.inside("request.kind"))?;
-        let kind = kind.ok_or_else(|| missing("request.kind.kind"))?;
-        Ok(group.unwrap_or_default() == Pod::GROUP && kind == Pod::KIND)
+    /// The operation, if it is one that writes an object.
+    fn operation(&self) -> Result<Option<Operation>, Unreadable> {
+        let operation = self.operation.ok_or_else(|| missing("request.operation"))?;
+        let read = operation.to_str().and_then(|operation| match operation.as_ref() {
+            "CREATE" => Ok(Some(Operation::Create)),
+            "UPDATE" => Ok(Some(Operation::Update)),
+            "DELETE" | "CONNECT" => Ok(None),
+            _ => Err(Unreadable::new("must be CREATE, UPDATE, DELETE or CONNECT")),
+        });
+        read.map_err(|problem| problem.inside("request.operation"))
+    }
+
+    fn kind(&self) -> Result<Option<&'static Kind>, Unreadable> {
+        let kind = self.kind.ok_or_else(|| missing("request.kind"))?;
+        let read = || {
+            let [group, name] = kind.reader().pick(["group", "kind"])?;
+            let name = text(name, ".kind")?.ok_or_else(|| missing(".kind"))?;
+            Ok(Kind::find(&text(group, ".group")?.unwrap_or_default(), &name))
+        };
+        read().map_err(|problem: Unreadable| problem.inside("request.kind"))
     }
 }
 
 impl<'a> Object<'a> {
-    /// Reads where an object's parts are; `null` is no object.
-    fn read(field: &'static str, reader: &mut Reader<'a>) -> Result<Option<Self>, Unreadable> {
-        if reader.take_null() {
-            return Ok(None);
+    /// Reads where an object's fields are; `null` is no object.
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Option<Self>, Unreadable> {
+        match reader.take_null() {
+            true => Ok(None),
+            false => reader.pick(FIELDS).map(|fields| Some(Self(fields))),
         }
-        let mut metadata = None;
-        reader.fields(&mut |name, value| match name {
-            b"metadata" => once(&mut metadata, value.value()?),
-            _ => value.value().map(drop),
-        })?;
-        Ok(Some(Self { field, metadata }))
     }
-}
 
-/// Keeps a field's value. JSON readers differ in which of two they take, so a field may stand only once.
-///
-/// # Errors
-/// If there is one already.
-pub fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), Unreadable> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(Unreadable::new("appears twice")),
+    pub fn metadata(&self) -> Option<Value<'a>> {
+        self.0[0]
     }
-}
 
-fn take<'a>(object: &mut Option<Option<Object<'a>>>, place: &str) -> Result<Object<'a>, Unreadable> {
-    object.take().flatten().ok_or_else(|| missing(place))
+    pub fn spec(&self) -> Option<Value<'a>> {
+        self.0[1]
+    }
+
+    /// What stands at the end of a path of fields; where that ends early, an object without fields.
+    ///
+    /// # Errors
+    /// If something on the way is no object.
+    pub fn descend(self, path: &[&str]) -> Result<Self, Unreadable> {
+        let Some((step, rest)) = path.split_first() else {
+            return Ok(self);
+        };
+        let field = FIELDS.iter().position(|field| field == step).and_then(|index| self.0[index]);
+        let Some(field) = field else {
+            return Ok(Self::default());
+        };
+        let inner = field.reader().pick(FIELDS).and_then(|fields| Self(fields).descend(rest));
+        inner.map_err(|problem| problem.inside(&format!(".{step}")))
+    }
 }
 
 fn missing(place: &str) -> Unreadable {
@@ -165,7 +169,7 @@ mod tests {
         let payload = format!(r#"{{"request": {request}}}"#);
         let (mut request, _) = read_payload(payload.as_bytes()).map_err(|problem| problem.to_string())?;
         let change = request.change().map_err(|problem| problem.to_string())?;
-        Ok(change.map(|change| (change.new.metadata.is_some(), change.old.is_some())))
+        Ok(change.map(|change| (change.new.metadata().is_some(), change.old.is_some())))
     }
 
     const POD: &str = r#""kind": {"group": "", "version": "v1", "kind": "Pod"}"#;
@@ -183,7 +187,7 @@ mod tests {
 
     #[test]
     fn other_kinds_are_not() {
-        for (group, kind) in [("", "Node"), ("example.org", "Pod"), ("", "PodTemplate")] {
+        for (group, kind) in [("", "Service"), ("example.org", "Pod"), ("", "Deployment")] {
             let request = format!(r#"{{"operation": "CREATE", "kind": {{"group": "{group}", "kind": "{kind}"}}}}"#);
             assert_eq!(change(&request), Ok(None), "{group}/{kind}");
         }
@@ -196,11 +200,18 @@ mod tests {
             (r#"{"operation": "CREATE"}"#.to_owned(), "request.kind"),
             (r#"{"operation": "CREATE", "kind": {}}"#.to_owned(), "request.kind.kind"),
             (format!(r#"{{"operation": "CREATE", {POD}, "object": null}}"#), "request.object"),
-            (format!(r#"{{"operation": "UPDATE", {POD}, "object": {{}}}}"#), "request.oldObject"),
         ] {
             assert_eq!(change(&request), Err(format!("{place}: is missing")));
         }
         assert_eq!(read_payload(b"{}").unwrap_err().to_string(), "request: is missing");
+    }
+
+    #[test]
+    fn an_update_may_lack_its_old_object() {
+        for old in ["", r#", "oldObject": null"#] {
+            let request = format!(r#"{{"operation": "UPDATE", {POD}, "object": {{}}{old}}}"#);
+            assert_eq!(change(&request), Ok(Some((false, false))));
+        }
     }
 
     #[test]

@@ -14,8 +14,10 @@ pub(crate) mod testing;
 
 use std::borrow::Cow;
 
+use crate::kind::{Carries, Kind};
 use crate::settings::{Level, Settings};
-use crate::subject::{Annotation, Subject};
+use crate::subject::{Annotation, Hand, Subject};
+use crate::text::quote;
 
 /// A best practice, with an id and a level of its own.
 #[derive(Debug)]
@@ -66,9 +68,25 @@ impl<'s> Finding<'s> {
     }
 }
 
-/// A finding, with the rule that found it and the level that the settings give that rule.
+/// Of an annotation that only interLink may write: who else did, for a message, and how to mend that. None if it may
+/// have been interLink.
+fn stranger(subject: &Subject<'_>, annotation: &Annotation<'_>) -> Option<(String, &'static str)> {
+    let manager = match &annotation.hand {
+        Hand::InterLink | Hand::Unknown => return None,
+        Hand::Requester => return Some((String::new(), "remove it")),
+        Hand::Manager(name) => name,
+    };
+    let mend = match subject.kind.carries {
+        Carries::Pod => "delete the pod, or name that manager in trustedFieldManagers if it is interLink's",
+        _ => "remove it, or name that manager in trustedFieldManagers if it is interLink's",
+    };
+    Some((format!(" by the field manager {}", quote(manager)), mend))
+}
+
+/// A finding, with the rule that found it, the level that the settings give that rule, and the kind of object.
 #[derive(Debug, Clone)]
 pub struct Violation<'s> {
+    pub kind: &'static Kind,
     pub rule: &'static Rule,
     pub level: Level,
     pub finding: Finding<'s>,
@@ -111,7 +129,7 @@ pub fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Viola
     asked
         .flat_map(|(rule, level)| {
             let findings = (rule.check)(subject, settings).into_iter();
-            findings.map(move |finding| Violation { rule, level, finding })
+            findings.map(move |finding| Violation { kind: subject.kind, rule, level, finding })
         })
         .collect()
 }

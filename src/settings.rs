@@ -20,19 +20,19 @@ use read::{choice, list, unknown};
 pub use levels::{Level, Levels};
 pub use pod_ip::{OctetRange, PodIp};
 pub use virtual_nodes::VirtualNodes;
-pub use writers::{Identity, Pattern, TrustedWriter};
+pub use writers::{DEPLOYMENT_CONTROLLER, Identity, Pattern, REPLICASET_CONTROLLER, TrustedWriter};
 pub use wstunnel_timeout::WstunnelTimeout;
 
 /// The settings of one deployed policy, borrowed from the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings<'a> {
-    /// Which pods are judged. No effect yet: every pod is.
+    /// Which pods are judged.
     pub scope: Scope,
-    /// What makes a pod one of a virtual node. No effect yet.
+    /// What makes a pod one of a virtual node.
     pub virtual_nodes: VirtualNodes<'a>,
     /// Whose requests are never judged.
     pub trusted_writers: Vec<TrustedWriter<'a>>,
-    /// Whose hand counts as interLink's when a stored object is audited. No effect yet.
+    /// Whose hand counts as interLink's when a stored object is audited.
     pub trusted_field_managers: Vec<Cow<'a, str>>,
     /// Which addresses a pod may ask for.
     pub pod_ip: PodIp,

@@ -1,16 +1,20 @@
-//! What the rules look at: a pod's annotations, those that interLink knows.
+//! What the rules look at: the annotations that a pod has or will have, those that interLink knows.
 
 use std::borrow::Cow;
 
-use crate::annotations;
-use crate::json::{Unreadable, Value};
-use crate::request::{Change, Object, once};
-use crate::text;
+use crate::annotations::{self, PING_RESPONSE};
+use crate::json::{Reader, Unreadable, Value, once};
+use crate::kind::{Carries, Kind};
+use crate::request::Object;
+use crate::text::clip_bytes;
 
-/// The interLink annotations of a pod.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// The interLink annotations of a pod, a pod template, a Binding or a Node.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Subject<'a> {
+    pub kind: &'static Kind,
     annotations: Vec<Annotation<'a>>,
+    /// The pod's spec, not yet read.
+    pub spec: Option<Value<'a>>,
 }
 
 /// An annotation that interLink knows.
@@ -19,65 +23,84 @@ pub struct Annotation<'a> {
     /// The catalogue's text of the key.
     pub key: &'static str,
     pub value: Cow<'a, str>,
+    pub hand: Hand<'a>,
+}
+
+/// Whose hand wrote an annotation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hand<'a> {
+    /// That of the one who makes the request.
+    Requester,
+    /// On a stored object: interLink's.
+    InterLink,
+    /// On a stored object: that of a field manager who is not interLink.
+    Manager(Cow<'a, str>),
+    /// On a stored object that does not tell.
+    Unknown,
 }
 
 impl<'a> Subject<'a> {
-    /// Reads a pod, and the pod that it was before an UPDATE.
+    /// Reads the annotations that an object carries.
     ///
     /// # Errors
-    /// If their metadata is no object, or their annotations are no map of strings.
-    pub fn of_change(change: &Change<'a>) -> Result<(Self, Option<Self>), Unreadable> {
-        let old = change.old.as_ref().map(Self::of_pod);
-        Ok((Self::of_pod(&change.new)?, old.transpose()?))
+    /// If what leads to them is no object, or they are no map of strings. The place begins behind the object's.
+    pub fn read(kind: &'static Kind, object: &Object<'a>) -> Result<Self, Unreadable> {
+        let carrier = object.descend(kind.path)?;
+        let mut subject = Self { kind, annotations: Vec::new(), spec: carrier.spec() };
+        if let Some(metadata) = carrier.metadata() {
+            subject
+                .read_metadata(metadata)
+                .map_err(|problem| problem.inside(&format!(".{}metadata", kind.prefix())))?;
+        }
+        Ok(subject)
     }
 
-    fn of_pod(object: &Object<'a>) -> Result<Self, Unreadable> {
-        let read = || match object.metadata.filter(|metadata| !metadata.is_null()) {
-            Some(metadata) => Self::of_metadata(metadata).map_err(|e| e.inside(".metadata")),
-            None => Ok(Self::default()),
-        };
-        read().map_err(|problem| problem.inside(&format!("request.{}", object.field)))
-    }
-
-    fn of_metadata(metadata: Value<'a>) -> Result<Self, Unreadable> {
-        let mut subject = None;
+    fn read_metadata(&mut self, metadata: Value<'a>) -> Result<(), Unreadable> {
+        let mut found = None;
         metadata.reader().fields(&mut |name, value| match name {
-            b"annotations" if value.take_null() => once(&mut subject, Self::default()),
-            b"annotations" => once(&mut subject, Self::of_annotations(value.value()?)?),
+            b"annotations" if value.take_null() => once(&mut found, ()),
+            b"annotations" => once(&mut found, self.read_annotations(value)?),
             _ => value.value().map(drop),
-        })?;
-        Ok(subject.unwrap_or_default())
+        })
     }
 
-    fn of_annotations(map: Value<'a>) -> Result<Self, Unreadable> {
-        let mut annotations: Vec<Annotation<'a>> = Vec::new();
-        map.reader().entries(&mut |key, value| {
+    fn read_annotations(&mut self, reader: &mut Reader<'a>) -> Result<(), Unreadable> {
+        reader.entries(&mut |key, value| {
             let value = value.value()?;
-            let inside = |problem: Unreadable| problem.inside(&format!("[{}]", text::clip_bytes(key)));
+            let inside = |problem: Unreadable| problem.inside(&format!("[{}]", clip_bytes(key)));
             if !value.is_string() {
                 return Err(inside(value.is_no("a string").mended("put it in quotes")));
             }
-            let Some(key) = annotations::known(key) else {
+            let Some(key) = annotations::known(key).filter(|key| self.is_judged(key)) else {
                 return Ok(());
             };
-            if annotations.iter().any(|other| other.key == key) {
+            if self.get(key).is_some() {
                 return Err(inside(Unreadable::new("appears twice")));
             }
             let value = value.to_str().map_err(inside)?;
-            annotations.push(Annotation { key, value });
+            self.annotations.push(Annotation { key, value, hand: Hand::Requester });
             Ok(())
-        })?;
-        Ok(Self { annotations })
+        })
+    }
+
+    /// Of what stands on a Node, interLink minds its own alone.
+    fn is_judged(&self, key: &str) -> bool {
+        self.kind.carries != Carries::Node || key == PING_RESPONSE
     }
 
     #[cfg(test)]
-    pub(crate) fn new(annotations: Vec<Annotation<'a>>) -> Self {
-        Self { annotations }
+    pub(crate) fn new(kind: &'static Kind, annotations: Vec<Annotation<'a>>) -> Self {
+        Self { kind, annotations, spec: None }
     }
 
     /// Whether there is nothing for a rule to look at.
     pub fn is_empty(&self) -> bool {
         self.annotations.is_empty()
+    }
+
+    /// Every annotation, to say whose hand wrote it.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Annotation<'a>> {
+        self.annotations.iter_mut()
     }
 
     /// The annotation with this key.
@@ -94,39 +117,75 @@ impl<'a> Subject<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Reader;
+    use crate::kind::KINDS;
 
-    fn read(metadata: &str) -> Result<Vec<(&'static str, String)>, String> {
-        let metadata = Reader::new(metadata.as_bytes()).value().unwrap();
-        let subject = Subject::of_pod(&Object { field: "object", metadata: Some(metadata) });
-        let subject = subject.map_err(|problem| problem.to_string())?;
+    /// The annotations that an object of a kind carries.
+    fn read(kind: &str, object: &str) -> Result<Vec<(&'static str, String)>, String> {
+        let kind = KINDS.iter().find(|other| other.name == kind).unwrap();
+        let object = Object::read(&mut Reader::new(object.as_bytes())).unwrap().unwrap();
+        let subject = Subject::read(kind, &object).map_err(|problem| problem.to_string())?;
         Ok(subject.annotations.into_iter().map(|it| (it.key, it.value.into_owned())).collect())
+    }
+
+    fn read_pod(metadata: &str) -> Result<Vec<(&'static str, String)>, String> {
+        read("Pod", &format!(r#"{{"metadata": {metadata}}}"#))
     }
 
     #[test]
     fn only_what_interlink_knows_is_kept() {
         let metadata = r#"{"name": "p", "annotations": {"a": "b", "\u004aobID": "\u0031", "jobid": "2"}}"#;
-        assert_eq!(read(metadata), Ok(vec![("JobID", "1".to_owned())]));
+        assert_eq!(read_pod(metadata), Ok(vec![("JobID", "1".to_owned())]));
         for none in ["null", "{}", r#"{"annotations": null}"#, r#"{"annotations": {}}"#] {
-            assert_eq!(read(none), Ok(Vec::new()), "{none}");
+            assert_eq!(read_pod(none), Ok(Vec::new()), "{none}");
         }
     }
 
     #[test]
     fn what_is_no_map_of_strings_is_named() {
         for (metadata, expected) in [
-            ("[]", "request.object.metadata: must be an object, but is a list"),
-            (r#"{"annotations": "x"}"#, "request.object.metadata.annotations: must be an object, but is a string"),
+            ("[]", "metadata: must be an object, but is a list"),
+            (r#"{"annotations": "x"}"#, "metadata.annotations: must be an object, but is a string"),
             (
                 r#"{"annotations": {"a": 1}}"#,
-                "request.object.metadata.annotations[a]: must be a string, but is a number; put it in quotes",
+                "metadata.annotations[a]: must be a string, but is a number; put it in quotes",
             ),
+            (r#"{"annotations": {"JobID": "1", "JobID": "2"}}"#, "metadata.annotations[JobID]: appears twice"),
+        ] {
+            assert_eq!(read_pod(metadata), Err(expected.to_owned()));
+        }
+    }
+
+    const FORGED: &str =
+        r#"{"metadata": {"annotations": {"JobID": "1", "interlink.virtual-kubelet.io/ping-response": ""}}}"#;
+
+    #[test]
+    fn each_kind_carries_annotations_in_its_own_place() {
+        for kind in &KINDS {
+            let object = kind.path.iter().rev().fold(FORGED.to_owned(), |object, step| {
+                format!(r#"{{"metadata": {{"annotations": {{"JobID": "of something else"}}}}, "{step}": {object}}}"#)
+            });
+            let found = read(kind.name, &object).unwrap();
+            match kind.carries {
+                Carries::Node => assert_eq!(found, [(PING_RESPONSE, String::new())]),
+                _ => assert_eq!(found[0], ("JobID", "1".to_owned()), "{}", kind.name),
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_may_end_early_and_must_lead_through_objects() {
+        for object in ["{}", r#"{"spec": null}"#, r#"{"spec": {"template": null}}"#, r#"{"spec": {"template": {}}}"#] {
+            assert_eq!(read("Deployment", object), Ok(Vec::new()));
+        }
+        for (object, problem) in [
+            (r#"{"spec": []}"#, "spec: must be an object, but is a list"),
+            (r#"{"spec": {"template": "x"}}"#, "spec.template: must be an object, but is a string"),
             (
-                r#"{"annotations": {"JobID": "1", "JobID": "2"}}"#,
-                "request.object.metadata.annotations[JobID]: appears twice",
+                r#"{"spec": {"template": {"metadata": {"annotations": {"JobID": null}}}}}"#,
+                "spec.template.metadata.annotations[JobID]: must be a string, but is null; put it in quotes",
             ),
         ] {
-            assert_eq!(read(metadata), Err(expected.to_owned()));
+            assert_eq!(read("Deployment", object), Err(problem.to_owned()));
         }
     }
 }

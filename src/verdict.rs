@@ -109,7 +109,8 @@ fn message(denied: &[&Violation<'_>]) -> String {
 
 fn sentence(violation: &Violation<'_>) -> String {
     let finding = &violation.finding;
-    format!("{}: metadata.annotations[{}]: {}; {}", violation.rule.id, finding.key, finding.problem, finding.mend)
+    let place = format!("{}metadata.annotations[{}]", violation.kind.prefix(), finding.key);
+    format!("{}: {place}: {}; {}", violation.rule.id, finding.problem, finding.mend)
 }
 
 /// The violations that a message lists, one by one. A `; ` parts them where a rule's id follows, and not within

@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Unreadable, Value};
-use crate::request::once;
+use crate::json::{Reader, Unreadable, Value, text};
 use crate::settings::{Identity, TrustedWriter};
 
 /// The one who makes a request.
@@ -21,26 +20,34 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// If a field that is read has the wrong type.
     pub fn read(user_info: Option<Value<'a>>, namespace: Cow<'a, str>) -> Result<Self, Unreadable> {
-        let (mut username, mut groups) = (None, None);
+        let mut writer = Self { namespace, ..Self::default() };
         if let Some(user_info) = user_info.filter(|value| !value.is_null()) {
-            user_info
-                .reader()
-                .fields(&mut |name, value| match name {
-                    b"username" => once(&mut username, value.value()?.to_str()?),
-                    b"groups" if value.take_null() => Ok(()),
-                    b"groups" => {
-                        let mut list = Vec::new();
-                        value.elements(&mut |group| {
-                            list.push(group.value()?.to_str()?);
-                            Ok(())
-                        })?;
-                        once(&mut groups, list)
-                    }
-                    _ => value.value().map(drop),
-                })
-                .map_err(|problem| problem.inside("request.userInfo"))?;
+            writer.read_user_info(user_info).map_err(|problem| problem.inside("request.userInfo"))?;
         }
-        Ok(Self { username: username.unwrap_or_default(), groups: groups.unwrap_or_default(), namespace })
+        Ok(writer)
+    }
+
+    fn read_user_info(&mut self, user_info: Value<'a>) -> Result<(), Unreadable> {
+        let [username, groups] = user_info.reader().pick(["username", "groups"])?;
+        self.username = text(username, ".username")?.unwrap_or_default();
+        let Some(groups) = groups else {
+            return Ok(());
+        };
+        let mut group = |group: &mut Reader<'a>| {
+            self.groups.push(group.value()?.to_str()?);
+            Ok(())
+        };
+        groups.reader().elements(&mut group).map_err(|problem| problem.inside(".groups"))
+    }
+
+    /// Someone else in the same namespace, of whom only the name is known.
+    pub fn alike(&self, username: &'a str) -> Self {
+        Self { username: username.into(), groups: Vec::new(), namespace: self.namespace.clone() }
+    }
+
+    /// Whether the request names nobody: the API server's own requests always name a user.
+    pub fn is_nobody(&self) -> bool {
+        self.username.is_empty()
     }
 
     /// Whether one of `trusted` names this writer.

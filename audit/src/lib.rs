@@ -1,13 +1,15 @@
 //! Evaluates the policy over manifests, in the runtime that Kubewarden's policy server uses.
 //!
-//! [`input`] finds the objects in files, [`review`] makes the request of each that the API server would make,
-//! [`host`] runs the module on it, and [`report`] tells the outcome. The command `interlink-audit` puts them together.
+//! [`input`] finds the objects in files, [`versions`] their earlier versions, [`review`] makes the request of each that
+//! Kubernetes or Kubewarden would make, [`host`] runs the module on it, and [`report`] tells the outcome. The command
+//! `interlink-audit` puts them together.
 
 pub mod host;
 pub mod input;
 pub mod policy_settings;
 pub mod report;
 pub mod review;
+pub mod versions;
 
 /// The policy's module, as `make policy.wasm` builds it.
 pub static MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policy.wasm"));

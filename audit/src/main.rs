@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use interlink_annotations_policy::rules::{self, RULES, documentation};
 use interlink_audit::host::{Answer, Policy};
-use interlink_audit::input::{self, Document, Problem, Source};
+use interlink_audit::input::{self, Problem, Source};
 use interlink_audit::report::{Report, printable_text};
 use interlink_audit::review::{Asker, Review};
+use interlink_audit::versions::Versions;
 use interlink_audit::{MODULE, policy_settings};
 use serde_json::{Value, json};
 
@@ -26,7 +27,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Judge manifests as if they were created now.
+    /// Judge manifests as if a user created them now, and objects of a cluster as Kubewarden's audit does.
     Check(Check),
     /// List the rules.
     Rules,
@@ -48,12 +49,15 @@ struct Check {
     /// Take the policy's settings from this ClusterAdmissionPolicy or AdmissionPolicy manifest.
     #[arg(long, value_name = "FILE")]
     policy: Option<String>,
-    /// Ask as this user; for a service account, as system:serviceaccount:NAMESPACE:NAME.
+    /// Ask as this user, also for objects of a cluster; for a service account, as system:serviceaccount:NAMESPACE:NAME.
     #[arg(long = "as", value_name = "USER")]
     username: Option<String>,
     /// With --as, ask as a member of this group; may be given several times.
     #[arg(long = "as-group", value_name = "GROUP", requires = "username")]
     groups: Vec<String>,
+    /// Judge objects as updates of their earlier versions in this file or folder.
+    #[arg(long, value_name = "FILE")]
+    old: Option<String>,
     /// How to print the outcome.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -91,17 +95,27 @@ fn run(check: Check) -> Result<ExitCode, Problem> {
     let policy = load_policy(check.module.as_deref())?;
     let settings = load_settings(&check, &policy)?;
     let asker = Asker { username: check.username, groups: check.groups };
+    let mut earlier = check.old.as_deref().map(Versions::read).transpose()?.unwrap_or_default();
     let mut report = Report::default();
+    let mut untold = 0;
     for document in input::read(&check.files) {
-        let judged = document.and_then(|document| judge(document, &asker, &policy, &settings));
+        let judged = document.and_then(|document| {
+            let review = Review::of(document, &asker, &mut earlier)?;
+            let answer = judge(&review, &policy, &settings)?;
+            Ok((review, answer))
+        });
         match judged {
-            Ok((review, answer)) => report.add(&review, answer),
+            Ok((review, answer)) => {
+                untold += usize::from(review.is_judged() && review.lacks_managed_fields());
+                report.add(&review, answer);
+            }
             Err(problem) => {
                 complain(&problem);
                 report.problems.push(problem);
             }
         }
     }
+    remark(untold, earlier.counts());
     print(&match check.format {
         Format::Table => report.to_string(),
         Format::Json => report.to_json() + "\n",
@@ -113,11 +127,20 @@ fn run(check: Check) -> Result<ExitCode, Problem> {
     })
 }
 
-fn judge(document: Document, asker: &Asker, policy: &Policy, settings: &Value) -> Result<(Review, Answer), Problem> {
-    let review = Review::of(document, asker)?;
-    match policy.validate(&review.request, settings) {
-        Ok(answer) => Ok((review, answer)),
-        Err(error) => Err(review.source.problem(error)),
+fn judge(review: &Review, policy: &Policy, settings: &Value) -> Result<Answer, Problem> {
+    policy.validate(&review.request, settings).map_err(|error| review.source.clone().problem(error))
+}
+
+/// Says what the report alone does not: what was not compared, and what could not be known.
+fn remark(untold: usize, (earlier, without_later): (usize, usize)) {
+    if without_later > 0 {
+        eprintln!("note: {without_later} of {earlier} objects in --old have no later version in the files given");
+    }
+    if untold > 0 {
+        eprintln!(
+            "note: {untold} stored objects do not tell who wrote their annotations, so that interLink's own pass for its \
+             own; kubectl get tells with --show-managed-fields"
+        );
     }
 }
 

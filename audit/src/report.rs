@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::host::Answer;
 use crate::input::{Problem, Source};
-use crate::review::Review;
+use crate::review::{JudgedAs, Review};
 
 /// What became of every object.
 #[derive(Debug, Default, Serialize)]
@@ -29,8 +29,8 @@ pub struct Outcome {
     pub namespace: String,
     pub kind: String,
     pub name: String,
-    /// Whether the policy looks at such an object at all; all others it accepts.
-    pub judged: bool,
+    /// What the object was taken for; none if the policy does not look at such objects at all, and accepts them.
+    pub judged_as: Option<JudgedAs>,
     pub accepted: bool,
     /// The HTTP status of a refusal.
     pub code: Option<u16>,
@@ -54,7 +54,7 @@ impl Report {
             namespace: review.namespace().to_owned(),
             kind: review.kind().to_owned(),
             name: review.name(),
-            judged: !answer.accepted || review.is_judged(),
+            judged_as: Some(review.judged_as).filter(|_| !answer.accepted || review.is_judged()),
             accepted: answer.accepted,
             code: answer.code,
             findings: findings.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect(),
@@ -93,12 +93,13 @@ impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
-        table.set_header(["NAMESPACE", "KIND", "NAME", "VERDICT"]);
+        table.set_header(["NAMESPACE", "KIND", "NAME", "JUDGED AS", "VERDICT"]);
         for result in &self.results {
             table.add_row([
                 printable(&result.namespace),
                 printable(&result.kind),
                 printable(&result.name),
+                result.judged_as.map_or("-", JudgedAs::name).to_owned(),
                 result.verdict(),
             ]);
         }
@@ -108,10 +109,10 @@ impl Display for Report {
             writeln!(f, "{}", header.trim())?;
         }
         for (line, result) in lines.zip(&self.results) {
-            let style = match (result.accepted, result.judged) {
+            let style = match (result.accepted, result.judged_as) {
                 (false, _) => REFUSED,
-                (true, true) => ACCEPTED,
-                (true, false) => Style::new(),
+                (true, Some(_)) => ACCEPTED,
+                (true, None) => Style::new(),
             };
             writeln!(f, "{style}{}{style:#}", line.trim())?;
             if !(result.findings.is_empty() && result.warnings.is_empty()) {
@@ -124,11 +125,13 @@ impl Display for Report {
                 writeln!(f, "    {WARNING}warning:{WARNING:#} {}", printable_text(warning))?;
             }
         }
-        let unjudged = self.results.iter().filter(|result| !result.judged).count();
+        let unjudged = self.results.iter().filter(|result| result.judged_as.is_none()).count();
         let accepted = self.results.len() - self.refused() - unjudged;
         let gap = if self.results.is_empty() { "" } else { "\n" };
         write!(f, "{gap}{accepted} accepted, {} refused", self.refused())?;
-        for (count, what) in [(unjudged, "not judged, since only Pods are"), (self.problems.len(), "not readable")] {
+        for (count, what) in
+            [(unjudged, "not judged, since they carry no pod's annotations"), (self.problems.len(), "not readable")]
+        {
             if count > 0 {
                 write!(f, ", {count} {what}")?;
             }
@@ -140,7 +143,7 @@ impl Display for Report {
 impl Outcome {
     fn verdict(&self) -> String {
         match (self.accepted, self.code) {
-            (true, _) if !self.judged => "not judged".to_owned(),
+            (true, _) if self.judged_as.is_none() => "not judged".to_owned(),
             (true, _) => "accepted".to_owned(),
             (false, Some(code)) => format!("refused ({code})"),
             (false, None) => "refused".to_owned(),

@@ -1,9 +1,12 @@
-//! The request that the API server would make of an object.
+//! The request that Kubernetes or Kubewarden would make of an object.
 
+use interlink_annotations_policy::kind::Kind;
 use interlink_annotations_policy::request::read_payload;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::input::{Document, Problem, Source};
+use crate::versions::Versions;
 
 /// Kinds whose objects are in `default` unless they name a namespace.
 const NAMESPACED: [&str; 10] = [
@@ -33,35 +36,74 @@ pub struct Asker {
     pub groups: Vec<String>,
 }
 
+/// What an object is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JudgedAs {
+    /// A user creates it.
+    Creation,
+    /// A user makes it of an earlier version.
+    Update,
+    /// It is in a cluster, and Kubewarden's audit scanner comes by.
+    Stored,
+    /// It is a request itself.
+    Request,
+}
+
+impl JudgedAs {
+    /// As a report has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Creation => "creation",
+            Self::Update => "update",
+            Self::Stored => "stored",
+            Self::Request => "request",
+        }
+    }
+}
+
 /// An `AdmissionRequest`, and where its object was found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Review {
     pub source: Source,
+    pub judged_as: JudgedAs,
     pub request: Value,
 }
 
 impl Review {
-    /// Makes the request of a document: what an `AdmissionReview` or `AdmissionRequest` says, or the creation of any
-    /// other object.
+    /// Makes the request of a document: what an `AdmissionReview` or `AdmissionRequest` says; of any other object, the
+    /// update of its earlier version; without one, its creation; or, if it comes from a cluster and nobody is to ask,
+    /// the audit scanner's replay.
     ///
     /// # Errors
     /// If the document is neither.
-    pub fn of(document: Document, asker: &Asker) -> Result<Self, Problem> {
+    pub fn of(document: Document, asker: &Asker, earlier: &mut Versions) -> Result<Self, Problem> {
         let Document { source, object } = document;
-        let request = match object["kind"].as_str() {
+        let (judged_as, request) = match object["kind"].as_str() {
             Some("AdmissionReview") => match &object["request"] {
-                request @ Value::Object(_) => asked(request.clone(), asker),
+                request @ Value::Object(_) => (JudgedAs::Request, asked(request.clone(), asker)),
                 _ => return Err(source.problem("is an AdmissionReview without a request")),
             },
-            None if object["kind"].is_object() && object["operation"].is_string() => asked(object, asker),
-            Some("") => return Err(source.problem("is not a Kubernetes object, kind is empty")),
-            Some(_) => creation(object, asker).map_err(|problem| source.clone().problem(problem))?,
+            None if object["kind"].is_object() && object["operation"].is_string() => {
+                (JudgedAs::Request, asked(object, asker))
+            }
             None if object["kind"].is_object() => {
                 return Err(source.problem("is an AdmissionRequest without operation"));
             }
+            Some("") => return Err(source.problem("is not a Kubernetes object, kind is empty")),
             None => return Err(source.problem("is not a Kubernetes object, kind is missing")),
+            Some(_) if api_group(&object).is_none() => {
+                return Err(source.problem("is not a Kubernetes object, apiVersion is missing"));
+            }
+            Some(_) => of_object(object, asker, earlier),
         };
-        Ok(Self { source, request })
+        Ok(Self { source, judged_as, request })
+    }
+
+    /// Whether this is a stored object that does not tell who wrote its annotations.
+    pub fn lacks_managed_fields(&self) -> bool {
+        let managed_fields = self.request["object"]["metadata"]["managedFields"].as_array();
+        self.judged_as == JudgedAs::Stored && managed_fields.is_none_or(Vec::is_empty)
     }
 
     /// Whether the policy looks at such a request at all; all others it accepts.
@@ -108,38 +150,65 @@ fn asked(mut request: Value, asker: &Asker) -> Value {
     request
 }
 
-fn creation(mut object: Value, asker: &Asker) -> Result<Value, &'static str> {
-    // The API server reads null as an empty text here.
-    if let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
-        annotations.values_mut().filter(|value| value.is_null()).for_each(|value| *value = "".into());
-    }
-    let Some(api_version) = object["apiVersion"].as_str() else {
-        return Err("is not a Kubernetes object, apiVersion is missing");
+fn of_object(object: Value, asker: &Asker, earlier: &mut Versions) -> (JudgedAs, Value) {
+    let old = earlier.before(&object).cloned().map(with_empty_texts);
+    let is_stored = !text(&object["metadata"]["resourceVersion"]).is_empty();
+    let (judged_as, operation, user_info) = match (&old, &asker.username) {
+        (Some(_), _) => (JudgedAs::Update, "UPDATE", user_info(asker)),
+        (None, None) if is_stored => (JudgedAs::Stored, "CREATE", json!({})),
+        (None, _) => (JudgedAs::Creation, "CREATE", user_info(asker)),
     };
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    let kind = text(&object["kind"]);
-    let namespace = match text(&object["metadata"]["namespace"]) {
-        "" if NAMESPACED.contains(&kind) => "default",
-        namespace => namespace,
-    };
+    let [kind, version] = [&object["kind"], &object["apiVersion"]].map(text);
+    let group = api_group(&object).unwrap_or_default();
+    let version = version.rsplit('/').next().unwrap_or_default();
     let group_version_kind = json!({"group": group, "version": version, "kind": kind});
     let resource = format!("{}s", kind.to_lowercase());
     let resource = json!({"group": group, "version": version, "resource": resource});
-    Ok(json!({
+    let request = json!({
         "uid": "00000000-0000-0000-0000-000000000000",
         "kind": group_version_kind,
         "resource": resource,
         "requestKind": group_version_kind,
         "requestResource": resource,
         "name": text(&object["metadata"]["name"]),
-        "namespace": namespace,
-        "operation": "CREATE",
-        "userInfo": user_info(asker),
-        "object": object,
-        "oldObject": null,
+        "namespace": namespace_of(&object),
+        "operation": operation,
+        "userInfo": user_info,
+        "object": with_empty_texts(object),
+        "oldObject": old,
         "dryRun": true,
-        "options": {"apiVersion": "meta.k8s.io/v1", "kind": "CreateOptions"},
-    }))
+    });
+    (judged_as, request)
+}
+
+/// The API server reads an annotation that is null as an empty text.
+fn with_empty_texts(mut object: Value) -> Value {
+    let path =
+        api_group(&object).and_then(|group| Kind::find(group, text(&object["kind"]))).map_or(&[][..], |it| it.path);
+    let metadata = [&[], path].map(|path| {
+        path.iter().chain(&["metadata", "annotations"]).fold(String::new(), |pointer, step| pointer + "/" + step)
+    });
+    for pointer in metadata {
+        if let Some(annotations) = object.pointer_mut(&pointer).and_then(Value::as_object_mut) {
+            annotations.values_mut().filter(|value| value.is_null()).for_each(|value| *value = "".into());
+        }
+    }
+    object
+}
+
+/// The API group of an object, empty for the core one; none if the object does not tell.
+pub fn api_group(object: &Value) -> Option<&str> {
+    object["kind"].as_str()?;
+    let version = object["apiVersion"].as_str()?;
+    Some(version.split_once('/').map_or("", |(group, _)| group))
+}
+
+/// The namespace of an object, empty for one that has none.
+pub fn namespace_of(object: &Value) -> &str {
+    match text(&object["metadata"]["namespace"]) {
+        "" if NAMESPACED.contains(&text(&object["kind"])) => "default",
+        namespace => namespace,
+    }
 }
 
 /// Who asks, with the groups that the API server itself would add.
@@ -168,7 +237,7 @@ mod tests {
 
     fn review(object: Value, asker: &Asker) -> Result<Review, Problem> {
         let source = Source::file("f.yaml");
-        Review::of(Document { source, object }, asker)
+        Review::of(Document { source, object }, asker, &mut Versions::default())
     }
 
     #[test]
@@ -225,6 +294,20 @@ mod tests {
             json!({"kind": "", "apiVersion": "v1"}),
         ] {
             assert!(review(object.clone(), &Asker::default()).is_err(), "{object}");
+        }
+    }
+
+    #[test]
+    fn a_stored_object_is_replayed_unless_someone_is_to_ask() {
+        let pod = |version: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"resourceVersion": version}});
+        let replay = review(pod("7"), &Asker::default()).unwrap();
+        assert_eq!((replay.judged_as, &replay.request["userInfo"]), (JudgedAs::Stored, &json!({})));
+        assert!(replay.lacks_managed_fields());
+        let alice = Asker { username: Some("alice".to_owned()), groups: Vec::new() };
+        for review in [review(pod("7"), &alice), review(pod(""), &Asker::default())] {
+            let review = review.unwrap();
+            assert_eq!(review.judged_as, JudgedAs::Creation);
+            assert_ne!(review.request["userInfo"]["username"], Value::Null);
         }
     }
 }

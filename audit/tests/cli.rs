@@ -47,11 +47,17 @@ fn the_exit_code_tells_the_outcome() {
 fn the_table_has_findings_under_their_object_and_no_colours_in_a_pipe() {
     let (_, table, _) = run(&[("a.yaml", BAD), ("b.yaml", GOOD)], &["check", "."]);
     let lines: Vec<_> = table.lines().collect();
-    assert_eq!(lines[0].split_whitespace().collect::<Vec<_>>(), ["NAMESPACE", "KIND", "NAME", "VERDICT"]);
-    assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["default", "Pod", "bad", "refused", "(403)"]);
+    assert_eq!(
+        lines[0].split_whitespace().collect::<Vec<_>>(),
+        ["NAMESPACE", "KIND", "NAME", "JUDGED", "AS", "VERDICT"]
+    );
+    assert_eq!(
+        lines[1].split_whitespace().collect::<Vec<_>>(),
+        ["default", "Pod", "bad", "creation", "refused", "(403)"]
+    );
     assert_eq!(lines[2], "    in ./a.yaml:1");
     assert!(lines[3].starts_with("    job-id: metadata.annotations[JobID]: "));
-    assert_eq!(lines[4].split_whitespace().collect::<Vec<_>>(), ["default", "Pod", "good", "accepted"]);
+    assert_eq!(lines[4].split_whitespace().collect::<Vec<_>>(), ["default", "Pod", "good", "creation", "accepted"]);
     assert_eq!(lines.last(), Some(&"1 accepted, 1 refused"));
     assert!(!table.contains('\u{1b}'));
 }
@@ -90,6 +96,7 @@ fn json_tells_all_of_an_answer() {
     assert_eq!(result["accepted"], false);
     assert_eq!(result["code"], 403);
     assert_eq!(result["line"], 1);
+    assert_eq!(result["judgedAs"], "creation");
     assert_eq!(result["auditAnnotations"]["violations"], "job-id");
     assert_eq!(result["findings"].as_array().unwrap().len(), 1);
     assert_eq!(report["problems"], Value::Array(Vec::new()));
@@ -182,13 +189,63 @@ fn a_users_key_does_not_pass_for_a_finding() {
 }
 
 #[test]
-fn what_is_no_pod_is_not_judged() {
+fn what_carries_no_pods_annotations_is_not_judged() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, annotations: {JobID: '1'}}\n";
     let (code, table, _) = run(&[("s.yaml", service), ("g.yaml", GOOD), ("b.yaml", "a: [")], &["check", "."]);
     assert_eq!(code, 2);
-    assert!(table.contains("web   not judged"), "{table}");
-    let last = "1 accepted, 0 refused, 1 not judged, since only Pods are, 1 not readable";
+    assert!(table.contains("web   -          not judged"), "{table}");
+    let last = "1 accepted, 0 refused, 1 not judged, since they carry no pod's annotations, 1 not readable";
     assert_eq!(table.lines().last(), Some(last));
+}
+
+/// A pod as `kubectl get` shows it.
+fn stored(manager: Option<&str>) -> String {
+    let managed = manager.map_or(String::new(), |manager| {
+        let fields = "{\"f:metadata\": {\"f:annotations\": {\"f:JobID\": {}}}}";
+        format!("  managedFields: [{{manager: {manager}, fieldsType: FieldsV1, fieldsV1: {fields}}}]\n")
+    });
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: stored\n  resourceVersion: '7'\n  annotations: {{JobID: '1'}}\n{managed}"
+    )
+}
+
+#[test]
+fn an_object_of_a_cluster_is_judged_as_the_audit_scanner_would() {
+    let (by_vk, by_hand, untold) = (stored(Some("vk")), stored(Some("kubectl-edit")), stored(None));
+    let files = [("vk.yaml", &*by_vk), ("hand.yaml", &*by_hand), ("untold.yaml", &*untold)];
+    let (code, table, errors) = run(&files, &["check", "vk.yaml"]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    assert!(table.contains("stored     accepted"), "{table}");
+    let (code, table, _) = run(&files, &["check", "hand.yaml"]);
+    assert_eq!(code, 1);
+    assert!(table.contains("by the field manager \"kubectl-edit\""), "{table}");
+    let (code, _, errors) = run(&files, &["check", "untold.yaml"]);
+    assert_eq!(code, 0);
+    assert!(errors.starts_with("note: 1 stored objects do not tell who wrote"), "{errors}");
+    let (code, table, errors) = run(&files, &["check", "vk.yaml", "--as", "alice"]);
+    assert_eq!((code, errors.as_str()), (1, ""));
+    assert!(table.contains("creation   refused (403)"), "{table}");
+}
+
+#[test]
+fn two_versions_are_judged_as_an_update() {
+    let bad_with_label = BAD.replace("name: bad", "name: bad, labels: {a: b}");
+    let forged = BAD.replace("name: bad", "name: good");
+    let files =
+        [("old/good.yaml", GOOD), ("old/bad.yaml", BAD), ("label.yaml", &*bad_with_label), ("f.yaml", &*forged)];
+    let (code, table, errors) = run(&files, &["check", "label.yaml", "--old", "old/bad.yaml"]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    assert!(table.contains("update     accepted"), "{table}");
+    let (code, table, errors) = run(&files, &["check", "f.yaml", "--old", "old"]);
+    assert_eq!(code, 1);
+    assert!(table.contains("update     refused (403)"), "{table}");
+    assert_eq!(errors, "note: 1 of 2 objects in --old have no later version in the files given\n");
+    let (code, table, _) = run(&files, &["check", "label.yaml", "--old", "old/good.yaml"]);
+    assert_eq!(code, 1);
+    assert!(table.contains("creation   refused (403)"), "{table}");
+    let (code, _, errors) = run(&files, &["check", "label.yaml", "--old", "none.yaml"]);
+    assert_eq!(code, 2);
+    assert!(errors.starts_with("error: none.yaml: "), "{errors}");
 }
 
 #[test]

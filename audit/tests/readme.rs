@@ -1,6 +1,9 @@
 //! What README claims about rules and settings, held against the code.
 
+use std::collections::BTreeMap;
+
 use interlink_annotations_policy::json::Reader;
+use interlink_annotations_policy::kind::{Carries, KINDS};
 use interlink_annotations_policy::rules::RULES;
 use interlink_annotations_policy::settings::{OctetRange, Settings};
 use serde_json::Value;
@@ -41,6 +44,39 @@ fn the_settings_shown_are_the_defaults() {
     let mut ids = RULES.each_ref().map(|rule| rule.id.to_owned());
     ids.sort();
     assert_eq!(shown, ids);
+}
+
+/// The resources that rules ask for, with their operations, as `group/resource`.
+fn asked_for(rules: &Value) -> BTreeMap<String, Vec<String>> {
+    let texts = |list: &Value| -> Vec<String> { serde_json::from_value(list.clone()).unwrap() };
+    let mut resources = BTreeMap::new();
+    for rule in rules.as_array().unwrap() {
+        for group in texts(&rule["apiGroups"]) {
+            for resource in texts(&rule["resources"]) {
+                resources.insert(format!("{group}/{resource}"), texts(&rule["operations"]));
+            }
+        }
+    }
+    resources
+}
+
+#[test]
+fn the_metadata_and_the_hardening_ask_for_every_kind() {
+    let metadata: Value = yaml_serde::from_str(include_str!("../../policy-metadata.yml")).unwrap();
+    assert_eq!(metadata["rules"], yaml_under("Deploy it")["spec"]["rules"]);
+    let (usual, hardening) = (asked_for(&metadata["rules"]), asked_for(&yaml_under("Harden it")["spec"]["rules"]));
+    for kind in &KINDS {
+        let resource = format!("{}/{}s", kind.group, kind.name.to_lowercase());
+        let (rules, operations) = match kind.carries {
+            Carries::Pod | Carries::Template => (&usual, vec!["CREATE", "UPDATE"]),
+            Carries::Binding => (&hardening, vec!["CREATE"]),
+            Carries::Node => (&hardening, vec!["CREATE", "UPDATE"]),
+        };
+        assert!(rules.get(&resource).is_some_and(|asked| *asked == operations), "{resource}");
+    }
+    for subresource in ["/pods/status", "/pods/binding", "/nodes/status"] {
+        assert!(hardening.contains_key(subresource), "{subresource}");
+    }
 }
 
 #[test]

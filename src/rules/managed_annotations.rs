@@ -2,14 +2,15 @@
 //!
 //! ## What it refuses
 //!
-//! The other annotations that interLink writes, set on a pod that is created; and, on one that is there, whatever
-//! sets, changes or removes them. Only a trusted writer may: interLink itself.
+//! The other annotations that interLink writes, set on a pod that is created, in a pod template or on a Binding; and, on
+//! a pod that is there, whatever sets, changes or removes them. Only a trusted writer may: interLink itself. In an audit
+//! of stored objects, it refuses those that a field manager owns who is not in `trustedFieldManagers`.
 //!
 //! - `interlink.eu/wstunnel-client-commands`
 //! - `interlink.eu/wstunnel-path-prefix`
 //! - `interlink.eu/pod-subnet`
 //! - `interlink.eu/wireguard-client-snippet`
-//! - `interlink.virtual-kubelet.io/ping-response`, which belongs on the virtual node and never on a pod
+//! - `interlink.virtual-kubelet.io/ping-response`, which is guarded in this way on a Node, and never belongs on a pod
 //!
 //! ## Why
 //!
@@ -22,10 +23,11 @@
 //! Leave them out; interLink sets them where they are needed. What they hold may be secret, so that messages do not
 //! repeat it. If interLink itself is refused, name its user in the setting `trustedWriters`.
 
-use super::{Finding, Rule};
+use super::{Finding, Rule, stranger};
 use crate::annotations::{
     PING_RESPONSE, POD_SUBNET, WIREGUARD_CLIENT_SNIPPET, WSTUNNEL_CLIENT_COMMANDS, WSTUNNEL_PATH_PREFIX,
 };
+use crate::kind::Carries;
 use crate::settings::{Level, Settings};
 use crate::subject::Subject;
 
@@ -41,14 +43,17 @@ const MANAGED: [&str; 5] =
     [WSTUNNEL_CLIENT_COMMANDS, WSTUNNEL_PATH_PREFIX, POD_SUBNET, WIREGUARD_CLIENT_SNIPPET, PING_RESPONSE];
 
 fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
-    let found = subject.get_all(&MANAGED).map(|annotation| {
-        // interLink never writes this one on a pod: who takes it off does right.
-        let misplaced = annotation.key == PING_RESPONSE;
-        let problem = match misplaced {
-            true => "belongs on a virtual node, where interLink sets it",
-            false => "is set, but only interLink may write it",
+    let carries = subject.kind.carries;
+    let found = subject.get_all(&MANAGED).filter_map(|annotation| {
+        let (by, mend) = stranger(subject, annotation)?;
+        let is_nodes = annotation.key == PING_RESPONSE;
+        let problem = match is_nodes && carries != Carries::Node {
+            true => format!("is set{by}, but belongs on a virtual node, where interLink writes it"),
+            false => format!("is set{by}, but only interLink may write it"),
         };
-        Finding { protected: !misplaced, ..Finding::of_value(annotation, problem, "remove it") }
+        // Who takes from a pod or a template what interLink never writes there does right.
+        let protected = carries == if is_nodes { Carries::Node } else { Carries::Pod };
+        Some(Finding { protected, ..Finding::of_value(annotation, problem, mend) })
     });
     found.collect()
 }
@@ -86,5 +91,26 @@ mod tests {
     fn a_users_own_annotations_are_fine() {
         let pod = pod(&[("interlink.eu/pod-vpn", "x"), ("JobID", "x")]);
         assert_eq!(check(&pod, &Settings::default()), []);
+    }
+
+    #[test]
+    fn what_is_kept_is_what_interlink_writes_there() {
+        for (kind, key, protected) in [
+            ("Pod", POD_SUBNET, true),
+            ("Pod", PING_RESPONSE, false),
+            ("CronJob", POD_SUBNET, false),
+            ("Node", PING_RESPONSE, true),
+        ] {
+            let subject = carrier(kind, &[(key, "x")]);
+            assert_eq!(check(&subject, &Settings::default())[0].protected, protected, "{kind} {key}");
+        }
+    }
+
+    #[test]
+    fn on_a_stored_object_the_owner_decides() {
+        for (hand, found) in [(Hand::InterLink, 0), (Hand::Unknown, 0), (Hand::Manager("kubectl".into()), 5)] {
+            let stored = written_by(pod(&MANAGED.map(|key| (key, "x"))), &hand);
+            assert_eq!(check(&stored, &Settings::default()).len(), found);
+        }
     }
 }

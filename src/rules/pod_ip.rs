@@ -10,6 +10,9 @@
 //!   `podIP.allowReserved` is set;
 //! - an IPv4 address whose last octet is outside `podIP.octetRange`, where that is set.
 //!
+//! In an audit of stored objects, an address that interLink gave out need not be in these ranges: one that a field
+//! manager in `trustedFieldManagers` owns, or, on a pod with the VPN, nobody that the object tells.
+//!
 //! ## Why
 //!
 //! Without the VPN, interLink takes the text as the pod's address, unchecked: a pod can claim any address, another
@@ -35,8 +38,9 @@ use ipnet::IpNet;
 
 use super::{Finding, Rule};
 use crate::annotations::{POD_IP, POD_VPN};
+use crate::kind::Carries;
 use crate::settings::{Level, PodIp, Settings};
-use crate::subject::Subject;
+use crate::subject::{Hand, Subject};
 use crate::text::quote;
 
 pub(super) const RULE: Rule = Rule {
@@ -51,12 +55,20 @@ pub(super) const RULE: Rule = Rule {
 const MOST_RANGES: usize = 3;
 
 fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Finding<'s>> {
+    let has_vpn = subject.get(POD_VPN).is_some();
+    let is_pod = subject.kind.carries == Carries::Pod;
     let wrong = subject.get(POD_IP).and_then(|annotation| {
-        let (problem, mend) = judge(&annotation.value, &settings.pod_ip).err()?;
+        let judged = match annotation.hand {
+            // On a pod with the VPN, interLink writes here the address that it gave out, from a range of its own.
+            Hand::InterLink => parse(&annotation.value, &settings.pod_ip).map(drop),
+            Hand::Unknown if has_vpn && is_pod => parse(&annotation.value, &settings.pod_ip).map(drop),
+            _ => judge(&annotation.value, &settings.pod_ip),
+        };
+        let (problem, mend) = judged.err()?;
         let problem = format!("{} {problem}", quote(&annotation.value));
         let mut finding = Finding::of_value(annotation, problem, mend);
         // With the VPN, the address is only asked for; without, it becomes the pod's.
-        if subject.get(POD_VPN).is_none() {
+        if !has_vpn {
             finding.judged.push("effective");
         }
         Some(finding)
@@ -280,5 +292,22 @@ mod tests {
                 prop_assert!(text.chars().all(|c| c.is_ascii_hexdigit() || c == '.' || c == ':'));
             }
         }
+    }
+
+    #[test]
+    fn on_a_stored_object_the_address_may_be_interlinks() {
+        let problems = |annotations: &[(&'static str, &str)], hand: &Hand<'static>| {
+            check(&written_by(pod(annotations), hand), &Settings::default()).len()
+        };
+        let (alone, with_vpn) = ([(POD_IP, "10.0.0.5")], [(POD_IP, "10.0.0.5"), (POD_VPN, "true")]);
+        let kubectl = Hand::Manager("kubectl".into());
+        for (hand, expected) in [(Hand::InterLink, [0, 0]), (Hand::Unknown, [1, 0]), (kubectl, [1, 1])] {
+            assert_eq!([problems(&alone, &hand), problems(&with_vpn, &hand)], expected, "{hand:?}");
+        }
+        for hand in [Hand::InterLink, Hand::Unknown] {
+            assert_eq!(problems(&[(POD_IP, "$(id)"), (POD_VPN, "true")], &hand), 1, "{hand:?}");
+        }
+        let template = written_by(carrier("Deployment", &with_vpn), &Hand::Unknown);
+        assert_eq!(check(&template, &Settings::default()).len(), 1);
     }
 }

@@ -3,16 +3,30 @@
 use super::Finding;
 use crate::annotations;
 use crate::json::Reader;
+use crate::kind::KINDS;
 use crate::settings::Settings;
+pub(crate) use crate::subject::Hand;
 use crate::subject::{Annotation, Subject};
 
 /// A pod with these annotations.
 pub(crate) fn pod(annotations: &[(&'static str, &str)]) -> Subject<'static> {
+    carrier("Pod", annotations)
+}
+
+/// An object of a kind with these annotations, or a template of it.
+pub(crate) fn carrier(kind: &str, annotations: &[(&'static str, &str)]) -> Subject<'static> {
     let annotations = annotations.iter().map(|(key, value)| {
         let key = annotations::known(key.as_bytes()).expect("src/annotations.rs knows the key");
-        Annotation { key, value: (*value).to_owned().into() }
+        Annotation { key, value: (*value).to_owned().into(), hand: Hand::Requester }
     });
-    Subject::new(annotations.collect())
+    let kind = KINDS.iter().find(|other| other.name == kind).expect("src/kind.rs knows the kind");
+    Subject::new(kind, annotations.collect())
+}
+
+/// The same subject, stored, with every annotation written by this hand.
+pub(crate) fn written_by(mut subject: Subject<'static>, hand: &Hand<'static>) -> Subject<'static> {
+    subject.iter_mut().for_each(|annotation| annotation.hand = hand.clone());
+    subject
 }
 
 /// Settings from JSON.

@@ -35,6 +35,11 @@ impl<'a> VirtualNodes<'a> {
         Ok(nodes)
     }
 
+    /// Whether a virtual node has this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|other| other == name)
+    }
+
     pub(super) fn are_none(&self) -> bool {
         self.taint_keys.is_empty() && self.names.is_empty()
     }

@@ -32,7 +32,15 @@ pub enum Identity<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern<'a>(Cow<'a, str>);
 
-/// interLink as its Helm chart installs it, and the maker of its tunnels' shadow pods.
+/// Makes the pods of a ReplicaSet.
+pub const REPLICASET_CONTROLLER: &str = "system:serviceaccount:kube-system:replicaset-controller";
+/// Makes the ReplicaSets of a Deployment.
+pub const DEPLOYMENT_CONTROLLER: &str = "system:serviceaccount:kube-system:deployment-controller";
+
+/// The namespaces of the tunnels' shadow pods.
+const SHADOWS: &str = "*-wstunnel";
+
+/// interLink as its Helm chart installs it; and who makes ReplicaSets, and then pods, of its tunnels' shadow Deployments.
 pub(super) fn default_writers<'a>() -> Vec<TrustedWriter<'a>> {
     let writer = |username: &'static str, namespace: Option<&'static str>| TrustedWriter {
         identity: Identity::Username(Pattern(username.into())),
@@ -40,7 +48,8 @@ pub(super) fn default_writers<'a>() -> Vec<TrustedWriter<'a>> {
     };
     vec![
         writer("system:serviceaccount:interlink:*", None),
-        writer("system:serviceaccount:kube-system:replicaset-controller", Some("*-wstunnel")),
+        writer(DEPLOYMENT_CONTROLLER, Some(SHADOWS)),
+        writer(REPLICASET_CONTROLLER, Some(SHADOWS)),
     ]
 }
 
