@@ -5,6 +5,7 @@
 //! That is sound here: Kubewarden parses a request and writes it anew before a policy sees it.
 
 mod skip;
+mod unescape;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -78,13 +79,9 @@ impl<'a> Value<'a> {
             [b'"', inner @ .., b'"'] if is_plain(inner) => {
                 str::from_utf8(inner).map(Cow::Borrowed).map_err(|_| Unreadable::new("is not UTF-8"))
             }
-            [b'"', .., b'"'] => self.unescaped().map(Cow::Owned),
+            [b'"', inner @ .., b'"'] => unescaped(inner).map(Cow::Owned),
             _ => Err(self.is_no("a string")),
         }
-    }
-
-    fn unescaped(self) -> Result<String, Unreadable> {
-        serde_json::from_slice(self.0).map_err(|_| Unreadable::new("is not a valid JSON string, an escape is wrong"))
     }
 
     pub fn is_string(self) -> bool {
@@ -138,6 +135,10 @@ pub fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), Unreadable> {
         None => Ok(()),
         Some(_) => Err(Unreadable::new("appears twice")),
     }
+}
+
+fn unescaped(inner: &[u8]) -> Result<String, Unreadable> {
+    unescape::unescape(inner).ok_or_else(|| Unreadable::new("is not a valid JSON string, an escape is wrong"))
 }
 
 /// Whether a string's inside stands for itself.
@@ -225,7 +226,8 @@ impl<'a> Reader<'a> {
             let (key, escapes) = reader.string()?;
             reader.skip_white_space();
             reader.expect(b':', "a colon")?;
-            if escapes { entry(key.unescaped()?.as_bytes(), reader) } else { entry(&key.0[1..key.0.len() - 1], reader) }
+            let key = &key.0[1..key.0.len() - 1];
+            if escapes { entry(unescaped(key)?.as_bytes(), reader) } else { entry(key, reader) }
         })
     }
 

@@ -91,7 +91,7 @@ pub extern "C" fn wapc_init() {
 }
 
 fn validate_guest(payload: &[u8]) -> CallResult {
-    Ok(serde_json::to_vec(&validate(payload))?)
+    Ok(verdict::to_json(&validate(payload))?)
 }
 
 fn validate_settings_guest(payload: &[u8]) -> CallResult {

@@ -1,0 +1,88 @@
+//! What a JSON string with escapes stands for.
+
+/// The text of a string's inside, if its escapes are right and it is UTF-8.
+pub(super) fn unescape(mut inner: &[u8]) -> Option<String> {
+    let mut text = Vec::with_capacity(inner.len());
+    while let Some((byte, rest)) = inner.split_first() {
+        inner = rest;
+        match byte {
+            b'\\' => inner = take_escape(inner, &mut text)?,
+            0..b' ' => return None,
+            byte => text.push(*byte),
+        }
+    }
+    String::from_utf8(text).ok()
+}
+
+/// Reads what follows a backslash, and returns what follows that.
+fn take_escape<'a>(escape: &'a [u8], text: &mut Vec<u8>) -> Option<&'a [u8]> {
+    let (name, rest) = escape.split_first()?;
+    let byte = match name {
+        b'"' | b'\\' | b'/' => *name,
+        b'b' => 0x08,
+        b'f' => 0x0c,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'u' => {
+            let (character, rest) = take_character(rest)?;
+            text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            return Some(rest);
+        }
+        _ => return None,
+    };
+    text.push(byte);
+    Some(rest)
+}
+
+/// Reads the digits behind `\u`, and a second escape if two make one character.
+fn take_character(digits: &[u8]) -> Option<(char, &[u8])> {
+    let (first, rest) = take_unit(digits)?;
+    if let Some(character) = char::from_u32(first) {
+        return Some((character, rest));
+    }
+    let (second, rest) = take_unit(rest.strip_prefix(b"\\u")?)?;
+    let pair = [first, second].map(|unit| unit as u16);
+    let character = char::decode_utf16(pair).next()?.ok()?;
+    Some((character, rest))
+}
+
+fn take_unit(digits: &[u8]) -> Option<(u32, &[u8])> {
+    let (digits, rest) = digits.split_first_chunk::<4>()?;
+    let unit = digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))?;
+    Some((unit, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn by_serde(inner: &[u8]) -> Option<String> {
+        let quoted = [b"\"", inner, b"\""].concat();
+        serde_json::from_slice(&quoted).ok()
+    }
+
+    #[test]
+    fn escapes_stand_for_characters() {
+        let text = unescape(br#"\"\\\/\b\f\n\r\t\u004aobID \uD83D\ude00 \u0000"#);
+        assert_eq!(text.as_deref(), Some("\"\\/\u{8}\u{c}\n\r\tJobID \u{1f600} \0"));
+    }
+
+    #[test]
+    fn broken_escapes_are_refused() {
+        for inner in [r"\", r"\x", r"\u12", r"\u12g4", r"\u+123", r"\ud800", r"\ud800x", r"\ud800\u0041", r"\udc00"] {
+            assert_eq!(unescape(inner.as_bytes()), None, "{inner}");
+        }
+        assert_eq!(unescape(b"\n"), None);
+        assert_eq!(unescape(b"\xff"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_serde_json(inner in r#"([a-f0-9é]|\\["\\/bfnrtux]|\\u[dD][89a-fA-F][0-9a-f]{2}|\\u[0-9a-fA-F]{3,4}){0,12}"#) {
+            prop_assert_eq!(unescape(inner.as_bytes()), by_serde(inner.as_bytes()));
+        }
+    }
+}
