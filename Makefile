@@ -40,6 +40,11 @@ lint: | $(TARGET) ## Check format and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
+.PHONY: docs
+docs: | $(TARGET) ## Write docs/rules.md anew from the rules' own files
+	cargo build --locked --package interlink-audit
+	$(AUDIT) explain > docs/rules.md
+
 .PHONY: bench
 bench: policy.wasm ## Count wasm instructions per request
 	$(BUILD_WASM) --examples --package interlink-bench-baselines

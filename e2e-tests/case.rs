@@ -21,7 +21,7 @@ pub struct Case {
     operation: Option<String>,
     #[serde(default)]
     namespace: Option<String>,
-    /// The annotations of a small pod, or a whole object.
+    /// The annotations of a small pod, which has a port; or a whole object.
     #[serde(default, deserialize_with = "given")]
     annotations: Option<Value>,
     #[serde(default)]
@@ -148,7 +148,7 @@ impl Case {
                 "apiVersion": "v1",
                 "kind": "Pod",
                 "metadata": {"name": "pod", "namespace": self.namespace(), "annotations": annotations},
-                "spec": {"containers": [{"name": "app", "image": "busybox"}]},
+                "spec": {"containers": [{"name": "app", "image": "busybox", "ports": [{"containerPort": 80}]}]},
             })),
             (None, Some(whole)) => Ok(whole.clone()),
             (None, None) => Ok(Value::Null),

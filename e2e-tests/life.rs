@@ -104,7 +104,8 @@ pub fn life_of_a_pod(both: &Both) -> Result<(), String> {
     let bound = with(&manifest, &["spec", "nodeName"], json!("vk-slurm"));
     policy.lets(SCHEDULER, "UPDATE", &manifest, &bound)?;
 
-    // interLink makes a tunnel, whose password it keeps in the template of a Deployment. Controllers copy it from there.
+    // interLink makes a tunnel, whose password it keeps in the template of a Deployment. Controllers copy it from
+    // there.
     let template = json!({"metadata": {"annotations": {PASSWORD: "secret"}}, "spec": {"containers": []}});
     let shadow = json!({"apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": "simulation", "namespace": "physics-wstunnel"}, "spec": {"template": template}});

@@ -4,6 +4,7 @@
 
 mod both;
 mod case;
+mod examples;
 mod generated;
 mod life;
 
@@ -24,8 +25,11 @@ thread_local! {
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let generated = generated::TESTS.map(|(name, test)| trial(name.to_owned(), test));
-    let life = trial("the life of a pod".to_owned(), life::life_of_a_pod);
-    let trials = case_trials().into_iter().chain(generated).chain([life]).collect();
+    let told = [
+        trial("the life of a pod".to_owned(), life::life_of_a_pod),
+        trial("the examples of the documentation".to_owned(), examples::of_the_documentation),
+    ];
+    let trials = case_trials().into_iter().chain(generated).chain(told).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

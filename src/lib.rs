@@ -1,14 +1,15 @@
 //! A Kubewarden policy that enforces interLink's best practices for pod annotations.
 //!
 //! A request goes one way: [`request`] finds its parts, [`subject`] reads the annotations that a pod has or will have,
-//! [`writer`] tells who asks, [`replay`] who wrote a stored object, [`scope`] which pods are judged; the [`rules`] judge
-//! them, [`ratchet`] leaves out what an update did not bring, and [`verdict`] makes the answer. The waPC entry points at
-//! the end of this file are glue; all else is an ordinary library.
+//! [`writer`] tells who asks, [`replay`] who wrote a stored object, [`scope`] which pods are judged; the [`rules`]
+//! judge them, [`ratchet`] leaves out what an update did not bring, and [`verdict`] makes the answer. The waPC entry
+//! points at the end of this file are glue; all else is an ordinary library.
 
 pub mod annotations;
 pub mod go_duration;
 pub mod json;
 pub mod kind;
+pub mod pod_spec;
 pub mod ratchet;
 pub mod replay;
 pub mod request;
@@ -45,10 +46,7 @@ fn judge(payload: &[u8]) -> Result<ValidationResponse, Unreadable> {
     };
     let subjects = read_subjects(&change);
     // Most pods have nothing of interLink's. No rule finds anything there, whoever asks and whatever the settings.
-    if let Ok((new, old)) = &subjects
-        && new.is_empty()
-        && old.as_ref().is_none_or(Subject::is_empty)
-    {
+    if subjects.as_ref().is_ok_and(Vec::is_empty) {
         return Ok(verdict::accepted());
     }
     let settings = Settings::read(settings)?;
@@ -56,12 +54,15 @@ fn judge(payload: &[u8]) -> Result<ValidationResponse, Unreadable> {
     if writer.is_one_of(&settings.trusted_writers) {
         return Ok(verdict::accepted());
     }
-    let (mut new, old) = subjects?;
-    replay::attribute(&mut new, &change, &writer, &settings).map_err(|problem| problem.inside(NEW))?;
-    let mut violations = violations(&new, &settings).map_err(|problem| problem.inside(NEW))?;
-    if let Some(old) = &old {
-        let were = self::violations(old, &settings).map_err(|problem| problem.inside(OLD))?;
-        violations = ratchet::brought(violations, &were);
+    let mut subjects = subjects?;
+    let mut violations = Vec::new();
+    for Pair { new, old } in &mut subjects {
+        replay::attribute(new, &change, &writer, &settings).map_err(|problem| problem.inside(NEW))?;
+        let now = find(new, &settings).map_err(|problem| problem.inside(NEW))?;
+        violations.extend(match old {
+            Some(old) => ratchet::brought(now, &find(old, &settings).map_err(|problem| problem.inside(OLD))?),
+            None => now,
+        });
     }
     Ok(verdict::of_violations(&violations))
 }
@@ -70,17 +71,35 @@ fn judge(payload: &[u8]) -> Result<ValidationResponse, Unreadable> {
 const NEW: &str = "request.object";
 const OLD: &str = "request.oldObject";
 
-/// The new object's subject, and the old one's.
-fn read_subjects<'a>(change: &Change<'a>) -> Result<(Subject<'a>, Option<Subject<'a>>), Unreadable> {
-    let new = Subject::read(change.kind, &change.new).map_err(|problem| problem.inside(NEW))?;
-    let old = change.old.as_ref().map(|old| Subject::read(change.kind, old)).transpose();
-    Ok((new, old.map_err(|problem| problem.inside(OLD))?))
+/// A place in the new object, and the same in the old one.
+struct Pair<'a> {
+    new: Subject<'a>,
+    old: Option<Subject<'a>>,
 }
 
-/// What the rules find; nothing on what is out of scope. An update that takes a pod into scope thus answers for all that
-/// the pod has.
-fn violations<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Result<Vec<Violation<'s>>, Unreadable> {
-    Ok(if scope::covers(settings, subject)? { rules::check(subject, settings) } else { Vec::new() })
+/// Reads what there is to judge: every place of the object that has, or had, an annotation of interLink's.
+fn read_subjects<'a>(change: &Change<'a>) -> Result<Vec<Pair<'a>>, Unreadable> {
+    let mut subjects = Vec::new();
+    for place in change.kind.places {
+        let new = Subject::read(change.kind, place, &change.new).map_err(|problem| problem.inside(NEW))?;
+        let old = change.old.as_ref().map(|old| Subject::read(change.kind, place, old)).transpose();
+        let old = old.map_err(|problem| problem.inside(OLD))?;
+        if !(new.is_empty() && old.as_ref().is_none_or(Subject::is_empty)) {
+            subjects.push(Pair { new, old });
+        }
+    }
+    Ok(subjects)
+}
+
+/// What the rules find; on what is out of scope, only what matters there too. An update that takes a pod into scope
+/// thus answers for all that the pod has.
+fn find<'s>(subject: &'s mut Subject<'_>, settings: &Settings<'_>) -> Result<Vec<Violation<'s>>, Unreadable> {
+    if scope::covers(settings, subject)? {
+        subject.read_spec()?;
+    } else {
+        subject.retain(scope::reaches_out);
+    }
+    Ok(rules::check(subject, settings))
 }
 
 #[unsafe(no_mangle)]

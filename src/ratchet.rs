@@ -14,12 +14,15 @@ pub fn brought<'s>(new: Vec<Violation<'s>>, old: &[Violation<'s>]) -> Vec<Violat
         .filter(|was| was.finding.protected && !new.iter().any(|now| same_annotation(now, was)))
         .map(|was| restated(was, "is removed, but only interLink may remove it", "put it back as it was"));
     let removed: Vec<_> = removed.collect();
-    let added = new.into_iter().filter_map(|now| match old.iter().find(|was| same_annotation(&now, was)) {
-        Some(was) if was_there(&now.finding, &was.finding) => None,
-        Some(was) if was.finding.protected => {
-            Some(restated(was, "is changed, but only interLink may change it", "put it back as it was"))
+    let added = new.into_iter().filter_map(|now| {
+        let mut same = old.iter().filter(|was| same_annotation(&now, was));
+        if same.clone().any(|was| was_there(&now.finding, &was.finding)) {
+            return None;
         }
-        _ => Some(now),
+        match same.find(|was| was.finding.protected) {
+            Some(was) => Some(restated(was, "is changed, but only interLink may change it", "put it back as it was")),
+            None => Some(now),
+        }
     });
     added.chain(removed).collect()
 }

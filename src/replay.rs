@@ -18,7 +18,11 @@ use crate::subject::{Hand, Subject};
 use crate::writer::Writer;
 
 /// The field manager that Kubernetes' own controllers share.
-const CONTROLLERS: &str = "kube-controller-manager";
+pub const CONTROLLERS: &str = "kube-controller-manager";
+
+/// Field managers that stand for nobody in particular: the API server puts fields there whose managers it does not
+/// know, or of whom there are too many to keep.
+const ANYONE: [&str; 3] = ["before-first-apply", "ancient-changes", ""];
 
 /// Says of each annotation whose hand wrote it, if the request is a replay: a CREATE, by nobody, of an object that has
 /// a version already.
@@ -37,7 +41,7 @@ pub fn attribute<'a>(
     };
     let mut read = || {
         let [version, managed_fields] = metadata.reader().pick(["resourceVersion", "managedFields"])?;
-        if text(version, ".resourceVersion")?.is_none_or(|version| version.is_empty()) {
+        if !text(version, ".resourceVersion")?.is_some_and(|version| is_stored_version(&version)) {
             return Ok(());
         }
         let copies = is_copied(subject, writer, settings);
@@ -47,6 +51,12 @@ pub fn attribute<'a>(
         read_owners(subject, managed_fields, &is_trusted).map_err(|problem| problem.inside(".managedFields"))
     };
     read().map_err(|problem: Unreadable| problem.inside(".metadata"))
+}
+
+/// Whether a `resourceVersion` is one that the API server gives: a number above zero. What a client sends with a new
+/// object and the storage lets through is something else.
+pub fn is_stored_version(version: &str) -> bool {
+    version.bytes().all(|byte| byte.is_ascii_digit()) && version.bytes().any(|byte| byte != b'0')
 }
 
 /// Whether the settings trust the controller that makes such objects, by copying a template, where this one is.
@@ -66,13 +76,16 @@ fn read_owners<'a>(
 ) -> Result<(), Unreadable> {
     subject.iter_mut().for_each(|annotation| annotation.hand = Hand::Unknown);
     let path: Vec<String> =
-        subject.kind.path.iter().chain(&["metadata", "annotations"]).map(|step| format!("f:{step}")).collect();
+        subject.place.path.iter().chain(&["metadata", "annotations"]).map(|step| format!("f:{step}")).collect();
     let Some(managed_fields) = managed_fields else {
         return Ok(());
     };
     managed_fields.reader().elements(&mut |entry| {
         let [manager, fields] = entry.pick(["manager", "fieldsV1"])?;
         let manager = text(manager, ".manager")?.unwrap_or_default();
+        if ANYONE.contains(&&*manager) {
+            return Ok(());
+        }
         let hand = if is_trusted(&manager) { Hand::InterLink } else { Hand::Manager(manager) };
         let owned = descend(fields, &path).map_err(|problem| problem.inside(".fieldsV1"))?;
         owned.map_or(Ok(()), |owned| sign(subject, owned, &hand))
@@ -85,7 +98,7 @@ fn sign<'a>(subject: &mut Subject<'a>, owned: Value<'a>, hand: &Hand<'a>) -> Res
     owned.reader().entries(&mut |name, value| {
         value.value()?;
         let key = name.strip_prefix(b"f:");
-        let annotation = subject.iter_mut().find(|annotation| Some(annotation.key.as_bytes()) == key);
+        let annotation = subject.iter_mut().find(|annotation| Some(annotation.known.key.as_bytes()) == key);
         if let Some(annotation) = annotation.filter(|annotation| annotation.hand != Hand::InterLink) {
             annotation.hand = hand.clone();
         }
@@ -115,7 +128,7 @@ mod tests {
         let (mut request, _) = read_payload(payload.as_bytes()).unwrap();
         let change = request.change().unwrap().unwrap();
         let writer = Writer::read(request.user_info, namespace.into()).unwrap();
-        let mut subject = Subject::read(change.kind, &change.new).unwrap();
+        let mut subject = Subject::read(change.kind, change.kind.main_place(), &change.new).unwrap();
         attribute(&mut subject, &change, &writer, &Settings::default()).map_err(|problem| problem.to_string())?;
         Ok(match &subject.get("JobID").unwrap().hand {
             Hand::Manager(name) => Hand::Manager(name.to_string().into()),
@@ -151,6 +164,9 @@ mod tests {
             "null",
             "[]",
             "[{}]",
+            r#"[{"manager": "before-first-apply", "fieldsV1": {"f:metadata": {"f:annotations": {"f:JobID": {}}}}}]"#,
+            r#"[{"manager": "ancient-changes", "fieldsV1": {"f:metadata": {"f:annotations": {"f:JobID": {}}}}}]"#,
+            r#"[{"fieldsV1": {"f:metadata": {"f:annotations": {"f:JobID": {}}}}}]"#,
             r#"[{"manager": "kubectl"}]"#,
             r#"[{"manager": "kubectl", "fieldsV1": {"f:metadata": {"f:labels": {"f:JobID": {}}}}}]"#,
             r#"[{"manager": "kubectl", "fieldsV1": {"f:metadata": {"f:annotations": {".": {}, "JobID": {}}}}}]"#,
@@ -163,7 +179,7 @@ mod tests {
     #[test]
     fn only_what_nobody_asks_for_and_has_a_version_is_a_replay() {
         let managed = format!(r#""managedFields": {OWNED_BY_VK}"#);
-        for (username, version) in [("alice", r#""7""#), ("", r#""""#), ("", "null")] {
+        for (username, version) in [("alice", r#""7""#), ("", r#""""#), ("", "null"), ("", r#""0""#), ("", r#""x""#)] {
             let metadata = format!(r#""resourceVersion": {version}, {managed}"#);
             assert_eq!(hand_in("Pod", username, "", &metadata), Ok(Hand::Requester), "{username} {version}");
         }
@@ -193,7 +209,7 @@ mod tests {
             ("[7]", "metadata.managedFields[0]: must be an object, but is a number"),
             (r#"[{"manager": []}]"#, "metadata.managedFields[0].manager: must be a string, but is a list"),
             (
-                r#"[{"fieldsV1": {"f:metadata": 7}}]"#,
+                r#"[{"manager": "x", "fieldsV1": {"f:metadata": 7}}]"#,
                 "metadata.managedFields[0].fieldsV1.f:metadata: must be an object, but is a number",
             ),
         ] {

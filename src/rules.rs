@@ -2,11 +2,18 @@
 //!
 //! To add one, write its file and name it in the two lists below.
 
+mod ineffective_annotation;
 mod job_id;
 mod managed_annotations;
+mod mesh_network;
+mod offload_containers;
 mod pod_ip;
 mod pod_vpn;
+mod shadow_same_ns;
+mod unknown_annotation;
 mod vpn_with_wstunnel;
+mod wireguard;
+mod wstunnel_extra_ports;
 mod wstunnel_timeout;
 
 #[cfg(test)]
@@ -14,7 +21,9 @@ pub(crate) mod testing;
 
 use std::borrow::Cow;
 
-use crate::kind::{Carries, Kind};
+use crate::annotations::JOB_ID;
+use crate::kind::{Carries, Place};
+use crate::replay::CONTROLLERS;
 use crate::settings::{Level, Settings};
 use crate::subject::{Annotation, Hand, Subject};
 use crate::text::quote;
@@ -30,8 +39,13 @@ pub struct Rule {
     pub default_level: Level,
     /// Whether it is about who may write, not about what is written.
     pub about_writers: bool,
+    /// The subjects that it is asked about.
+    subjects: &'static [Carries],
     check: Check,
 }
+
+/// What most rules are about: annotations that come to a pod.
+const OF_PODS: &[Carries] = &[Carries::Pod, Carries::Template, Carries::Binding];
 
 /// What a rule finds on a subject.
 type Check = for<'s, 'a> fn(&'s Subject<'a>, &Settings<'_>) -> Vec<Finding<'s>>;
@@ -39,8 +53,8 @@ type Check = for<'s, 'a> fn(&'s Subject<'a>, &Settings<'_>) -> Vec<Finding<'s>>;
 /// What is wrong with an annotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding<'s> {
-    /// The annotation's key.
-    pub key: &'static str,
+    /// The annotation's key, fit to be shown.
+    pub key: Cow<'s, str>,
     /// All that was judged, whole. On an update, a finding about something that was not judged before is a new one.
     pub judged: Vec<&'s str>,
     /// Whether the annotation is interLink's own on this object, so that no one else may change or remove it either.
@@ -59,7 +73,7 @@ impl<'s> Finding<'s> {
         mend: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self {
-            key: annotation.key,
+            key: annotation.known.key.into(),
             judged: vec![&annotation.value],
             protected: false,
             problem: problem.into(),
@@ -76,17 +90,21 @@ fn stranger(subject: &Subject<'_>, annotation: &Annotation<'_>) -> Option<(Strin
         Hand::Requester => return Some((String::new(), "remove it")),
         Hand::Manager(name) => name,
     };
-    let mend = match subject.kind.carries {
+    let mend = match subject.place.carries {
+        _ if manager == CONTROLLERS => "remove it from the template that a controller copied it from",
+        Carries::Pod if annotation.known.key == JOB_ID => {
+            "find out whose job that is before you delete the pod, because interLink then cancels that job"
+        }
         Carries::Pod => "delete the pod, or name that manager in trustedFieldManagers if it is interLink's",
         _ => "remove it, or name that manager in trustedFieldManagers if it is interLink's",
     };
     Some((format!(" by the field manager {}", quote(manager)), mend))
 }
 
-/// A finding, with the rule that found it, the level that the settings give that rule, and the kind of object.
+/// A finding, with the rule that found it, the level that the settings give that rule, and the place it is about.
 #[derive(Debug, Clone)]
 pub struct Violation<'s> {
-    pub kind: &'static Kind,
+    pub place: &'static Place,
     pub rule: &'static Rule,
     pub level: Level,
     pub finding: Finding<'s>,
@@ -107,7 +125,21 @@ macro_rules! registry {
     };
 }
 
-registry!(job_id, managed_annotations, pod_vpn, pod_ip, wstunnel_timeout, vpn_with_wstunnel,);
+registry!(
+    job_id,
+    managed_annotations,
+    pod_vpn,
+    pod_ip,
+    wstunnel_timeout,
+    vpn_with_wstunnel,
+    wstunnel_extra_ports,
+    mesh_network,
+    wireguard,
+    offload_containers,
+    shadow_same_ns,
+    unknown_annotation,
+    ineffective_annotation,
+);
 
 /// The ids of all rules, for a message.
 pub fn ids() -> String {
@@ -123,13 +155,15 @@ fn head_of(source: &str) -> String {
         .fold(String::new(), |text, line| text + line + "\n")
 }
 
-/// Asks every rule that the settings do not ignore.
+/// Asks every rule that is about such a subject and that the settings do not ignore.
 pub fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Violation<'s>> {
-    let asked = settings.rules.iter().filter(|(_, level)| *level != Level::Ignore);
+    let place = subject.place;
+    let is_asked = |rule: &Rule, level| level != Level::Ignore && rule.subjects.contains(&place.carries);
+    let asked = settings.rules.iter().filter(|(rule, level)| is_asked(rule, *level));
     asked
         .flat_map(|(rule, level)| {
             let findings = (rule.check)(subject, settings).into_iter();
-            findings.map(move |finding| Violation { kind: subject.kind, rule, level, finding })
+            findings.map(move |finding| Violation { place, rule, level, finding })
         })
         .collect()
 }
@@ -152,7 +186,7 @@ mod tests {
         for rule in &RULES {
             let text = documentation(rule.id).unwrap();
             assert!(text.starts_with(&format!("# {}\n", rule.id)), "{text}");
-            for heading in ["## What it refuses", "## Why", "## How to mend it"] {
+            for heading in ["## What it refuses", "## Why", "## How to mend it", "## Refused", "## Accepted"] {
                 assert!(text.contains(heading), "{}: {heading}", rule.id);
             }
         }

@@ -3,6 +3,7 @@
 //! Who is left out must be sure not to: a taint keeps pods off a virtual node unless they tolerate it, and `nodeName`
 //! goes past the scheduler and its taints.
 
+use crate::annotations::{Belongs, Known};
 use crate::json::{Unreadable, Value, descend, text};
 use crate::kind::Carries;
 use crate::settings::{Scope, Settings, VirtualNodes};
@@ -16,20 +17,26 @@ const NAME: &str = "metadata.name";
 /// Where a pod's affinity says on which nodes it may only be.
 const REQUIRED: [&str; 3] = ["nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
 
-/// Whether a subject is judged. Bindings and Nodes always are: they have no spec that would tell.
+/// Whether a subject is judged. Bindings, Nodes and what stands on workloads always are: no spec tells of them.
 ///
 /// # Errors
 /// If a part of the spec that is read has the wrong type. The place begins behind the object's.
 pub fn covers(settings: &Settings<'_>, subject: &Subject<'_>) -> Result<bool, Unreadable> {
-    let is_pod = matches!(subject.kind.carries, Carries::Pod | Carries::Template);
+    let is_pod = matches!(subject.place.carries, Carries::Pod | Carries::Template);
     match subject.spec {
         _ if settings.scope == Scope::AllPods || !is_pod => Ok(true),
         None => Ok(false),
         Some(spec) => {
-            let inside = |problem: Unreadable| problem.inside(&format!(".{}spec", subject.kind.prefix()));
+            let inside = |problem: Unreadable| problem.inside(&format!(".{}spec", subject.place.prefix()));
             can_land(spec, &settings.virtual_nodes).map_err(inside)
         }
     }
+}
+
+/// Whether an annotation matters although its pod can land on no virtual node: interLink reads its shadow Deployments'
+/// templates, whose pods run in the cluster, and pastes the password into the commands of the job.
+pub fn reaches_out(known: &Known) -> bool {
+    known.belongs == Belongs::ShadowTemplate
 }
 
 fn can_land(spec: Value<'_>, nodes: &VirtualNodes<'_>) -> Result<bool, Unreadable> {

@@ -1,30 +1,49 @@
-//! What the rules look at: the annotations that a pod has or will have, those that interLink knows.
+//! What the rules look at: the annotations that a pod has or will have, those that are interLink's.
 
 use std::borrow::Cow;
 
-use crate::annotations::{self, PING_RESPONSE};
+use crate::annotations::{
+    self, DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, Entry, Known, PING_RESPONSE, SHADOW_SAME_NS,
+    WSTUNNEL_TIMEOUT,
+};
 use crate::json::{Reader, Unreadable, Value, once};
-use crate::kind::{Carries, Kind};
+use crate::kind::{Carries, Kind, Place};
+use crate::pod_spec::PodSpec;
 use crate::request::Object;
 use crate::text::clip_bytes;
 
-/// The interLink annotations of a pod, a pod template, a Binding or a Node.
+/// The interLink annotations of a pod, a pod template, a Binding or a Node; or of a workload itself.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Subject<'a> {
     pub kind: &'static Kind,
+    pub place: &'static Place,
     annotations: Vec<Annotation<'a>>,
+    pub unknown: Unknown,
     /// The pod's spec, not yet read.
     pub spec: Option<Value<'a>>,
+    /// What the spec says, where an annotation refers to it.
+    pub pod: Option<PodSpec<'a>>,
 }
 
 /// An annotation that interLink knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation<'a> {
-    /// The catalogue's text of the key.
-    pub key: &'static str,
+    pub known: &'static Known,
     pub value: Cow<'a, str>,
     pub hand: Hand<'a>,
 }
+
+/// Keys under interLink's domains that it does not know.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Unknown {
+    /// Not more than [`MOST_UNKNOWN`].
+    pub keys: Vec<String>,
+    /// How many there are besides.
+    pub more: usize,
+}
+
+/// How many unknown keys are looked at one by one: a pod has a few, and an attacker thousands.
+pub const MOST_UNKNOWN: usize = 8;
 
 /// Whose hand wrote an annotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,29 +58,51 @@ pub enum Hand<'a> {
     Unknown,
 }
 
+/// Annotations that mean something only beside what the spec says.
+const ABOUT_SPEC: [&str; 4] =
+    [DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, WSTUNNEL_TIMEOUT, SHADOW_SAME_NS];
+
 impl<'a> Subject<'a> {
-    /// Reads the annotations that an object carries.
+    /// Reads the annotations in a place of an object.
     ///
     /// # Errors
     /// If what leads to them is no object, or they are no map of strings. The place begins behind the object's.
-    pub fn read(kind: &'static Kind, object: &Object<'a>) -> Result<Self, Unreadable> {
-        let carrier = object.descend(kind.path)?;
-        let mut subject = Self { kind, annotations: Vec::new(), spec: carrier.spec() };
+    pub fn read(kind: &'static Kind, place: &'static Place, object: &Object<'a>) -> Result<Self, Unreadable> {
+        let carrier = object.descend(place.path)?;
+        let mut subject = Self::new(kind, place);
+        subject.spec = carrier.spec();
         if let Some(metadata) = carrier.metadata() {
             subject
                 .read_metadata(metadata)
-                .map_err(|problem| problem.inside(&format!(".{}metadata", kind.prefix())))?;
+                .map_err(|problem| problem.inside(&format!(".{}metadata", place.prefix())))?;
         }
         Ok(subject)
     }
 
+    /// A subject without annotations.
+    pub(crate) fn new(kind: &'static Kind, place: &'static Place) -> Self {
+        Self { kind, place, annotations: Vec::new(), unknown: Unknown::default(), spec: None, pod: None }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set(&mut self, annotations: impl Iterator<Item = Annotation<'a>>) {
+        self.annotations = annotations.collect();
+    }
+
     fn read_metadata(&mut self, metadata: Value<'a>) -> Result<(), Unreadable> {
-        let mut found = None;
+        let (mut found, mut owners) = (None, None);
         metadata.reader().fields(&mut |name, value| match name {
             b"annotations" if value.take_null() => once(&mut found, ()),
             b"annotations" => once(&mut found, self.read_annotations(value)?),
+            b"ownerReferences" => once(&mut owners, value.value()?),
             _ => value.value().map(drop),
-        })
+        })?;
+        // What a controller makes of a workload, it gives the workload's own annotations.
+        if self.place.carries == Carries::Nothing && owners.is_some_and(|owners| !owners.is_null()) {
+            self.annotations.clear();
+            self.unknown = Unknown::default();
+        }
+        Ok(())
     }
 
     fn read_annotations(&mut self, reader: &mut Reader<'a>) -> Result<(), Unreadable> {
@@ -71,31 +112,45 @@ impl<'a> Subject<'a> {
             if !value.is_string() {
                 return Err(inside(value.is_no("a string").mended("put it in quotes")));
             }
-            let Some(key) = annotations::known(key).filter(|key| self.is_judged(key)) else {
-                return Ok(());
-            };
-            if self.get(key).is_some() {
-                return Err(inside(Unreadable::new("appears twice")));
+            match annotations::look_up(key) {
+                Entry::Foreign => {}
+                // Of what stands on a Node, interLink minds its own alone.
+                Entry::Known(known) if self.place.carries == Carries::Node && known.key != PING_RESPONSE => {}
+                Entry::Known(known) if self.get(known.key).is_some() => {
+                    return Err(inside(Unreadable::new("appears twice")));
+                }
+                Entry::Known(known) => {
+                    let value = value.to_str().map_err(inside)?;
+                    self.annotations.push(Annotation { known, value, hand: Hand::Requester });
+                }
+                Entry::Unknown if self.place.carries == Carries::Node => {}
+                Entry::Unknown => self.unknown.push(key),
             }
-            let value = value.to_str().map_err(inside)?;
-            self.annotations.push(Annotation { key, value, hand: Hand::Requester });
             Ok(())
         })
     }
 
-    /// Of what stands on a Node, interLink minds its own alone.
-    fn is_judged(&self, key: &str) -> bool {
-        self.kind.carries != Carries::Node || key == PING_RESPONSE
+    /// Reads what annotations refer to.
+    ///
+    /// # Errors
+    /// If it has the wrong type. The place begins behind the object's.
+    pub fn read_spec(&mut self) -> Result<(), Unreadable> {
+        if let Some(spec) = self.spec.filter(|_| self.get_all(&ABOUT_SPEC).next().is_some()) {
+            let read = PodSpec::read(spec);
+            self.pod = Some(read.map_err(|problem| problem.inside(&format!(".{}spec", self.place.prefix())))?);
+        }
+        Ok(())
     }
 
-    #[cfg(test)]
-    pub(crate) fn new(kind: &'static Kind, annotations: Vec<Annotation<'a>>) -> Self {
-        Self { kind, annotations, spec: None }
+    /// Forgets the annotations that are not so.
+    pub fn retain(&mut self, is_so: impl Fn(&Known) -> bool) {
+        self.annotations.retain(|annotation| is_so(annotation.known));
+        self.unknown = Unknown::default();
     }
 
     /// Whether there is nothing for a rule to look at.
     pub fn is_empty(&self) -> bool {
-        self.annotations.is_empty()
+        self.annotations.is_empty() && self.unknown.keys.is_empty()
     }
 
     /// Every annotation, to say whose hand wrote it.
@@ -103,14 +158,29 @@ impl<'a> Subject<'a> {
         self.annotations.iter_mut()
     }
 
+    /// Every annotation, in the order of the object.
+    pub fn iter(&self) -> impl Iterator<Item = &Annotation<'a>> {
+        self.annotations.iter()
+    }
+
     /// The annotation with this key.
     pub fn get(&self, key: &str) -> Option<&Annotation<'a>> {
-        self.annotations.iter().find(|other| other.key == key)
+        self.annotations.iter().find(|other| other.known.key == key)
     }
 
     /// The annotations with one of these keys, in the order of the keys.
     pub fn get_all(&self, keys: &[&str]) -> impl Iterator<Item = &Annotation<'a>> {
         keys.iter().filter_map(|key| self.get(key))
+    }
+}
+
+impl Unknown {
+    fn push(&mut self, key: &[u8]) {
+        if self.keys.len() < MOST_UNKNOWN {
+            self.keys.push(String::from_utf8_lossy(key).into_owned());
+        } else {
+            self.more += 1;
+        }
     }
 }
 
@@ -121,10 +191,18 @@ mod tests {
 
     /// The annotations that an object of a kind carries.
     fn read(kind: &str, object: &str) -> Result<Vec<(&'static str, String)>, String> {
+        let subject = read_place(kind, Kind::main_place, object)?;
+        Ok(subject.annotations.into_iter().map(|it| (it.known.key, it.value.into_owned())).collect())
+    }
+
+    fn read_place<'a>(
+        kind: &str,
+        place: impl Fn(&'static Kind) -> &'static Place,
+        object: &'a str,
+    ) -> Result<Subject<'a>, String> {
         let kind = KINDS.iter().find(|other| other.name == kind).unwrap();
         let object = Object::read(&mut Reader::new(object.as_bytes())).unwrap().unwrap();
-        let subject = Subject::read(kind, &object).map_err(|problem| problem.to_string())?;
-        Ok(subject.annotations.into_iter().map(|it| (it.key, it.value.into_owned())).collect())
+        Subject::read(kind, place(kind), &object).map_err(|problem| problem.to_string())
     }
 
     fn read_pod(metadata: &str) -> Result<Vec<(&'static str, String)>, String> {
@@ -161,11 +239,11 @@ mod tests {
     #[test]
     fn each_kind_carries_annotations_in_its_own_place() {
         for kind in &KINDS {
-            let object = kind.path.iter().rev().fold(FORGED.to_owned(), |object, step| {
+            let object = kind.main_place().path.iter().rev().fold(FORGED.to_owned(), |object, step| {
                 format!(r#"{{"metadata": {{"annotations": {{"JobID": "of something else"}}}}, "{step}": {object}}}"#)
             });
             let found = read(kind.name, &object).unwrap();
-            match kind.carries {
+            match kind.main_place().carries {
                 Carries::Node => assert_eq!(found, [(PING_RESPONSE, String::new())]),
                 _ => assert_eq!(found[0], ("JobID", "1".to_owned()), "{}", kind.name),
             }
@@ -187,5 +265,27 @@ mod tests {
         ] {
             assert_eq!(read("Deployment", object), Err(problem.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_workloads_own_annotations_are_read_unless_a_controller_made_it() {
+        let itself = |metadata: &str| {
+            let object =
+                format!(r#"{{"metadata": {{"annotations": {{"JobID": "1", "interlink.eu/x": ""}}{metadata}}}}}"#);
+            let subject = read_place("Job", |kind| &kind.places[1], &object).unwrap();
+            (subject.annotations.len(), subject.unknown.keys.len())
+        };
+        assert_eq!(itself(""), (1, 1));
+        assert_eq!(itself(r#", "ownerReferences": null"#), (1, 1));
+        assert_eq!(itself(r#", "ownerReferences": [{"kind": "CronJob"}]"#), (0, 0));
+    }
+
+    #[test]
+    fn unknown_keys_are_kept_as_far_as_one_can_read_them() {
+        let keys: Vec<_> = (0..20).map(|n| format!(r#""interlink.eu/x{n}": """#)).collect();
+        let object = format!(r#"{{"metadata": {{"annotations": {{{}}}}}}}"#, keys.join(","));
+        let subject = read_place("Pod", Kind::main_place, &object).unwrap();
+        assert_eq!((subject.unknown.keys.len(), subject.unknown.more), (MOST_UNKNOWN, 20 - MOST_UNKNOWN));
+        assert!(read_place("Node", Kind::main_place, &object).unwrap().is_empty());
     }
 }

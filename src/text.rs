@@ -31,6 +31,18 @@ pub fn clip_bytes(text: &[u8]) -> String {
     clip(&String::from_utf8_lossy(text))
 }
 
+/// How many items of a list are shown.
+const MOST_ITEMS: usize = 3;
+
+/// The first items of a list, and how many more there are.
+pub fn first_of(items: &[String]) -> String {
+    let (shown, rest) = items.split_at(items.len().min(MOST_ITEMS));
+    match rest.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 /// The text cut so that it has at most `longest` characters, the mark of the cut included.
 pub fn shorten(mut text: String, longest: usize) -> String {
     if text.chars().count() > longest {
@@ -64,6 +76,14 @@ mod tests {
         assert_eq!(clip(&"é".repeat(64)), "é".repeat(64));
         assert_eq!(clip(&"é".repeat(65)), "é".repeat(64) + "…");
         assert_eq!(clip(&"\0".repeat(100)), "\\0".repeat(32) + "…");
+    }
+
+    #[test]
+    fn a_long_list_is_counted() {
+        let items = ["a", "b", "c", "d", "e"].map(str::to_owned);
+        assert_eq!(first_of(&items[..1]), "a");
+        assert_eq!(first_of(&items[..3]), "a, b, c");
+        assert_eq!(first_of(&items), "a, b, c and 2 more");
     }
 
     #[test]

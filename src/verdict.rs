@@ -137,7 +137,7 @@ fn message(denied: &[&Violation<'_>]) -> String {
 
 fn sentence(violation: &Violation<'_>) -> String {
     let finding = &violation.finding;
-    let place = format!("{}metadata.annotations[{}]", violation.kind.prefix(), finding.key);
+    let place = format!("{}metadata.annotations[{}]", violation.place.prefix(), finding.key);
     format!("{}: {place}: {}; {}", violation.rule.id, finding.problem, finding.mend)
 }
 
@@ -175,7 +175,7 @@ fn begins_violation(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::annotations::{JOB_ID, KNOWN, POD_IP, POD_VPN, WSTUNNEL_TIMEOUT};
+    use crate::annotations::{CATALOGUE, JOB_ID, POD_IP, POD_VPN, WSTUNNEL_TIMEOUT};
     use crate::rules::{self, testing::*};
 
     fn answer(annotations: &[(&'static str, &str)], rules: &str) -> ValidationResponse {
@@ -232,7 +232,7 @@ mod tests {
 
     /// Every rule finds something, with texts as long as they can be.
     fn worst() -> Vec<(&'static str, String)> {
-        KNOWN.map(|key| (key, "\u{202e}x".repeat(100))).into()
+        CATALOGUE.iter().map(|known| (known.key, "\u{202e}x".repeat(100))).collect()
     }
 
     #[test]

@@ -7,9 +7,11 @@
 pub mod host;
 pub mod input;
 pub mod policy_settings;
+pub mod reference;
 pub mod report;
 pub mod review;
 pub mod versions;
+pub mod yaml;
 
 /// The policy's module, as `make policy.wasm` builds it.
 pub static MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policy.wasm"));

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use interlink_annotations_policy::rules::{self, RULES, documentation};
 use interlink_audit::host::{Answer, Policy};
@@ -12,7 +13,7 @@ use interlink_audit::input::{self, Problem, Source};
 use interlink_audit::report::{Report, printable_text};
 use interlink_audit::review::{Asker, Review};
 use interlink_audit::versions::Versions;
-use interlink_audit::{MODULE, policy_settings};
+use interlink_audit::{MODULE, policy_settings, reference};
 use serde_json::{Value, json};
 
 /// Evaluates interlink-annotations-policy, in the runtime that Kubewarden uses.
@@ -31,11 +32,13 @@ enum Command {
     Check(Check),
     /// List the rules.
     Rules,
-    /// Print what a rule refuses, why, and how to mend it.
+    /// Print what a rule refuses, why, how to mend it, and examples; without a rule, of all.
     Explain {
         /// The rule's id.
-        rule: String,
+        rule: Option<String>,
     },
+    /// List the annotations that interLink knows.
+    Annotations,
 }
 
 #[derive(Args)]
@@ -49,8 +52,9 @@ struct Check {
     /// Take the policy's settings from this ClusterAdmissionPolicy or AdmissionPolicy manifest.
     #[arg(long, value_name = "FILE")]
     policy: Option<String>,
-    /// Ask as this user, also for objects of a cluster; for a service account, as system:serviceaccount:NAMESPACE:NAME.
-    #[arg(long = "as", value_name = "USER")]
+    /// Ask as this user, whatever an object or a request says itself; a service account is
+    /// system:serviceaccount:NAMESPACE:NAME.
+    #[arg(long = "as", value_name = "USER", value_parser = NonEmptyStringValueParser::new())]
     username: Option<String>,
     /// With --as, ask as a member of this group; may be given several times.
     #[arg(long = "as-group", value_name = "GROUP", requires = "username")]
@@ -79,7 +83,9 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Check(check) => run(check),
         Command::Rules => list_rules(),
-        Command::Explain { rule } => explain(&rule),
+        Command::Explain { rule: Some(rule) } => explain(&rule),
+        Command::Explain { rule: None } => print(&reference::rules()).map(|()| ExitCode::SUCCESS),
+        Command::Annotations => print(&reference::annotations()).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|problem| {
         complain(&problem);
@@ -97,7 +103,6 @@ fn run(check: Check) -> Result<ExitCode, Problem> {
     let asker = Asker { username: check.username, groups: check.groups };
     let mut earlier = check.old.as_deref().map(Versions::read).transpose()?.unwrap_or_default();
     let mut report = Report::default();
-    let mut untold = 0;
     for document in input::read(&check.files) {
         let judged = document.and_then(|document| {
             let review = Review::of(document, &asker, &mut earlier)?;
@@ -105,17 +110,14 @@ fn run(check: Check) -> Result<ExitCode, Problem> {
             Ok((review, answer))
         });
         match judged {
-            Ok((review, answer)) => {
-                untold += usize::from(review.is_judged() && review.lacks_managed_fields());
-                report.add(&review, answer);
-            }
+            Ok((review, answer)) => report.add(&review, answer),
             Err(problem) => {
                 complain(&problem);
                 report.problems.push(problem);
             }
         }
     }
-    remark(untold, earlier.counts());
+    remark(&report, earlier.counts());
     print(&match check.format {
         Format::Table => report.to_string(),
         Format::Json => report.to_json() + "\n",
@@ -131,16 +133,20 @@ fn judge(review: &Review, policy: &Policy, settings: &Value) -> Result<Answer, P
     policy.validate(&review.request, settings).map_err(|error| review.source.clone().problem(error))
 }
 
-/// Says what the report alone does not: what was not compared, and what could not be known.
-fn remark(untold: usize, (earlier, without_later): (usize, usize)) {
+/// Says what the report alone does not: what was not compared, what could not be known, and that there was nothing.
+fn remark(report: &Report, (earlier, without_later): (usize, usize)) {
     if without_later > 0 {
         eprintln!("note: {without_later} of {earlier} objects in --old have no later version in the files given");
     }
-    if untold > 0 {
+    let unknown_writers = report.with_unknown_writers();
+    if unknown_writers > 0 {
         eprintln!(
-            "note: {untold} stored objects do not tell who wrote their annotations, so that interLink's own pass for its \
-             own; kubectl get tells with --show-managed-fields"
+            "note: objects with annotations that interLink writes, and without managedFields to tell who did: \
+             {unknown_writers}; they pass for genuine; kubectl get shows managedFields with --show-managed-fields"
         );
+    }
+    if report.judged() == 0 && report.problems.is_empty() {
+        eprintln!("note: nothing was judged");
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Outcome {
     /// What the object was taken for; none if the policy does not look at such objects at all, and accepts them.
     pub judged_as: Option<JudgedAs>,
     pub accepted: bool,
+    /// Whether the object has what interLink writes, and does not tell who wrote it.
+    pub writers_unknown: bool,
     /// The HTTP status of a refusal.
     pub code: Option<u16>,
     /// What a refusal lists, one by one.
@@ -56,11 +58,22 @@ impl Report {
             name: review.name(),
             judged_as: Some(review.judged_as).filter(|_| !answer.accepted || review.is_judged()),
             accepted: answer.accepted,
+            writers_unknown: review.is_silent_on_writers(),
             code: answer.code,
             findings: findings.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect(),
             warnings: answer.warnings,
             audit_annotations: answer.audit_annotations,
         });
+    }
+
+    /// How many objects do not tell who wrote what interLink writes.
+    pub fn with_unknown_writers(&self) -> usize {
+        self.results.iter().filter(|result| result.writers_unknown).count()
+    }
+
+    /// How many objects were judged.
+    pub fn judged(&self) -> usize {
+        self.results.iter().filter(|result| result.judged_as.is_some()).count()
     }
 
     pub fn refused(&self) -> usize {
@@ -125,12 +138,12 @@ impl Display for Report {
                 writeln!(f, "    {WARNING}warning:{WARNING:#} {}", printable_text(warning))?;
             }
         }
-        let unjudged = self.results.iter().filter(|result| result.judged_as.is_none()).count();
-        let accepted = self.results.len() - self.refused() - unjudged;
+        let unjudged = self.results.len() - self.judged();
+        let accepted = self.judged() - self.refused();
         let gap = if self.results.is_empty() { "" } else { "\n" };
         write!(f, "{gap}{accepted} accepted, {} refused", self.refused())?;
         for (count, what) in
-            [(unjudged, "not judged, since they carry no pod's annotations"), (self.problems.len(), "not readable")]
+            [(unjudged, "not judged, since the policy does not look at such"), (self.problems.len(), "not readable")]
         {
             if count > 0 {
                 write!(f, ", {count} {what}")?;
@@ -144,6 +157,7 @@ impl Outcome {
     fn verdict(&self) -> String {
         match (self.accepted, self.code) {
             (true, _) if self.judged_as.is_none() => "not judged".to_owned(),
+            (true, _) if self.writers_unknown => "accepted, writers unknown".to_owned(),
             (true, _) => "accepted".to_owned(),
             (false, Some(code)) => format!("refused ({code})"),
             (false, None) => "refused".to_owned(),

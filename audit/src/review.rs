@@ -1,6 +1,8 @@
 //! The request that Kubernetes or Kubewarden would make of an object.
 
+use interlink_annotations_policy::annotations::{Author, Entry, look_up};
 use interlink_annotations_policy::kind::Kind;
+use interlink_annotations_policy::replay::is_stored_version;
 use interlink_annotations_policy::request::read_payload;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -71,9 +73,9 @@ pub struct Review {
 }
 
 impl Review {
-    /// Makes the request of a document: what an `AdmissionReview` or `AdmissionRequest` says; of any other object, the
-    /// update of its earlier version; without one, its creation; or, if it comes from a cluster and nobody is to ask,
-    /// the audit scanner's replay.
+    /// Makes the request of a document: what an `AdmissionReview` or `AdmissionRequest` says; of an object that comes
+    /// from a cluster, if nobody is to ask, the audit scanner's replay; of any other, the update of its earlier
+    /// version, or its creation if there is none.
     ///
     /// # Errors
     /// If the document is neither.
@@ -100,10 +102,17 @@ impl Review {
         Ok(Self { source, judged_as, request })
     }
 
-    /// Whether this is a stored object that does not tell who wrote its annotations.
-    pub fn lacks_managed_fields(&self) -> bool {
-        let managed_fields = self.request["object"]["metadata"]["managedFields"].as_array();
-        self.judged_as == JudgedAs::Stored && managed_fields.is_none_or(Vec::is_empty)
+    /// Whether this is a stored object that has what interLink writes, and does not tell whether interLink wrote it.
+    pub fn is_silent_on_writers(&self) -> bool {
+        let object = &self.request["object"];
+        let managed_fields = object["metadata"]["managedFields"].as_array();
+        self.judged_as == JudgedAs::Stored
+            && managed_fields.is_none_or(Vec::is_empty)
+            && annotation_pointers(object)
+                .iter()
+                .filter_map(|pointer| object.pointer(pointer)?.as_object())
+                .flat_map(|annotations| annotations.keys())
+                .any(|key| matches!(look_up(key.as_bytes()), Entry::Known(known) if known.author != Author::User))
     }
 
     /// Whether the policy looks at such a request at all; all others it accepts.
@@ -151,13 +160,14 @@ fn asked(mut request: Value, asker: &Asker) -> Value {
 }
 
 fn of_object(object: Value, asker: &Asker, earlier: &mut Versions) -> (JudgedAs, Value) {
-    let old = earlier.before(&object).cloned().map(with_empty_texts);
-    let is_stored = !text(&object["metadata"]["resourceVersion"]).is_empty();
-    let (judged_as, operation, user_info) = match (&old, &asker.username) {
-        (Some(_), _) => (JudgedAs::Update, "UPDATE", user_info(asker)),
-        (None, None) if is_stored => (JudgedAs::Stored, "CREATE", json!({})),
-        (None, _) => (JudgedAs::Creation, "CREATE", user_info(asker)),
+    let earlier = earlier.before(&object);
+    let is_stored = is_stored_version(text(&object["metadata"]["resourceVersion"]));
+    let (judged_as, operation, user_info) = match earlier {
+        _ if is_stored && asker.username.is_none() => (JudgedAs::Stored, "CREATE", json!({})),
+        Some(_) => (JudgedAs::Update, "UPDATE", user_info(asker)),
+        None => (JudgedAs::Creation, "CREATE", user_info(asker)),
     };
+    let old = earlier.filter(|_| judged_as == JudgedAs::Update).cloned().map(with_empty_texts);
     let [kind, version] = [&object["kind"], &object["apiVersion"]].map(text);
     let group = api_group(&object).unwrap_or_default();
     let version = version.rsplit('/').next().unwrap_or_default();
@@ -183,17 +193,20 @@ fn of_object(object: Value, asker: &Asker, earlier: &mut Versions) -> (JudgedAs,
 
 /// The API server reads an annotation that is null as an empty text.
 fn with_empty_texts(mut object: Value) -> Value {
-    let path =
-        api_group(&object).and_then(|group| Kind::find(group, text(&object["kind"]))).map_or(&[][..], |it| it.path);
-    let metadata = [&[], path].map(|path| {
-        path.iter().chain(&["metadata", "annotations"]).fold(String::new(), |pointer, step| pointer + "/" + step)
-    });
-    for pointer in metadata {
+    for pointer in annotation_pointers(&object) {
         if let Some(annotations) = object.pointer_mut(&pointer).and_then(Value::as_object_mut) {
             annotations.values_mut().filter(|value| value.is_null()).for_each(|value| *value = "".into());
         }
     }
     object
+}
+
+/// JSON pointers to the annotations in all places of an object.
+fn annotation_pointers(object: &Value) -> Vec<String> {
+    let kind = api_group(object).and_then(|group| Kind::find(group, text(&object["kind"])));
+    let places = kind.map_or(&[][..], |kind| kind.places).iter().map(|place| place.path);
+    let paths = places.map(|path| path.iter().chain(&["metadata", "annotations"]));
+    paths.map(|path| path.fold(String::new(), |pointer, step| pointer + "/" + step)).collect()
 }
 
 /// The API group of an object, empty for the core one; none if the object does not tell.
@@ -298,11 +311,22 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_tell_its_writers_is_known() {
+        let pod = |annotation: &str, managed_fields: Value| {
+            let metadata =
+                json!({"resourceVersion": "7", "annotations": {annotation: ""}, "managedFields": managed_fields});
+            review(json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata}), &Asker::default()).unwrap()
+        };
+        assert!(pod("JobID", json!([])).is_silent_on_writers());
+        assert!(!pod("JobID", json!([{}])).is_silent_on_writers());
+        assert!(!pod("interlink.eu/pod-vpn", json!(null)).is_silent_on_writers());
+    }
+
+    #[test]
     fn a_stored_object_is_replayed_unless_someone_is_to_ask() {
         let pod = |version: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"resourceVersion": version}});
         let replay = review(pod("7"), &Asker::default()).unwrap();
         assert_eq!((replay.judged_as, &replay.request["userInfo"]), (JudgedAs::Stored, &json!({})));
-        assert!(replay.lacks_managed_fields());
         let alice = Asker { username: Some("alice".to_owned()), groups: Vec::new() };
         for review in [review(pod("7"), &alice), review(pod(""), &Asker::default())] {
             let review = review.unwrap();

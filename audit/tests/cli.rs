@@ -103,6 +103,20 @@ fn json_tells_all_of_an_answer() {
 }
 
 #[test]
+fn what_kubectl_would_read_is_read() {
+    let hidden = [("m/..evil.yaml", BAD), ("m/..data/twin.yaml", BAD), ("m/good.yaml", GOOD)];
+    let (code, table, _) = run(&hidden, &["check", "m"]);
+    assert_eq!(code, 1);
+    assert!(table.contains("1 accepted, 1 refused"), "{table}");
+    let merged = format!("{BAD}\"<<\": {{items: []}}\n");
+    let (code, _, errors) = run(&[("q.yaml", &merged)], &["check", "q.yaml"]);
+    assert_eq!(code, 2);
+    assert!(errors.contains("a << in quotes"), "{errors}");
+    let (code, _, errors) = run(&[("none.json", r#"{"kind": "List", "items": []}"#)], &["check", "none.json"]);
+    assert_eq!((code, errors.as_str()), (0, "note: nothing was judged\n"));
+}
+
+#[test]
 fn standard_input_is_a_file_named_by_a_dash() {
     let mut child = command(Path::new("."), &["check", "-"])
         .stdin(Stdio::piped())
@@ -125,6 +139,7 @@ fn who_asks_decides() {
     assert_eq!(run(&files, &member).0, 0);
     assert_eq!(run(&files, &member[..6]).0, 1);
     assert_eq!(run(&files, &["check", "bad.yaml", "--as-group", "operators"]).0, 2);
+    assert_eq!(run(&files, &["check", "bad.yaml", "--as", ""]).0, 2, "nobody is no one to ask");
 }
 
 #[test]
@@ -194,7 +209,7 @@ fn what_carries_no_pods_annotations_is_not_judged() {
     let (code, table, _) = run(&[("s.yaml", service), ("g.yaml", GOOD), ("b.yaml", "a: [")], &["check", "."]);
     assert_eq!(code, 2);
     assert!(table.contains("web   -          not judged"), "{table}");
-    let last = "1 accepted, 0 refused, 1 not judged, since they carry no pod's annotations, 1 not readable";
+    let last = "1 accepted, 0 refused, 1 not judged, since the policy does not look at such, 1 not readable";
     assert_eq!(table.lines().last(), Some(last));
 }
 
@@ -221,7 +236,9 @@ fn an_object_of_a_cluster_is_judged_as_the_audit_scanner_would() {
     assert!(table.contains("by the field manager \"kubectl-edit\""), "{table}");
     let (code, _, errors) = run(&files, &["check", "untold.yaml"]);
     assert_eq!(code, 0);
-    assert!(errors.starts_with("note: 1 stored objects do not tell who wrote"), "{errors}");
+    assert!(errors.starts_with("note: objects with annotations that interLink writes, and without"), "{errors}");
+    let (_, table, _) = run(&files, &["check", "untold.yaml"]);
+    assert!(table.contains("stored     accepted, writers unknown"), "{table}");
     let (code, table, errors) = run(&files, &["check", "vk.yaml", "--as", "alice"]);
     assert_eq!((code, errors.as_str()), (1, ""));
     assert!(table.contains("creation   refused (403)"), "{table}");
@@ -252,7 +269,7 @@ fn two_versions_are_judged_as_an_update() {
 fn rules_are_listed_and_explained() {
     let (code, list, _) = run(&[], &["rules"]);
     assert_eq!(code, 0);
-    assert!(list.contains("job-id               Deny    JobID set"), "{list}");
+    assert!(list.contains("job-id                  Deny    JobID set"), "{list}");
     let (code, text, _) = run(&[], &["explain", "pod-ip"]);
     assert_eq!(code, 0);
     assert!(text.starts_with("# pod-ip\n"), "{text}");

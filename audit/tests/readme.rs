@@ -6,6 +6,7 @@ use interlink_annotations_policy::json::Reader;
 use interlink_annotations_policy::kind::{Carries, KINDS};
 use interlink_annotations_policy::rules::RULES;
 use interlink_annotations_policy::settings::{OctetRange, Settings};
+use interlink_audit::reference;
 use serde_json::Value;
 
 const README: &str = include_str!("../../README.md");
@@ -16,12 +17,21 @@ fn the_table_lists_every_rule() {
     let expected: Vec<_> = RULES
         .iter()
         .map(|rule| {
-            let file = rule.id.replace('-', "_");
             let level = rule.default_level.name();
-            format!("| [`{}`](src/rules/{file}.rs) | {} | {level} |", rule.id, rule.refuses)
+            format!("| [`{0}`](docs/rules.md#{0}) | {1} | {level} |", rule.id, rule.refuses)
         })
         .collect();
     assert_eq!(rows, expected);
+}
+
+#[test]
+fn the_annotations_are_those_of_the_catalogue() {
+    assert!(README.contains(&reference::annotations()), "expected:\n{}", reference::annotations());
+}
+
+#[test]
+fn the_rules_reference_is_current() {
+    assert_eq!(include_str!("../../docs/rules.md"), reference::rules(), "run: make docs");
 }
 
 /// The YAML blocks under a heading.
@@ -67,8 +77,8 @@ fn the_metadata_and_the_hardening_ask_for_every_kind() {
     let (usual, hardening) = (asked_for(&metadata["rules"]), asked_for(&yaml_under("Harden it")["spec"]["rules"]));
     for kind in &KINDS {
         let resource = format!("{}/{}s", kind.group, kind.name.to_lowercase());
-        let (rules, operations) = match kind.carries {
-            Carries::Pod | Carries::Template => (&usual, vec!["CREATE", "UPDATE"]),
+        let (rules, operations) = match kind.main_place().carries {
+            Carries::Pod | Carries::Template | Carries::Nothing => (&usual, vec!["CREATE", "UPDATE"]),
             Carries::Binding => (&hardening, vec!["CREATE"]),
             Carries::Node => (&hardening, vec!["CREATE", "UPDATE"]),
         };
@@ -80,7 +90,12 @@ fn the_metadata_and_the_hardening_ask_for_every_kind() {
 }
 
 #[test]
-fn the_policy_shown_is_the_example() {
-    let example: Value = yaml_serde::from_str(include_str!("../../examples/policy.yaml")).unwrap();
-    assert_eq!(yaml_under("Deploy it"), example);
+fn the_policies_shown_are_the_examples() {
+    for (heading, file) in [
+        ("Deploy it", include_str!("../../examples/policy.yaml")),
+        ("Harden it", include_str!("../../examples/hardening.yaml")),
+    ] {
+        let example: Value = yaml_serde::from_str(file).unwrap();
+        assert_eq!(yaml_under(heading), example);
+    }
 }

@@ -16,18 +16,27 @@
 //! ## How to mend it
 //!
 //! Leave `JobID` out of the pod; interLink sets it once the job is submitted. Manifests that were copied from a
-//! running pod often still carry it:
+//! running pod often still carry it. If interLink itself is refused, name its user in the setting `trustedWriters`. If
+//! an audit finds a `JobID` on a running pod, look at the HPC centre whose job that is before you delete the pod:
+//! interLink would cancel the job.
+//!
+//! ## Refused
 //!
 //! ```yaml
 //! metadata:
 //!   annotations:
-//!     JobID: "slurm-12345" # delete this line
+//!     JobID: "slurm-12345"
 //! ```
 //!
-//! If interLink itself is refused, name its user in the setting `trustedWriters`. If an audit finds a `JobID` on a
-//! running pod, look at the HPC centre whose job that is before you delete the pod: interLink would cancel the job.
+//! ## Accepted
+//!
+//! ```yaml
+//! metadata:
+//!   labels:
+//!     JobID: "slurm-12345"
+//! ```
 
-use super::{Finding, Rule, stranger};
+use super::{Finding, OF_PODS, Rule, stranger};
 use crate::annotations::JOB_ID;
 use crate::kind::Carries;
 use crate::settings::{Level, Settings};
@@ -39,6 +48,7 @@ pub(super) const RULE: Rule = Rule {
     refuses: "`JobID` set, changed or removed by anyone but a trusted writer",
     default_level: Level::Deny,
     about_writers: true,
+    subjects: OF_PODS,
     check,
 };
 
@@ -47,7 +57,7 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
         let (by, mend) = stranger(subject, annotation)?;
         let value = quote(&annotation.value);
         let problem = format!("is set to {value}{by}, but only interLink may say which job a pod is");
-        let protected = subject.kind.carries == Carries::Pod;
+        let protected = subject.place.carries == Carries::Pod;
         Some(Finding { protected, ..Finding::of_value(annotation, problem, mend) })
     });
     finding.into_iter().collect()

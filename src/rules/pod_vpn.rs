@@ -13,13 +13,23 @@
 //!
 //! Write `"true"`, with the quotes, to have the VPN. Leave the annotation out to have none.
 //!
+//! ## Refused
+//!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.eu/pod-vpn: "false"
+//! ```
+//!
+//! ## Accepted
+//!
 //! ```yaml
 //! metadata:
 //!   annotations:
 //!     interlink.eu/pod-vpn: "true"
 //! ```
 
-use super::{Finding, Rule};
+use super::{Finding, OF_PODS, Rule};
 use crate::annotations::POD_VPN;
 use crate::settings::{Level, Settings};
 use crate::subject::Subject;
@@ -30,6 +40,7 @@ pub(super) const RULE: Rule = Rule {
     refuses: "`pod-vpn` with a value other than `true`",
     default_level: Level::Deny,
     about_writers: false,
+    subjects: OF_PODS,
     check,
 };
 

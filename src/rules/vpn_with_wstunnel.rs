@@ -15,8 +15,28 @@
 //!
 //! Choose one: remove `interlink.eu/pod-vpn` to reach the pod's ports through the tunnel, or the tunnel's
 //! annotations to have the pod in the cluster's network.
+//!
+//! ## Refused
+//!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.eu/pod-vpn: "true"
+//!     interlink.virtual-kubelet.io/wstunnel-timeout: "2m"
+//! ```
+//!
+//! ## Accepted
+//!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.eu/pod-vpn: "true"
+//! spec:
+//!   containers:
+//!     - {name: web, image: nginx, ports: [{containerPort: 80}]}
+//! ```
 
-use super::{Finding, Rule};
+use super::{Finding, OF_PODS, Rule};
 use crate::annotations::{POD_VPN, WSTUNNEL_CLIENT_COMMANDS, WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT};
 use crate::settings::{Level, Settings};
 use crate::subject::Subject;
@@ -26,6 +46,7 @@ pub(super) const RULE: Rule = Rule {
     refuses: "`pod-vpn` together with `wstunnel-timeout`, `wstunnel-extra-ports` or `wstunnel-client-commands`",
     default_level: Level::Deny,
     about_writers: false,
+    subjects: OF_PODS,
     check,
 };
 
@@ -38,7 +59,7 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
         return Vec::new();
     }
     let found = subject.get_all(&TUNNEL).map(|annotation| Finding {
-        key: annotation.key,
+        key: annotation.known.key.into(),
         judged: Vec::new(),
         protected: false,
         problem: "cannot be combined with interlink.eu/pod-vpn, which takes the place of the tunnel".into(),

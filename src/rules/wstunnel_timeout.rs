@@ -16,6 +16,16 @@
 //! Write numbers with the units `h`, `m`, `s` or `ms`, without space: `30s`, `2m30s`, `1.5h`. There is no unit for
 //! days.
 //!
+//! ## Refused
+//!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.virtual-kubelet.io/wstunnel-timeout: "1d"
+//! ```
+//!
+//! ## Accepted
+//!
 //! ```yaml
 //! metadata:
 //!   annotations:
@@ -26,7 +36,7 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
-use super::{Finding, Rule};
+use super::{Finding, OF_PODS, Rule};
 use crate::annotations::WSTUNNEL_TIMEOUT;
 use crate::go_duration::{self, Error};
 use crate::settings::{Level, Settings, WstunnelTimeout};
@@ -38,8 +48,12 @@ pub(super) const RULE: Rule = Rule {
     refuses: "`wstunnel-timeout` that Go's `time.ParseDuration` does not read, or that is outside the bounds",
     default_level: Level::Deny,
     about_writers: false,
+    subjects: OF_PODS,
     check,
 };
+
+/// interLink's default.
+const EXAMPLE: i64 = 30_000_000_000;
 
 /// The longest text without a digit that a user may have taken for a unit: "nanoseconds", with a space before it.
 const LONGEST_UNIT: usize = 12;
@@ -60,7 +74,8 @@ fn judge(text: &str, bounds: &WstunnelTimeout) -> Result<(), (String, String)> {
         return Ok(());
     }
     let (min, max) = bounds.texts();
-    let mut mend = format!("write one from {min} to {max}");
+    let example = if bounds.0.contains(&EXAMPLE) { ", such as 30s" } else { "" };
+    let mut mend = format!("write a time from {min} to {max}{example}");
     let problem = match read {
         Ok(value) if value <= 0 => "is not more than zero, so that the pod fails at once".to_owned(),
         Ok(value) if value < *bounds.0.start() => format!("{}is less than the minimum {min}", reading(text, value)),
@@ -93,11 +108,14 @@ fn reason(error: Error<'_>) -> String {
     }
 }
 
-/// The nanoseconds that the user may have meant: people write `1 day`, `2min` and `30`.
+/// The nanoseconds that the user may have meant: people write `1 day`, `2min`, `30` and `1m30`.
 fn meant(text: &str) -> Option<i64> {
     let seconds = text.trim().parse().ok().map(Duration::from_secs);
-    let meant = seconds.or_else(|| humantime::parse_duration(&text.to_ascii_lowercase()).ok())?;
-    i64::try_from(meant.as_nanos()).ok()
+    let meant = seconds.or_else(|| humantime::parse_duration(&text.to_ascii_lowercase()).ok());
+    match meant {
+        Some(meant) => i64::try_from(meant.as_nanos()).ok(),
+        None => go_duration::parse(&format!("{text}s")).ok(),
+    }
 }
 
 #[cfg(test)]
@@ -124,12 +142,12 @@ mod tests {
     #[test]
     fn what_go_does_not_read_is_refused_with_what_was_meant() {
         for (text, expected) in [
-            ("", "\"\" is not a Go duration, it is empty, so that interLink would wait 30s; write one from 1s to 1h"),
+            ("", "\"\" is not a Go duration, it is empty, so that interLink would wait 30s; write a time from 1s to 1h, such as 30s"),
             ("30", "\"30\" is not a Go duration, it lacks a unit, so that interLink would wait 30s; write 30s"),
             (
                 "1d",
                 "\"1d\" is not a Go duration, \"d\" is not a unit, so that interLink would wait 30s; \
-                 write one from 1s to 1h",
+                 write a time from 1s to 1h, such as 30s",
             ),
         ] {
             assert_eq!(problem(text, "{}"), expected);
@@ -139,13 +157,13 @@ mod tests {
             ("30S", "write 30s"),
             (" 30s", "write 30s"),
             ("90 seconds", "write 1m30s"),
-            ("1h 5m", "write one from 1s to 1h"),
+            ("1h 5m", "write a time from 1s to 1h, such as 30s"),
             ("1 hour", "write 1h"),
-            ("soon", "write one from 1s to 1h"),
-            ("-30", "write one from 1s to 1h"),
-            ("0 s", "write one from 1s to 1h"),
-            ("9999999999999999999", "write one from 1s to 1h"),
-            ("3000000h", "write one from 1s to 1h"),
+            ("soon", "write a time from 1s to 1h, such as 30s"),
+            ("-30", "write a time from 1s to 1h, such as 30s"),
+            ("0 s", "write a time from 1s to 1h, such as 30s"),
+            ("9999999999999999999", "write a time from 1s to 1h, such as 30s"),
+            ("3000000h", "write a time from 1s to 1h, such as 30s"),
         ] {
             let problem = problem(text, "{}");
             assert!(problem.ends_with(meant), "{text}: {problem}");
@@ -159,11 +177,11 @@ mod tests {
         assert_eq!(problem("90s", bounds), "");
         assert_eq!(
             problem("9.999999999s", bounds),
-            "\"9.999999999s\" (9s 999ms 999us 999ns) is less than the minimum 10s; write one from 10s to 1m30s"
+            "\"9.999999999s\" (9s 999ms 999us 999ns) is less than the minimum 10s; write a time from 10s to 1m30s, such as 30s"
         );
         assert_eq!(
             problem("90000000001ns", bounds),
-            "\"90000000001ns\" (1m 30s 1ns) is more than the maximum 1m30s; write one from 10s to 1m30s"
+            "\"90000000001ns\" (1m 30s 1ns) is more than the maximum 1m30s; write a time from 10s to 1m30s, such as 30s"
         );
         assert!(problem("2h", "{}").starts_with("\"2h\" is more than the maximum 1h"));
     }

@@ -13,6 +13,9 @@ const EVERYONE: [&str; 3] = ["system:authenticated", "system:unauthenticated", "
 /// controllers make pods on behalf of all who may create a Deployment or a Job.
 const STRANGERS: [&str; 2] = ["system:serviceaccount:a:a", "system:serviceaccount:b:b"];
 
+/// Their groups.
+const STRANGERS_GROUPS: [&str; 2] = ["system:serviceaccounts:a", "system:serviceaccounts:b"];
+
 /// One whose requests are not judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedWriter<'a> {
@@ -40,7 +43,8 @@ pub const DEPLOYMENT_CONTROLLER: &str = "system:serviceaccount:kube-system:deplo
 /// The namespaces of the tunnels' shadow pods.
 const SHADOWS: &str = "*-wstunnel";
 
-/// interLink as its Helm chart installs it; and who makes ReplicaSets, and then pods, of its tunnels' shadow Deployments.
+/// interLink as its Helm chart installs it; and who makes ReplicaSets, and then pods, of its tunnels' shadow
+/// Deployments.
 pub(super) fn default_writers<'a>() -> Vec<TrustedWriter<'a>> {
     let writer = |username: &'static str, namespace: Option<&'static str>| TrustedWriter {
         identity: Identity::Username(Pattern(username.into())),
@@ -98,7 +102,9 @@ fn read_username<'a>(reader: &mut Reader<'a>) -> Result<Pattern<'a>, Unreadable>
 
 fn read_group<'a>(reader: &mut Reader<'a>) -> Result<Pattern<'a>, Unreadable> {
     let pattern = Pattern::read(reader)?;
-    if let Some(group) = EVERYONE.iter().find(|group| pattern.matches(group)) {
+    let everyone = EVERYONE.into_iter().find(|group| pattern.matches(group));
+    let is_any_namespaces = STRANGERS_GROUPS.iter().all(|group| pattern.matches(group));
+    if let Some(group) = everyone.or(is_any_namespaces.then_some("system:serviceaccounts")) {
         let text = quote(&pattern.0);
         let problem = format!("{text} trusts everyone in {group}; name the writers' own group");
         return Err(Unreadable::new(problem));

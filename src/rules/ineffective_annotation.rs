@@ -1,0 +1,152 @@
+//! # ineffective-annotation
+//!
+//! ## What it refuses
+//!
+//! - An annotation of interLink's, save `JobID`, on a Deployment, Job or other workload itself, in place of its pod
+//!   template; on a CronJob, also one on its job template. What a controller made is left out: it is given such
+//!   annotations.
+//! - `interlink.virtual-kubelet.io/wstunnel-timeout` or `interlink.eu/shadow-same-ns` on a pod that has no port to
+//!   tunnel: no container has a port, and `interlink.eu/wstunnel-extra-ports` names none. A pod with the VPN, with an
+//!   annotation for WireGuard or with one that interLink writes for a tunnel is left out.
+//!
+//! ## Why
+//!
+//! interLink sees pods alone, and Kubernetes gives a pod the annotations of the template that it is made of. interLink
+//! makes a tunnel only for a pod that has a port, or for every pod where it is set up as a full mesh, which the policy
+//! cannot know.
+//!
+//! ## How to mend it
+//!
+//! Move the annotation to the pod template. Give the container that listens its port.
+//!
+//! ## Refused
+//!
+//! ```yaml
+//! apiVersion: apps/v1
+//! kind: Deployment
+//! metadata:
+//!   annotations:
+//!     interlink.eu/pod-vpn: "true"
+//! ```
+//!
+//! ## Accepted
+//!
+//! ```yaml
+//! apiVersion: apps/v1
+//! kind: Deployment
+//! spec:
+//!   template:
+//!     metadata:
+//!       annotations:
+//!         interlink.eu/pod-vpn: "true"
+//! ```
+
+use super::{Finding, Rule};
+use crate::annotations::{
+    Author, JOB_ID, POD_SUBNET, POD_VPN, SHADOW_SAME_NS, WG_KEEPALIVE_SECONDS, WG_MTU, WG_PEER_PUBLIC_KEY,
+    WG_PRIVATE_KEY, WIREGUARD_CLIENT_SNIPPET, WSTUNNEL_CLIENT_COMMANDS, WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT,
+};
+use crate::kind::Carries;
+use crate::settings::{Level, Settings};
+use crate::subject::Subject;
+
+pub(super) const RULE: Rule = Rule {
+    id: "ineffective-annotation",
+    refuses: "an annotation on a workload in place of its pod template; a tunnel's on a pod without a port",
+    default_level: Level::Warn,
+    about_writers: false,
+    subjects: &[Carries::Pod, Carries::Template, Carries::Nothing],
+    check,
+};
+
+/// What only a tunnel heeds.
+const TUNNEL: [&str; 2] = [WSTUNNEL_TIMEOUT, SHADOW_SAME_NS];
+
+/// What takes the tunnel's place, belongs to a full mesh, or tells that interLink has made a tunnel.
+const OTHER_NETWORKS: [&str; 8] = [
+    POD_VPN,
+    WG_MTU,
+    WG_KEEPALIVE_SECONDS,
+    WG_PEER_PUBLIC_KEY,
+    WG_PRIVATE_KEY,
+    WSTUNNEL_CLIENT_COMMANDS,
+    WIREGUARD_CLIENT_SNIPPET,
+    POD_SUBNET,
+];
+
+fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
+    match subject.place.carries {
+        Carries::Nothing => misplaced(subject),
+        _ => without_port(subject),
+    }
+}
+
+fn misplaced<'s>(subject: &'s Subject<'_>) -> Vec<Finding<'s>> {
+    // Others have a JobID, too.
+    let interlinks = subject.iter().filter(|annotation| annotation.known.key != JOB_ID);
+    let found = interlinks.map(|annotation| {
+        let mend = match annotation.known.author {
+            Author::InterLink => "remove it".to_owned(),
+            _ => format!("move it to {}metadata.annotations", subject.kind.main_place().prefix()),
+        };
+        let problem = format!("has no effect on a {}, only on its pods", subject.kind.name);
+        // The value does not matter.
+        Finding { judged: Vec::new(), ..Finding::of_value(annotation, problem, mend) }
+    });
+    found.collect()
+}
+
+fn without_port<'s>(subject: &'s Subject<'_>) -> Vec<Finding<'s>> {
+    let has_extra_port = subject.get(WSTUNNEL_EXTRA_PORTS).is_some_and(|ports| !ports.value.trim().is_empty());
+    let has_other_network = subject.get_all(&OTHER_NETWORKS).next().is_some();
+    if has_extra_port || has_other_network || subject.pod.as_ref().is_none_or(|pod| pod.has_port) {
+        return Vec::new();
+    }
+    let found = subject.get_all(&TUNNEL).map(|annotation| {
+        let problem = "has no effect on a pod without a port to tunnel, unless interLink runs a full mesh";
+        let mend = "add the port to spec.containers, or to interlink.eu/wstunnel-extra-ports";
+        Finding { judged: Vec::new(), ..Finding::of_value(annotation, problem, mend) }
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::*;
+
+    #[test]
+    fn on_a_workload_the_template_is_named() {
+        for (kind, place) in [
+            ("Deployment", "spec.template.metadata.annotations"),
+            ("CronJob", "spec.jobTemplate.spec.template.metadata.annotations"),
+            ("PodTemplate", "template.metadata.annotations"),
+        ] {
+            let itself = workload(kind, &[(POD_VPN, "true"), (JOB_ID, "1"), (POD_SUBNET, "")]);
+            let effect = format!("has no effect on a {kind}, only on its pods");
+            let expected = [format!("{effect}; move it to {place}"), format!("{effect}; remove it")];
+            assert_eq!(texts(&check(&itself, &Settings::default())), expected);
+        }
+    }
+
+    fn count(annotations: &[(&'static str, &str)], spec: &str) -> usize {
+        check(&with_spec(pod(annotations), spec), &Settings::default()).len()
+    }
+
+    const PORTLESS: &str = r#"{"containers": [{"name": "a"}]}"#;
+
+    #[test]
+    fn a_tunnel_needs_a_port() {
+        let timeout = (WSTUNNEL_TIMEOUT, "2m");
+        assert_eq!(count(&[timeout, (SHADOW_SAME_NS, "true")], PORTLESS), 2);
+        assert_eq!(count(&[timeout, (WSTUNNEL_EXTRA_PORTS, " ")], PORTLESS), 1);
+        for other in [WSTUNNEL_EXTRA_PORTS, POD_VPN, WG_MTU] {
+            assert_eq!(count(&[timeout, (other, "80")], PORTLESS), 0, "{other}");
+        }
+        for field in ["containers", "initContainers"] {
+            let spec = format!(r#"{{"{field}": [{{"name": "a", "ports": [{{"containerPort": 80}}]}}]}}"#);
+            assert_eq!(count(&[timeout], &spec), 0);
+        }
+        assert_eq!(check(&carrier("Binding", &[timeout]), &Settings::default()), [], "it has no spec");
+    }
+}

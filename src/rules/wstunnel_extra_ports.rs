@@ -1,0 +1,205 @@
+//! # wstunnel-extra-ports
+//!
+//! ## What it refuses
+//!
+//! A value of `interlink.eu/wstunnel-extra-ports` without a port, or with an entry that is not
+//! `port[:name[:protocol]]`: a port from 1 to 65535, a name that Kubernetes takes for a port, and `TCP` or `UDP`; or
+//! that has a port and protocol twice. Entries stand between commas. Space around one, an empty one and small letters
+//! in a protocol do not matter.
+//!
+//! ## Why
+//!
+//! interLink leaves out an entry whose port it cannot read, and says nothing: the port is not forwarded. It does not
+//! check the rest, so that Kubernetes refuses the tunnel.
+//!
+//! ## How to mend it
+//!
+//! Write the ports with commas between them, each with a name and a protocol if it needs them. `TCP` is the protocol
+//! unless another is given.
+//!
+//! ## Refused
+//!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.eu/wstunnel-extra-ports: "8080:UDP,http"
+//! ```
+//!
+//! ## Accepted
+//!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.eu/wstunnel-extra-ports: "8080, 9090:metrics, 5353:dns:udp"
+//! ```
+
+use super::{Finding, OF_PODS, Rule};
+use crate::annotations::WSTUNNEL_EXTRA_PORTS;
+use crate::settings::{Level, Settings};
+use crate::subject::Subject;
+use crate::text::quote;
+
+pub(super) const RULE: Rule = Rule {
+    id: "wstunnel-extra-ports",
+    refuses: "`wstunnel-extra-ports` with an entry that is not `port[:name[:protocol]]`, with a port twice, or \
+              without any",
+    default_level: Level::Warn,
+    about_writers: false,
+    subjects: OF_PODS,
+    check,
+};
+
+/// The longest name of a port, as Kubernetes takes it.
+const LONGEST_NAME: usize = 15;
+
+fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
+    let wrong = subject.get(WSTUNNEL_EXTRA_PORTS).and_then(|annotation| {
+        let (problem, mend) = judge(&annotation.value).err()?;
+        Some(Finding::of_value(annotation, problem, mend))
+    });
+    wrong.into_iter().collect()
+}
+
+/// What is wrong with a list of ports, and how to mend it.
+fn judge(text: &str) -> Result<(), (String, String)> {
+    let mut ports = Ports::default();
+    let mut is_empty = true;
+    for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        is_empty = false;
+        let (port, is_udp) =
+            parse(entry).map_err(|(problem, mend)| (format!("has {}, {problem}", quote(entry)), mend))?;
+        if !ports.add(port, is_udp) {
+            let problem = format!("has {}, although that port is there before with the same protocol", quote(entry));
+            return Err((problem, "name each port once".to_owned()));
+        }
+    }
+    match is_empty {
+        true => Err(("names no port".to_owned(), "write one, such as 8080:http, or remove the annotation".to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// The port of an entry, and whether its protocol is UDP; as interLink reads it.
+fn parse(entry: &str) -> Result<(u16, bool), (&'static str, String)> {
+    let mut parts = entry.split(':');
+    let [port, name, protocol] = [(); 3].map(|()| parts.next().unwrap_or_default());
+    if parts.next().is_some() {
+        return Err(("which has more than a port, a name and a protocol", "write port:name:protocol".to_owned()));
+    }
+    let Ok(number) = port.parse::<i32>() else {
+        let mend = "write a number from 1 to 65535 before the first colon".to_owned();
+        return Err(("which begins with no port number, so that interLink leaves it out", mend));
+    };
+    let Some(number) = u16::try_from(number).ok().filter(|number| *number > 0) else {
+        return Err(("whose port is out of range", "write a number from 1 to 65535".to_owned()));
+    };
+    if is_protocol(name) {
+        return Err((
+            "with a protocol in the place of the name",
+            format!("write {number}:NAME:{name} with a name of your choice"),
+        ));
+    }
+    if !(name.is_empty() || is_port_name(name)) {
+        let mend = "write at most 15 small letters, digits and single hyphens, a letter among them".to_owned();
+        return Err(("whose name Kubernetes does not take for a port", mend));
+    }
+    if !(protocol.is_empty() || is_protocol(protocol)) {
+        return Err(("whose protocol is neither TCP nor UDP", "write one of these behind the second colon".to_owned()));
+    }
+    Ok((number, protocol.eq_ignore_ascii_case("UDP")))
+}
+
+fn is_protocol(text: &str) -> bool {
+    ["TCP", "UDP"].iter().any(|protocol| text.eq_ignore_ascii_case(protocol))
+}
+
+/// Whether Kubernetes takes a name for a port: an IANA service name.
+fn is_port_name(name: &str) -> bool {
+    name.len() <= LONGEST_NAME
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && name.bytes().any(|byte| byte.is_ascii_lowercase())
+        && !(name.starts_with('-') || name.ends_with('-') || name.contains("--"))
+}
+
+/// Ports that were there before: a bit for each port and protocol, since a hostile list may hold them all.
+#[derive(Default)]
+struct Ports(Vec<u64>);
+
+impl Ports {
+    /// Adds a port, and says whether it is new.
+    fn add(&mut self, port: u16, is_udp: bool) -> bool {
+        self.0.resize(2 << 16 >> 6, 0);
+        let index = usize::from(port) << 1 | usize::from(is_udp);
+        let (word, bit) = (&mut self.0[index >> 6], 1 << (index & 63));
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::*;
+
+    fn problem(text: &str) -> String {
+        let pod = pod(&[(WSTUNNEL_EXTRA_PORTS, text)]);
+        texts(&check(&pod, &Settings::default())).pop().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_interlink_reads_as_meant_is_fine() {
+        for text in [
+            "8080",
+            "1,65535",
+            " 8080 , 9090:metrics:UDP ,",
+            "8080,,9090",
+            "+80",
+            "0080",
+            "53:dns:TCP,53:dns:udp",
+            "80::udp",
+            "80:web:",
+            "80:a-1-b:Tcp",
+            "\u{a0}80\u{2003}",
+        ] {
+            assert_eq!(problem(text), "", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_it_would_leave_out_or_fail_on_is_refused() {
+        for (text, says) in [
+            ("", "names no port"),
+            (" , ", "names no port"),
+            ("http", "\"http\", which begins with no port number"),
+            ("80 :web", "begins with no port number"),
+            ("8080-8090", "begins with no port number"),
+            ("80;81", "begins with no port number"),
+            ("99999999999", "begins with no port number"),
+            (":web", "begins with no port number"),
+            ("0", "out of range"),
+            ("65536", "out of range"),
+            ("-80", "out of range"),
+            ("80:udp", "write 80:NAME:udp"),
+            ("80:Web", "whose name"),
+            ("80: web", "whose name"),
+            ("80:8080", "whose name"),
+            ("80:-web", "whose name"),
+            ("80:we--b", "whose name"),
+            ("80:a-name-of-16-let", "whose name"),
+            ("80:web:SCTP", "neither TCP nor UDP"),
+            ("80:web: tcp", "neither TCP nor UDP"),
+            ("80:web:tcp:x", "more than a port"),
+            ("80,81,80:web", "\"80:web\", although that port is there before"),
+            ("80:a:TCP,80:b:tcp", "although that port is there before"),
+        ] {
+            assert!(problem(text).contains(says), "{text:?}: {}", problem(text));
+        }
+    }
+
+    #[test]
+    fn every_port_at_once_is_fine() {
+        let all: Vec<_> = (1..=65_535).flat_map(|port| [format!("{port}"), format!("{port}::UDP")]).collect();
+        assert_eq!(problem(&all.join(",")), "");
+    }
+}
