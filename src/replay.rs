@@ -35,22 +35,19 @@ pub fn attribute<'a>(
     writer: &Writer<'_>,
     settings: &Settings<'_>,
 ) -> Result<(), Unreadable> {
-    let is_candidate = change.operation == Operation::Create && writer.is_nobody();
-    let Some(metadata) = change.new.metadata().filter(|_| is_candidate) else {
+    if change.operation != Operation::Create || !writer.is_nobody() {
         return Ok(());
-    };
-    let mut read = || {
-        let [version, managed_fields] = metadata.reader().pick(["resourceVersion", "managedFields"])?;
-        if !text(version, ".resourceVersion")?.is_some_and(|version| is_stored_version(&version)) {
-            return Ok(());
-        }
-        let copies = is_copied(subject, writer, settings);
-        let is_trusted = |manager: &Cow<'_, str>| {
-            settings.trusted_field_managers.contains(manager) || copies && manager == CONTROLLERS
-        };
-        read_owners(subject, managed_fields, &is_trusted).map_err(|problem| problem.inside(".managedFields"))
-    };
-    read().map_err(|problem: Unreadable| problem.inside(".metadata"))
+    }
+    let metadata = change.new.metadata()?;
+    let version = text(metadata.resource_version, ".metadata.resourceVersion")?;
+    if !version.is_some_and(|version| is_stored_version(&version)) {
+        return Ok(());
+    }
+    let copies = is_copied(subject, writer, settings);
+    let is_trusted =
+        |manager: &Cow<'_, str>| settings.trusted_field_managers.contains(manager) || copies && manager == CONTROLLERS;
+    read_owners(subject, metadata.managed_fields, &is_trusted)
+        .map_err(|problem| problem.inside(".metadata.managedFields"))
 }
 
 /// Whether a `resourceVersion` is one that the API server gives: a number above zero. What a client sends with a new

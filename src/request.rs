@@ -19,10 +19,25 @@ pub struct Request<'a> {
 }
 
 /// A Kubernetes object, or one within it, such as a pod template: the fields that may lead to a pod's annotations.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Object<'a>([Option<Value<'a>>; FIELDS.len()]);
+#[derive(Debug, Clone, Default)]
+pub struct Object<'a> {
+    /// An error is told only if the metadata matters.
+    metadata: Option<Result<Metadata<'a>, Unreadable>>,
+    /// The other [`STEPS`].
+    steps: [Option<Value<'a>>; STEPS.len()],
+}
 
-const FIELDS: [&str; 4] = ["metadata", "spec", "template", "jobTemplate"];
+/// Fields that may lead to an object within.
+const STEPS: [&str; 3] = ["spec", "template", "jobTemplate"];
+
+/// An object's metadata, as far as it matters.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Metadata<'a> {
+    pub annotations: Option<Value<'a>>,
+    pub owner_references: Option<Value<'a>>,
+    pub resource_version: Option<Value<'a>>,
+    pub managed_fields: Option<Value<'a>>,
+}
 
 /// What is to be judged.
 #[derive(Debug)]
@@ -126,34 +141,62 @@ impl<'a> Request<'a> {
 impl<'a> Object<'a> {
     /// Reads where an object's fields are; `null` is no object.
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Option<Self>, Unreadable> {
-        match reader.take_null() {
-            true => Ok(None),
-            false => reader.pick(FIELDS).map(|fields| Some(Self(fields))),
+        if reader.take_null() {
+            return Ok(None);
         }
+        let mut object = Self::default();
+        reader.fields(&mut |name, value| {
+            if name == b"metadata" {
+                let metadata = value.attempt(&mut Metadata::read)?;
+                return once(&mut object.metadata, metadata);
+            }
+            let value = value.value()?;
+            match STEPS.iter().position(|step| step.as_bytes() == name) {
+                Some(index) => once(&mut object.steps[index], value),
+                None => Ok(()),
+            }
+        })?;
+        Ok(Some(object))
     }
 
-    pub fn metadata(&self) -> Option<Value<'a>> {
-        self.0[0]
+    /// The object's metadata; none are empty.
+    ///
+    /// # Errors
+    /// If they are no object. The place begins behind this object's.
+    pub fn metadata(&self) -> Result<Metadata<'a>, Unreadable> {
+        let metadata = self.metadata.clone().unwrap_or(Ok(Metadata::default()));
+        metadata.map_err(|problem| problem.inside(".metadata"))
     }
 
     pub fn spec(&self) -> Option<Value<'a>> {
-        self.0[1]
+        self.steps[0].filter(|spec| !spec.is_null())
     }
 
     /// What stands at the end of a path of fields; where that ends early, an object without fields.
     ///
     /// # Errors
     /// If something on the way is no object.
-    pub fn descend(self, path: &[&str]) -> Result<Self, Unreadable> {
+    pub fn descend(&self, path: &[&str]) -> Result<Cow<'_, Self>, Unreadable> {
         let Some((step, rest)) = path.split_first() else {
-            return Ok(self);
+            return Ok(Cow::Borrowed(self));
         };
-        let field = FIELDS.iter().position(|field| field == step).and_then(|index| self.0[index]);
-        let Some(field) = field else {
-            return Ok(Self::default());
-        };
-        let inner = field.reader().pick(FIELDS).and_then(|fields| Self(fields).descend(rest));
+        let field = STEPS.iter().position(|field| field == step).and_then(|index| self.steps[index]);
+        let inner = field.map_or(Ok(None), |field| Self::read(&mut field.reader())).and_then(|inner| {
+            let inner = inner.unwrap_or_default();
+            Ok(Cow::Owned(inner.descend(rest)?.into_owned()))
+        });
         inner.map_err(|problem| problem.inside(&format!(".{step}")))
+    }
+}
+
+impl<'a> Metadata<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Unreadable> {
+        if reader.take_null() {
+            return Ok(Self::default());
+        }
+        let [annotations, owner_references, resource_version, managed_fields] =
+            reader.pick(["annotations", "ownerReferences", "resourceVersion", "managedFields"])?;
+        Ok(Self { annotations, owner_references, resource_version, managed_fields })
     }
 }
 
@@ -169,7 +212,7 @@ mod tests {
         let payload = format!(r#"{{"request": {request}}}"#);
         let (mut request, _) = read_payload(payload.as_bytes()).map_err(|problem| problem.to_string())?;
         let change = request.change().map_err(|problem| problem.to_string())?;
-        Ok(change.map(|change| (change.new.metadata().is_some(), change.old.is_some())))
+        Ok(change.map(|change| (change.new.metadata.is_some(), change.old.is_some())))
     }
 
     const POD: &str = r#""kind": {"group": "", "version": "v1", "kind": "Pod"}"#;

@@ -31,9 +31,9 @@ pub struct Settings<'a> {
     /// What makes a pod one of a virtual node.
     pub virtual_nodes: VirtualNodes<'a>,
     /// Whose requests are never judged.
-    pub trusted_writers: Vec<TrustedWriter<'a>>,
+    pub trusted_writers: Cow<'a, [TrustedWriter<'a>]>,
     /// Whose hand counts as interLink's when a stored object is audited.
-    pub trusted_field_managers: Vec<Cow<'a, str>>,
+    pub trusted_field_managers: Cow<'a, [Cow<'a, str>]>,
     /// Which addresses a pod may ask for.
     pub pod_ip: PodIp,
     /// How long a pod may wait for its tunnel.
@@ -64,12 +64,11 @@ impl<'a> Settings<'a> {
     }
 
     fn read_fields(settings: Option<Value<'a>>) -> Result<Self, Unreadable> {
-        let (mut trusted_writers, mut trusted_field_managers) = (None, None);
         let mut read = Self {
             scope: Scope::default(),
             virtual_nodes: VirtualNodes::default(),
-            trusted_writers: Vec::new(),
-            trusted_field_managers: Vec::new(),
+            trusted_writers: Cow::Borrowed(&writers::DEFAULT_WRITERS),
+            trusted_field_managers: Cow::Borrowed(&writers::DEFAULT_FIELD_MANAGERS),
             pod_ip: PodIp::default(),
             wstunnel_timeout: WstunnelTimeout::default(),
             rules: Levels::default(),
@@ -79,9 +78,9 @@ impl<'a> Settings<'a> {
                 match name {
                     b"scope" => read.scope = choice(value, &SCOPES)?,
                     b"virtualNodes" => read.virtual_nodes = VirtualNodes::read(value)?,
-                    b"trustedWriters" => trusted_writers = Some(list(value, TrustedWriter::read)?),
+                    b"trustedWriters" => read.trusted_writers = list(value, TrustedWriter::read)?.into(),
                     b"trustedFieldManagers" => {
-                        trusted_field_managers = Some(list(value, writers::read_field_manager)?);
+                        read.trusted_field_managers = list(value, writers::read_field_manager)?.into();
                     }
                     b"podIP" => read.pod_ip = PodIp::read(value)?,
                     b"wstunnelTimeout" => read.wstunnel_timeout = WstunnelTimeout::read(value)?,
@@ -91,8 +90,6 @@ impl<'a> Settings<'a> {
                 Ok(())
             })?;
         }
-        read.trusted_writers = trusted_writers.unwrap_or_else(writers::default_writers);
-        read.trusted_field_managers = trusted_field_managers.unwrap_or_else(writers::default_field_managers);
         read.check()?;
         Ok(read)
     }

@@ -6,7 +6,7 @@ use crate::annotations::{
     self, DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, Entry, Known, PING_RESPONSE, SHADOW_SAME_NS,
     WSTUNNEL_TIMEOUT,
 };
-use crate::json::{Reader, Unreadable, Value, once};
+use crate::json::{Reader, Unreadable, Value};
 use crate::kind::{Carries, Kind, Place};
 use crate::pod_spec::PodSpec;
 use crate::request::Object;
@@ -68,15 +68,23 @@ impl<'a> Subject<'a> {
     /// # Errors
     /// If what leads to them is no object, or they are no map of strings. The place begins behind the object's.
     pub fn read(kind: &'static Kind, place: &'static Place, object: &Object<'a>) -> Result<Self, Unreadable> {
-        let carrier = object.descend(place.path)?;
         let mut subject = Self::new(kind, place);
+        let carrier = object.descend(place.path)?;
         subject.spec = carrier.spec();
-        if let Some(metadata) = carrier.metadata() {
+        let metadata = carrier.metadata().map_err(|problem| subject.inside_path(problem))?;
+        // What a controller makes of a workload, it gives the workload's own annotations.
+        let is_copied = place.carries == Carries::Nothing && metadata.owner_references.is_some();
+        if let Some(annotations) = metadata.annotations.filter(|_| !is_copied) {
             subject
-                .read_metadata(metadata)
-                .map_err(|problem| problem.inside(&format!(".{}metadata", place.prefix())))?;
+                .read_annotations(&mut annotations.reader())
+                .map_err(|problem| subject.inside_path(problem.inside(".metadata.annotations")))?;
         }
         Ok(subject)
+    }
+
+    /// An error, seen from the object.
+    fn inside_path(&self, problem: Unreadable) -> Unreadable {
+        self.place.path.iter().rev().fold(problem, |problem, step| problem.inside(&format!(".{step}")))
     }
 
     /// A subject without annotations.
@@ -87,22 +95,6 @@ impl<'a> Subject<'a> {
     #[cfg(test)]
     pub(crate) fn set(&mut self, annotations: impl Iterator<Item = Annotation<'a>>) {
         self.annotations = annotations.collect();
-    }
-
-    fn read_metadata(&mut self, metadata: Value<'a>) -> Result<(), Unreadable> {
-        let (mut found, mut owners) = (None, None);
-        metadata.reader().fields(&mut |name, value| match name {
-            b"annotations" if value.take_null() => once(&mut found, ()),
-            b"annotations" => once(&mut found, self.read_annotations(value)?),
-            b"ownerReferences" => once(&mut owners, value.value()?),
-            _ => value.value().map(drop),
-        })?;
-        // What a controller makes of a workload, it gives the workload's own annotations.
-        if self.place.carries == Carries::Nothing && owners.is_some_and(|owners| !owners.is_null()) {
-            self.annotations.clear();
-            self.unknown = Unknown::default();
-        }
-        Ok(())
     }
 
     fn read_annotations(&mut self, reader: &mut Reader<'a>) -> Result<(), Unreadable> {
@@ -137,7 +129,7 @@ impl<'a> Subject<'a> {
     pub fn read_spec(&mut self) -> Result<(), Unreadable> {
         if let Some(spec) = self.spec.filter(|_| self.get_all(&ABOUT_SPEC).next().is_some()) {
             let read = PodSpec::read(spec);
-            self.pod = Some(read.map_err(|problem| problem.inside(&format!(".{}spec", self.place.prefix())))?);
+            self.pod = Some(read.map_err(|problem| self.inside_path(problem.inside(".spec")))?);
         }
         Ok(())
     }

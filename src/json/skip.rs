@@ -35,6 +35,7 @@ struct Skip {
 
 impl Skip {
     /// Where the outermost bracket closes in this block: the number of bytes up to it, that bracket included.
+    #[inline(always)] // Otherwise its state goes through memory, block by block: a tenth more instructions.
     fn end_within(&mut self, block: &[u8; BLOCK]) -> Option<usize> {
         let masks = Masks::of(block);
         let quotes = masks.quotes & !self.escapes(masks.backslashes);

@@ -142,7 +142,10 @@ mod tests {
     #[test]
     fn what_go_does_not_read_is_refused_with_what_was_meant() {
         for (text, expected) in [
-            ("", "\"\" is not a Go duration, it is empty, so that interLink would wait 30s; write a time from 1s to 1h, such as 30s"),
+            (
+                "",
+                "\"\" is not a Go duration, it is empty, so that interLink would wait 30s; write a time from 1s to 1h, such as 30s",
+            ),
             ("30", "\"30\" is not a Go duration, it lacks a unit, so that interLink would wait 30s; write 30s"),
             (
                 "1d",

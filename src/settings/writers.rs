@@ -45,22 +45,22 @@ const SHADOWS: &str = "*-wstunnel";
 
 /// interLink as its Helm chart installs it; and who makes ReplicaSets, and then pods, of its tunnels' shadow
 /// Deployments.
-pub(super) fn default_writers<'a>() -> Vec<TrustedWriter<'a>> {
-    let writer = |username: &'static str, namespace: Option<&'static str>| TrustedWriter {
-        identity: Identity::Username(Pattern(username.into())),
-        namespace: namespace.map(|pattern| Pattern(pattern.into())),
+pub(super) static DEFAULT_WRITERS: [TrustedWriter<'static>; 3] = [
+    writer("system:serviceaccount:interlink:*", None),
+    writer(DEPLOYMENT_CONTROLLER, Some(SHADOWS)),
+    writer(REPLICASET_CONTROLLER, Some(SHADOWS)),
+];
+
+const fn writer(username: &'static str, namespace: Option<&'static str>) -> TrustedWriter<'static> {
+    let namespace = match namespace {
+        Some(pattern) => Some(Pattern(Cow::Borrowed(pattern))),
+        None => None,
     };
-    vec![
-        writer("system:serviceaccount:interlink:*", None),
-        writer(DEPLOYMENT_CONTROLLER, Some(SHADOWS)),
-        writer(REPLICASET_CONTROLLER, Some(SHADOWS)),
-    ]
+    TrustedWriter { identity: Identity::Username(Pattern(Cow::Borrowed(username))), namespace }
 }
 
 /// interLink's own binary.
-pub(super) fn default_field_managers<'a>() -> Vec<Cow<'a, str>> {
-    vec!["vk".into()]
-}
+pub(super) static DEFAULT_FIELD_MANAGERS: [Cow<'static, str>; 1] = [Cow::Borrowed("vk")];
 
 impl<'a> TrustedWriter<'a> {
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Unreadable> {
