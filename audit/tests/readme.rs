@@ -31,7 +31,7 @@ fn the_annotations_are_those_of_the_catalogue() {
 
 #[test]
 fn the_rules_reference_is_current() {
-    assert_eq!(include_str!("../../docs/rules.md"), reference::rules(), "run: make docs");
+    assert!(include_str!("../../docs/rules.md") == reference::rules(), "docs/rules.md is old; run: make docs");
 }
 
 /// The YAML blocks under a heading.
