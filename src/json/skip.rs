@@ -43,28 +43,27 @@ impl Skip {
         self.within_string = 0_u64.wrapping_sub(strings >> (BLOCK - 1));
         let opening = masks.opening & !strings;
         let closing = masks.closing & !strings;
+        let closed = closing.count_ones();
         // With fewer brackets closing than are open, the outermost is not among them.
-        if closing.count_ones() < self.depth {
-            self.depth += opening.count_ones();
-            self.depth -= closing.count_ones();
-            return None;
+        if closed >= self.depth
+            && let Some(end) = self.outermost(opening, closing)
+        {
+            return Some(end);
         }
-        self.count_one_by_one(opening, closing)
+        self.depth = self.depth + opening.count_ones() - closed;
+        None
     }
 
-    fn count_one_by_one(&mut self, opening: u64, closing: u64) -> Option<usize> {
-        let mut brackets = opening | closing;
-        while brackets != 0 {
-            let at = brackets.trailing_zeros();
-            if opening >> at & 1 == 1 {
-                self.depth += 1;
-            } else {
-                self.depth -= 1;
-                if self.depth == 0 {
-                    return Some(at as usize + 1);
-                }
+    /// Where the outermost bracket closes, if it does.
+    fn outermost(&self, opening: u64, mut closing: u64) -> Option<usize> {
+        let mut closed = 0;
+        while closing != 0 {
+            let lowest = closing & closing.wrapping_neg();
+            closed += 1;
+            if self.depth + (opening & (lowest - 1)).count_ones() == closed {
+                return Some(lowest.trailing_zeros() as usize + 1);
             }
-            brackets &= brackets - 1;
+            closing ^= lowest;
         }
         None
     }
@@ -144,14 +143,14 @@ impl Masks {
 
 /// What follows a string's closing quote, if there is one, and whether the string has escapes; `text` begins behind
 /// the opening quote.
+#[inline(always)]
 pub(super) fn end_of_string(mut text: &[u8]) -> Option<(&[u8], bool)> {
     let mut escapes = false;
     loop {
-        while let Some((word, rest)) = text.split_first_chunk::<8>() {
-            let word = u64::from_le_bytes(*word);
-            let hits = zero_bytes(word ^ repeat(b'"')) | zero_bytes(word ^ repeat(b'\\'));
-            if hits != 0 {
-                text = &text[hits.trailing_zeros() as usize / 8..];
+        while let Some((chunk, rest)) = text.split_first_chunk() {
+            let marks = marks(chunk);
+            if marks != 0 {
+                text = &text[marks.trailing_zeros() as usize..];
                 break;
             }
             text = rest;
@@ -168,13 +167,23 @@ pub(super) fn end_of_string(mut text: &[u8]) -> Option<(&[u8], bool)> {
     }
 }
 
-const fn repeat(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
+/// Which of these bytes are quotes or backslashes.
+#[cfg(target_feature = "simd128")]
+#[inline(always)]
+fn marks(chunk: &[u8; 16]) -> u32 {
+    use core::arch::wasm32::{i8x16_bitmask, i8x16_eq, u8x16_splat, u64x2, v128_or};
+
+    let (words, _) = chunk.as_chunks::<8>();
+    let [low, high] = [words[0], words[1]].map(u64::from_le_bytes);
+    let bytes = u64x2(low, high);
+    let which = |byte: u8| i8x16_eq(bytes, u8x16_splat(byte));
+    i8x16_bitmask(v128_or(which(b'"'), which(b'\\'))).into()
 }
 
-/// The high bit of each byte that is zero. Bits above the lowest set one may be wrong, that one never is.
-const fn zero_bytes(word: u64) -> u64 {
-    word.wrapping_sub(repeat(0x01)) & !word & repeat(0x80)
+#[cfg(not(target_feature = "simd128"))]
+fn marks(chunk: &[u8; 16]) -> u32 {
+    let bits = chunk.iter().rev();
+    bits.fold(0, |mask, byte| mask << 1 | u32::from(matches!(byte, b'"' | b'\\')))
 }
 
 #[cfg(test)]
