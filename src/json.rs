@@ -195,8 +195,12 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If the next value is no object, or one that is broken; and those of `field`, with the field's name.
-    pub fn fields(&mut self, field: &mut Visit<'_, 'a>) -> Result<(), Unreadable> {
-        self.entries(&mut |name, reader| {
+    #[inline(always)]
+    pub fn fields(
+        &mut self,
+        mut field: impl FnMut(&[u8], &mut Self) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
+        self.entries(|name, reader| {
             field(name, reader).map_err(|problem| problem.inside(&format!(".{}", clip_bytes(name))))
         })
     }
@@ -213,7 +217,7 @@ impl<'a> Reader<'a> {
     }
 
     fn pick_into(&mut self, names: &[&str], found: &mut [Option<Value<'a>>]) -> Result<(), Unreadable> {
-        self.fields(&mut |name, value| {
+        self.fields(|name, value| {
             let value = value.value()?;
             match names.iter().position(|wanted| wanted.as_bytes() == name) {
                 Some(index) => once(&mut found[index], value),
@@ -243,8 +247,12 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If the next value is no object, or one that is broken; and those of `entry`.
-    pub fn entries(&mut self, entry: &mut Visit<'_, 'a>) -> Result<(), Unreadable> {
-        self.items(b'{', b'}', "an object", &mut |reader| {
+    #[inline(always)]
+    pub fn entries(
+        &mut self,
+        mut entry: impl FnMut(&[u8], &mut Self) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
+        self.items(b'{', b'}', "an object", |reader| {
             reader.skip_white_space();
             let (key, escapes) = reader.string()?;
             reader.skip_white_space();
@@ -260,7 +268,7 @@ impl<'a> Reader<'a> {
     /// If the next value is no list, or one that is broken; and those of `element`, with their index.
     pub fn elements(&mut self, element: &mut dyn FnMut(&mut Self) -> Result<(), Unreadable>) -> Result<(), Unreadable> {
         let mut index = 0_usize;
-        self.items(b'[', b']', "a list", &mut |reader| {
+        self.items(b'[', b']', "a list", |reader| {
             element(reader).map_err(|problem| problem.inside(&format!("[{index}]")))?;
             index += 1;
             Ok(())
@@ -280,12 +288,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads `open`, items with commas between them, and `close`.
+    #[inline(always)]
     fn items(
         &mut self,
         open: u8,
         close: u8,
         expected: &str,
-        item: &mut dyn FnMut(&mut Self) -> Result<(), Unreadable>,
+        mut item: impl FnMut(&mut Self) -> Result<(), Unreadable>,
     ) -> Result<(), Unreadable> {
         self.skip_white_space();
         if self.rest.first() != Some(&open) {
@@ -396,7 +405,7 @@ mod tests {
             assert!(read(text).is_err(), "{text}");
         }
         for text in ["{\"a\" 1}", "{\"a\":1 \"b\":2}", "{a:1}", "{\"a\":1,}", "{\"a\":}", "{,}"] {
-            let read = Reader::new(text.as_bytes()).fields(&mut |_, value| value.value().map(drop));
+            let read = Reader::new(text.as_bytes()).fields(|_, value| value.value().map(drop));
             assert!(read.is_err(), "{text}");
         }
     }
@@ -405,9 +414,7 @@ mod tests {
     fn an_error_names_the_place() {
         let text = br#"{"spec":{"list":["a",7]}}"#;
         let error = Reader::new(text)
-            .fields(&mut |_, spec| {
-                spec.fields(&mut |_, list| list.elements(&mut |item| item.value()?.to_str().map(drop)))
-            })
+            .fields(|_, spec| spec.fields(|_, list| list.elements(&mut |item| item.value()?.to_str().map(drop))))
             .unwrap_err();
         assert_eq!(error.to_string(), "spec.list[1]: must be a string, but is a number");
     }
@@ -487,7 +494,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in any::<Vec<u8>>()) {
             let _ = Reader::new(&bytes).value();
-            let _ = Reader::new(&bytes).fields(&mut |_, value| value.value().map(drop));
+            let _ = Reader::new(&bytes).fields(|_, value| value.value().map(drop));
         }
     }
 }

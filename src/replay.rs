@@ -92,7 +92,7 @@ fn read_owners<'a>(
 /// Notes that a manager owns some annotations. One that interLink owns is as interLink wrote it: who changes a value
 /// takes it from all its owners.
 fn sign<'a>(subject: &mut Subject<'a>, owned: Value<'a>, hand: &Hand<'a>) -> Result<(), Unreadable> {
-    owned.reader().entries(&mut |name, value| {
+    owned.reader().entries(|name, value| {
         value.value()?;
         let key = name.strip_prefix(b"f:");
         let annotation = subject.iter_mut().find(|annotation| Some(annotation.known.key.as_bytes()) == key);

@@ -64,7 +64,7 @@ pub fn read_payload(payload: &[u8]) -> Result<(Request<'_>, Option<Value<'_>>), 
     let mut request = None;
     let mut settings = None;
     let mut reader = Reader::new(payload);
-    reader.fields(&mut |name, value| match name {
+    reader.fields(|name, value| match name {
         b"request" => once(&mut request, Request::read(value)?),
         b"settings" => once(&mut settings, value.value()?),
         _ => value.value().map(drop),
@@ -77,7 +77,7 @@ pub fn read_payload(payload: &[u8]) -> Result<(Request<'_>, Option<Value<'_>>), 
 impl<'a> Request<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, Unreadable> {
         let mut request = Self::default();
-        reader.fields(&mut |name, value| match name {
+        reader.fields(|name, value| match name {
             b"operation" => once(&mut request.operation, value.value()?),
             b"kind" => once(&mut request.kind, value.value()?),
             b"userInfo" => once(&mut request.user_info, value.value()?),
@@ -145,7 +145,7 @@ impl<'a> Object<'a> {
             return Ok(None);
         }
         let mut object = Self::default();
-        reader.fields(&mut |name, value| {
+        reader.fields(|name, value| {
             if name == b"metadata" {
                 let metadata = value.attempt(&mut Metadata::read)?;
                 return once(&mut object.metadata, metadata);

@@ -98,7 +98,7 @@ impl<'a> Subject<'a> {
     }
 
     fn read_annotations(&mut self, reader: &mut Reader<'a>) -> Result<(), Unreadable> {
-        reader.entries(&mut |key, value| {
+        reader.entries(|key, value| {
             let value = value.value()?;
             let inside = |problem: Unreadable| problem.inside(&format!("[{}]", clip_bytes(key)));
             if !value.is_string() {
