@@ -62,6 +62,23 @@ refused() {
   refused 422 pod-vpn,vpn-with-wstunnel,wstunnel-timeout
 }
 
+@test "a forged JobID in a Deployment's template is refused" {
+  create examples/bad/forged-template.yaml
+  refused 403 job-id
+  [[ "$output" == *"spec.template.metadata.annotations[JobID]"* ]]
+}
+
+@test "what the audit scanner finds is named" {
+  evaluate e2e-tests/requests/stored-forged-job-id.json
+  refused 403 job-id
+  [[ "$output" == *"by the field manager"*"kubectl-edit"* ]]
+}
+
+@test "interLink's own JobID on a stored pod is accepted" {
+  evaluate e2e-tests/requests/stored-job-id.json
+  accepted
+}
+
 @test "an update that adds a JobID is refused" {
   evaluate e2e-tests/requests/update-adds-job-id.json
   refused 403 job-id

@@ -108,16 +108,21 @@ pub enum Entry {
 /// Looks a key up.
 pub fn look_up(key: &[u8]) -> Entry {
     // Nearly every key of a cluster ends here.
-    if !(key.starts_with(b"interlink.") || key == JOB_ID.as_bytes()) {
+    if !(starts_with(key, b"interlink.") || key == JOB_ID.as_bytes()) {
         return Entry::Foreign;
     }
     if let Some(known) = CATALOGUE.iter().find(|known| known.key.as_bytes() == key) {
         return Entry::Known(known);
     }
-    match DOMAINS.iter().any(|domain| key.starts_with(domain.as_bytes())) {
+    match DOMAINS.iter().any(|domain| starts_with(key, domain.as_bytes())) {
         true => Entry::Unknown,
         false => Entry::Foreign,
     }
+}
+
+/// Kubernetes takes capital letters in an annotation's domain, and interLink does not know it then.
+fn starts_with(key: &[u8], domain: &[u8]) -> bool {
+    key.get(..domain.len()).is_some_and(|start| start.eq_ignore_ascii_case(domain))
 }
 
 #[cfg(test)]
@@ -136,7 +141,9 @@ mod tests {
     #[test]
     fn a_key_is_known_to_the_letter() {
         assert_eq!(look_up(b"interlink.eu/pod-vpn"), Entry::Known(&CATALOGUE[1]));
-        for unknown in ["interlink.eu/Pod-VPN", "interlink.eu/", "interlink.virtual-kubelet.io/pod-vpn"] {
+        for unknown in
+            ["interlink.eu/Pod-VPN", "interlink.eu/", "interlink.virtual-kubelet.io/pod-vpn", "Interlink.EU/pod-vpn"]
+        {
             assert_eq!(look_up(unknown.as_bytes()), Entry::Unknown, "{unknown}");
         }
         for foreign in ["jobid", "interlink.example/pod-vpn", "interlink.eu", "pod-vpn", "slurm-job.vk.io/flags"] {

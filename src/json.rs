@@ -13,8 +13,8 @@ use std::fmt;
 use crate::text::clip_bytes;
 use skip::{end_of_container, end_of_string};
 
-/// Why a payload cannot be judged: the place in it, and what is wrong there. It is boxed, since every field that is read
-/// hands on a result: with both texts in it, that would cost a tenth more.
+/// Why a payload cannot be judged: the place in it, and what is wrong there. It is boxed, since every field that is
+/// read hands on a result: with both texts in it, that would cost a tenth more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable(Box<Fault>);
 

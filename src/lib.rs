@@ -26,8 +26,8 @@ use kubewarden_policy_sdk::response::ValidationResponse;
 use wapc_guest::{CallResult, register_function};
 
 use json::Unreadable;
+use kind::Carries;
 use request::Change;
-use rules::Violation;
 use settings::Settings;
 use subject::Subject;
 use writer::Writer;
@@ -57,10 +57,16 @@ fn judge(payload: &[u8]) -> Result<ValidationResponse, Unreadable> {
     let mut subjects = subjects?;
     let mut violations = Vec::new();
     for Pair { new, old } in &mut subjects {
+        let old = old.as_mut().map(|old| confine(old, &settings).map(|()| &*old)).transpose();
+        let old = old.map_err(|problem| problem.inside(OLD))?;
+        confine(new, &settings).map_err(|problem| problem.inside(NEW))?;
         replay::attribute(new, &change, &writer, &settings).map_err(|problem| problem.inside(NEW))?;
-        let now = find(new, &settings).map_err(|problem| problem.inside(NEW))?;
+        if let Some(old) = old {
+            new.forget_unknown_of(old);
+        }
+        let now = rules::check(new, &settings);
         violations.extend(match old {
-            Some(old) => ratchet::brought(now, &find(old, &settings).map_err(|problem| problem.inside(OLD))?),
+            Some(old) => ratchet::brought(now, &rules::check(old, &settings)),
             None => now,
         });
     }
@@ -84,22 +90,26 @@ fn read_subjects<'a>(change: &Change<'a>) -> Result<Vec<Pair<'a>>, Unreadable> {
         let new = Subject::read(change.kind, place, &change.new).map_err(|problem| problem.inside(NEW))?;
         let old = change.old.as_ref().map(|old| Subject::read(change.kind, place, old)).transpose();
         let old = old.map_err(|problem| problem.inside(OLD))?;
-        if !(new.is_empty() && old.as_ref().is_none_or(Subject::is_empty)) {
+        // What a controller makes of a workload, it gives the workload's own annotations.
+        let is_made = new.is_made || old.as_ref().is_some_and(|old| old.is_made);
+        let is_empty = new.is_empty() && old.as_ref().is_none_or(Subject::is_empty);
+        if !(is_empty || is_made && place.carries == Carries::Nothing) {
             subjects.push(Pair { new, old });
         }
     }
     Ok(subjects)
 }
 
-/// What the rules find; on what is out of scope, only what matters there too. An update that takes a pod into scope
-/// thus answers for all that the pod has.
-fn find<'s>(subject: &'s mut Subject<'_>, settings: &Settings<'_>) -> Result<Vec<Violation<'s>>, Unreadable> {
-    if scope::covers(settings, subject)? {
-        subject.read_spec()?;
-    } else {
-        subject.retain(scope::reaches_out);
+/// Leaves what is in scope, with what it refers to; of what is out of scope, only what matters there too. An update
+/// that takes a pod into scope thus answers for all that the pod has.
+fn confine(subject: &mut Subject<'_>, settings: &Settings<'_>) -> Result<(), Unreadable> {
+    match scope::covers(settings, subject)? {
+        true => subject.read_spec(),
+        false => {
+            subject.retain(scope::reaches_out);
+            Ok(())
+        }
     }
-    Ok(rules::check(subject, settings))
 }
 
 #[unsafe(no_mangle)]

@@ -26,7 +26,7 @@ use crate::kind::{Carries, Place};
 use crate::replay::CONTROLLERS;
 use crate::settings::{Level, Settings};
 use crate::subject::{Annotation, Hand, Subject};
-use crate::text::quote;
+use crate::text::{has_break, quote};
 
 /// A best practice, with an id and a level of its own.
 #[derive(Debug)]
@@ -57,6 +57,9 @@ pub struct Finding<'s> {
     pub key: Cow<'s, str>,
     /// All that was judged, whole. On an update, a finding about something that was not judged before is a new one.
     pub judged: Vec<&'s str>,
+    /// Whether the value could change what interLink makes of it, such as a manifest that it pastes the text into. It
+    /// is then refused unless the settings give the rule another level.
+    pub injects: bool,
     /// Whether the annotation is interLink's own on this object, so that no one else may change or remove it either.
     pub protected: bool,
     /// What is wrong: the end of a sentence that begins with the annotation.
@@ -75,9 +78,21 @@ impl<'s> Finding<'s> {
         Self {
             key: annotation.known.key.into(),
             judged: vec![&annotation.value],
+            injects: false,
             protected: false,
             problem: problem.into(),
             mend: mend.into(),
+        }
+    }
+
+    /// The same about a value that interLink pastes into manifests: between commas, it is several.
+    fn of_pasted_text(self) -> Self {
+        let injects = self.judged.iter().flat_map(|text| text.split(',')).any(has_break);
+        match injects {
+            true => {
+                Self { injects, problem: self.problem + ", and with its line break it could add a manifest", ..self }
+            }
+            false => self,
         }
     }
 }
@@ -158,12 +173,16 @@ fn head_of(source: &str) -> String {
 /// Asks every rule that is about such a subject and that the settings do not ignore.
 pub fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Violation<'s>> {
     let place = subject.place;
-    let is_asked = |rule: &Rule, level| level != Level::Ignore && rule.subjects.contains(&place.carries);
+    let is_asked =
+        |rule: &Rule, level: Option<Level>| level != Some(Level::Ignore) && rule.subjects.contains(&place.carries);
     let asked = settings.rules.iter().filter(|(rule, level)| is_asked(rule, *level));
     asked
         .flat_map(|(rule, level)| {
             let findings = (rule.check)(subject, settings).into_iter();
-            findings.map(move |finding| Violation { place, rule, level, finding })
+            findings.map(move |finding| {
+                let default = if finding.injects { Level::Deny } else { rule.default_level };
+                Violation { place, rule, level: level.unwrap_or(default), finding }
+            })
         })
         .collect()
 }

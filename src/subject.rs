@@ -10,7 +10,7 @@ use crate::json::{Reader, Unreadable, Value};
 use crate::kind::{Carries, Kind, Place};
 use crate::pod_spec::PodSpec;
 use crate::request::Object;
-use crate::text::clip_bytes;
+use crate::text::{clip_bytes, set_of};
 
 /// The interLink annotations of a pod, a pod template, a Binding or a Node; or of a workload itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,7 +18,10 @@ pub struct Subject<'a> {
     pub kind: &'static Kind,
     pub place: &'static Place,
     annotations: Vec<Annotation<'a>>,
-    pub unknown: Unknown,
+    /// Keys under interLink's domains that it does not know.
+    pub unknown: Vec<String>,
+    /// Whether a controller made the object, and gave it the annotations of another.
+    pub is_made: bool,
     /// The pod's spec, not yet read.
     pub spec: Option<Value<'a>>,
     /// What the spec says, where an annotation refers to it.
@@ -32,18 +35,6 @@ pub struct Annotation<'a> {
     pub value: Cow<'a, str>,
     pub hand: Hand<'a>,
 }
-
-/// Keys under interLink's domains that it does not know.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Unknown {
-    /// Not more than [`MOST_UNKNOWN`].
-    pub keys: Vec<String>,
-    /// How many there are besides.
-    pub more: usize,
-}
-
-/// How many unknown keys are looked at one by one: a pod has a few, and an attacker thousands.
-pub const MOST_UNKNOWN: usize = 8;
 
 /// Whose hand wrote an annotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,9 +63,8 @@ impl<'a> Subject<'a> {
         let carrier = object.descend(place.path)?;
         subject.spec = carrier.spec();
         let metadata = carrier.metadata().map_err(|problem| subject.inside_path(problem))?;
-        // What a controller makes of a workload, it gives the workload's own annotations.
-        let is_copied = place.carries == Carries::Nothing && metadata.owner_references.is_some();
-        if let Some(annotations) = metadata.annotations.filter(|_| !is_copied) {
+        subject.is_made = metadata.owner_references.is_some_and(|owners| owners.text().contains(&b'{'));
+        if let Some(annotations) = metadata.annotations {
             subject
                 .read_annotations(&mut annotations.reader())
                 .map_err(|problem| subject.inside_path(problem.inside(".metadata.annotations")))?;
@@ -89,7 +79,7 @@ impl<'a> Subject<'a> {
 
     /// A subject without annotations.
     pub(crate) fn new(kind: &'static Kind, place: &'static Place) -> Self {
-        Self { kind, place, annotations: Vec::new(), unknown: Unknown::default(), spec: None, pod: None }
+        Self { kind, place, annotations: Vec::new(), unknown: Vec::new(), is_made: false, spec: None, pod: None }
     }
 
     #[cfg(test)]
@@ -116,7 +106,7 @@ impl<'a> Subject<'a> {
                     self.annotations.push(Annotation { known, value, hand: Hand::Requester });
                 }
                 Entry::Unknown if self.place.carries == Carries::Node => {}
-                Entry::Unknown => self.unknown.push(key),
+                Entry::Unknown => self.unknown.push(String::from_utf8_lossy(key).into_owned()),
             }
             Ok(())
         })
@@ -134,15 +124,21 @@ impl<'a> Subject<'a> {
         Ok(())
     }
 
+    /// Forgets the keys that another subject has as well.
+    pub fn forget_unknown_of(&mut self, other: &Self) {
+        let others = set_of(other.unknown.iter().map(String::as_str));
+        self.unknown.retain(|key| !others.contains(key.as_str()));
+    }
+
     /// Forgets the annotations that are not so.
     pub fn retain(&mut self, is_so: impl Fn(&Known) -> bool) {
         self.annotations.retain(|annotation| is_so(annotation.known));
-        self.unknown = Unknown::default();
+        self.unknown.clear();
     }
 
     /// Whether there is nothing for a rule to look at.
     pub fn is_empty(&self) -> bool {
-        self.annotations.is_empty() && self.unknown.keys.is_empty()
+        self.annotations.is_empty() && self.unknown.is_empty()
     }
 
     /// Every annotation, to say whose hand wrote it.
@@ -163,16 +159,6 @@ impl<'a> Subject<'a> {
     /// The annotations with one of these keys, in the order of the keys.
     pub fn get_all(&self, keys: &[&str]) -> impl Iterator<Item = &Annotation<'a>> {
         keys.iter().filter_map(|key| self.get(key))
-    }
-}
-
-impl Unknown {
-    fn push(&mut self, key: &[u8]) {
-        if self.keys.len() < MOST_UNKNOWN {
-            self.keys.push(String::from_utf8_lossy(key).into_owned());
-        } else {
-            self.more += 1;
-        }
     }
 }
 
@@ -257,27 +243,5 @@ mod tests {
         ] {
             assert_eq!(read("Deployment", object), Err(problem.to_owned()));
         }
-    }
-
-    #[test]
-    fn a_workloads_own_annotations_are_read_unless_a_controller_made_it() {
-        let itself = |metadata: &str| {
-            let object =
-                format!(r#"{{"metadata": {{"annotations": {{"JobID": "1", "interlink.eu/x": ""}}{metadata}}}}}"#);
-            let subject = read_place("Job", |kind| &kind.places[1], &object).unwrap();
-            (subject.annotations.len(), subject.unknown.keys.len())
-        };
-        assert_eq!(itself(""), (1, 1));
-        assert_eq!(itself(r#", "ownerReferences": null"#), (1, 1));
-        assert_eq!(itself(r#", "ownerReferences": [{"kind": "CronJob"}]"#), (0, 0));
-    }
-
-    #[test]
-    fn unknown_keys_are_kept_as_far_as_one_can_read_them() {
-        let keys: Vec<_> = (0..20).map(|n| format!(r#""interlink.eu/x{n}": """#)).collect();
-        let object = format!(r#"{{"metadata": {{"annotations": {{{}}}}}}}"#, keys.join(","));
-        let subject = read_place("Pod", Kind::main_place, &object).unwrap();
-        assert_eq!((subject.unknown.keys.len(), subject.unknown.more), (MOST_UNKNOWN, 20 - MOST_UNKNOWN));
-        assert!(read_place("Node", Kind::main_place, &object).unwrap().is_empty());
     }
 }

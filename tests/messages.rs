@@ -70,6 +70,7 @@ fn all() -> Vec<(&'static str, Vec<String>)> {
     let deployment = json!({"metadata": {"annotations": {VPN: "true", COMMANDS: "x", "interlink.eu/pod-vpm": "x"}},
         "spec": {"template": {"metadata": {"annotations": {"JobID": "1", COMMANDS: "x"}}}}});
     let portless = json!({"metadata": {"annotations": {TIMEOUT: "2m"}}, "spec": {"containers": [{"name": "main"}]}});
+    let kept = json!({"metadata": {"annotations": {"interlink.eu/shadow-same-ns": "true", VPN: "true"}}, "spec": {"containers": [{"name": "main"}]}});
     let settings = json!({});
     vec![
         ("a JobID", create("JobID", "slurm-12345")),
@@ -109,18 +110,23 @@ fn all() -> Vec<(&'static str, Vec<String>)> {
         ("an extra port with a wrong protocol", create(PORTS, "8080:web:HTTP")),
         ("an extra port with too much", create(PORTS, "8080:web:tcp:x")),
         ("an extra port twice", create(PORTS, "8080,8080:web")),
+        ("two extra ports with one name", create(PORTS, "8080:web,9090:web")),
+        ("an extra port named in YAML", create(PORTS, "8080:on")),
+        ("an extra port with a manifest behind it", create(PORTS, "8080:web\n---")),
         ("a mesh that is off", create("interlink.eu/mesh-network", "off")),
         ("an MTU that is no number", create("interlink.eu/wg-mtu", "1420 bytes")),
         ("an MTU beyond all", create("interlink.eu/wg-mtu", "99999")),
         ("a keepalive below zero", create("interlink.eu/wg-keepalive-seconds", "-1")),
         ("a public key that is none", create("interlink.eu/wg-peer-public-key", "c2hvcnQ=")),
         ("a private key", create("interlink.eu/wg-private-key", "c2VjcmV0")),
+        ("a private key with a manifest behind it", create("interlink.eu/wg-private-key", "x\n---\nkind: Secret")),
         ("a container that is not there", create(KEEP, "main,sidcar")),
         ("an init container, and there is none", create(KEEP_INIT, "fetch")),
         ("a shadow pod in the namespace, perhaps", create("interlink.eu/shadow-same-ns", "yes")),
         ("a mistyped key", create("interlink.eu/wstunnel-timeout", "2m")),
         ("a mistyped key of interLink's own", create("interlink.eu/job-id", "1")),
         ("a key that is near none", create("interlink.eu/colour", "blue")),
+        ("a shadow pod beside the VPN", said(request("Pod", alice(), kept, Value::Null), settings.clone())),
         ("a timeout without a port", said(request("Pod", alice(), portless, Value::Null), settings.clone())),
         (
             "a Deployment with everything in wrong places",

@@ -103,9 +103,12 @@ fn files_of(path: &str) -> Vec<Result<String, Problem>> {
     if path == STANDARD_INPUT || !Path::new(path).is_dir() {
         return vec![Ok(path.to_owned())];
     }
-    // A mounted ConfigMap has its files in the folder ..data as well.
-    let is_twin =
-        |entry: &DirEntry| entry.file_type().is_dir() && entry.file_name().to_string_lossy().starts_with("..");
+    // A mounted ConfigMap has its files in ..data as well, and in a folder whose name begins with two dots and a date.
+    let is_twin = |entry: &DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        let behind = name.strip_prefix("..").unwrap_or_default();
+        entry.file_type().is_dir() && (behind == "data" || behind.starts_with(|c: char| c.is_ascii_digit()))
+    };
     let is_shown = |entry: &DirEntry| entry.depth() == 0 || !is_twin(entry);
     let entries = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown);
     let mut files = Vec::new();

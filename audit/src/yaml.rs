@@ -27,6 +27,9 @@ fn parse_yaml(text: &str) -> Result<Value, (Option<usize>, String)> {
         let line = error.location().map(|place| place.line());
         (line, without_positions(&error.to_string()))
     };
+    if let Some((line, problem)) = find_break(text) {
+        return Err((Some(line), problem));
+    }
     let mut tree: yaml_serde::Value = yaml_serde::from_str(text).map_err(error)?;
     find_twofold(text).map_or(Ok(()), |(line, problem)| Err((Some(line), problem)))?;
     if let Some(key) = overridden_by_merge(&tree) {
@@ -35,6 +38,15 @@ fn parse_yaml(text: &str) -> Result<Value, (Option<usize>, String)> {
     }
     tree.apply_merge().map_err(error)?;
     yaml_serde::from_value(tree).map_err(error)
+}
+
+/// The first character that ends a line for some readers and not for others, with its line.
+fn find_break(text: &str) -> Option<(usize, String)> {
+    let breaks = ['\u{85}', '\u{2028}', '\u{2029}'];
+    let (index, line) = text.lines().enumerate().find(|(_, line)| line.contains(breaks))?;
+    let character = line.chars().find(|character| breaks.contains(character))?;
+    let code = u32::from(character);
+    Some((index + 1, format!("U+{code:04X} ends a line or not by reader; write \\u{code:04x} between double quotes")))
 }
 
 /// Tags that every reader heeds alike.
@@ -48,8 +60,11 @@ fn find_twofold(text: &str) -> Option<(usize, String)> {
             Ok(event) => event,
             Err(error) => return Some((error.marker().line(), error.info().to_owned())),
         };
-        let (tag, quoted) = match &event {
-            Event::Scalar(text, style, _, tag) => (tag, text == "<<" && *style != ScalarStyle::Plain),
+        let (tag, is_odd_merge) = match &event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_plain = *style == ScalarStyle::Plain && *anchor == 0 && tag.is_none();
+                (tag, text == "<<" && !is_plain)
+            }
             Event::SequenceStart(_, tag) | Event::MappingStart(_, tag) => (tag, false),
             _ => continue,
         };
@@ -57,11 +72,9 @@ fn find_twofold(text: &str) -> Option<(usize, String)> {
             let tag = format!("{}{}", tag.handle, tag.suffix);
             return Some((span.start.line(), format!("the tag {tag:?} is not supported; write the text itself")));
         }
-        if quoted {
-            return Some((
-                span.start.line(),
-                "a << in quotes is a merge or not by reader; write another key".to_owned(),
-            ));
+        if is_odd_merge {
+            let problem = "a << in quotes, or with a tag or anchor, is a merge or not by reader; write another key";
+            return Some((span.start.line(), problem.to_owned()));
         }
     }
     None
@@ -192,6 +205,10 @@ mod tests {
             "%TAG !e! tag:yaml.org,2002:\n---\nkind: !e!binary UG9k",
             "metadata: !x {}",
             "kind: Pod\n\"<<\": {items: []}\n",
+            "kind: Pod\n!!str <<: {items: []}\n",
+            "x: &m <<\n*m : {items: []}\n",
+            "x: y # c\u{2028}!!binary Sm9iSUQ=: forged\n",
+            "x: y # c\u{85}\"<<\": {items: []}\n",
             "b: &b {x: 1}\nm:\n  x: 2\n  <<: *b\n",
             "b: &b {x: 1}\nm: [{x: 2, <<: [{y: 1}, *b]}]\n",
         ] {

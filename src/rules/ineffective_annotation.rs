@@ -5,9 +5,10 @@
 //! - An annotation of interLink's, save `JobID`, on a Deployment, Job or other workload itself, in place of its pod
 //!   template; on a CronJob, also one on its job template. What a controller made is left out: it is given such
 //!   annotations.
-//! - `interlink.virtual-kubelet.io/wstunnel-timeout` or `interlink.eu/shadow-same-ns` on a pod that has no port to
-//!   tunnel: no container has a port, and `interlink.eu/wstunnel-extra-ports` names none. A pod with the VPN, with an
-//!   annotation for WireGuard or with one that interLink writes for a tunnel is left out.
+//! - What only a tunnel heeds, on a pod that gets none: `interlink.virtual-kubelet.io/wstunnel-timeout` or
+//!   `interlink.eu/shadow-same-ns` where no container has a port and `interlink.eu/wstunnel-extra-ports` names none, or
+//!   where the VPN takes the tunnel's place. A pod with an annotation for WireGuard, or with one that interLink writes
+//!   for a tunnel, is left out.
 //!
 //! ## Why
 //!
@@ -52,7 +53,7 @@ use crate::subject::Subject;
 
 pub(super) const RULE: Rule = Rule {
     id: "ineffective-annotation",
-    refuses: "an annotation on a workload in place of its pod template; a tunnel's on a pod without a port",
+    refuses: "an annotation on a workload in place of its pod template; a tunnel's on a pod that gets none",
     default_level: Level::Warn,
     about_writers: false,
     subjects: &[Carries::Pod, Carries::Template, Carries::Nothing],
@@ -62,9 +63,8 @@ pub(super) const RULE: Rule = Rule {
 /// What only a tunnel heeds.
 const TUNNEL: [&str; 2] = [WSTUNNEL_TIMEOUT, SHADOW_SAME_NS];
 
-/// What takes the tunnel's place, belongs to a full mesh, or tells that interLink has made a tunnel.
-const OTHER_NETWORKS: [&str; 8] = [
-    POD_VPN,
+/// What belongs to a full mesh, or tells that interLink has made a tunnel.
+const HAS_TUNNEL: [&str; 7] = [
     WG_MTU,
     WG_KEEPALIVE_SECONDS,
     WG_PEER_PUBLIC_KEY,
@@ -77,7 +77,7 @@ const OTHER_NETWORKS: [&str; 8] = [
 fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     match subject.place.carries {
         Carries::Nothing => misplaced(subject),
-        _ => without_port(subject),
+        _ => without_tunnel(subject),
     }
 }
 
@@ -96,16 +96,24 @@ fn misplaced<'s>(subject: &'s Subject<'_>) -> Vec<Finding<'s>> {
     found.collect()
 }
 
-fn without_port<'s>(subject: &'s Subject<'_>) -> Vec<Finding<'s>> {
+fn without_tunnel<'s>(subject: &'s Subject<'_>) -> Vec<Finding<'s>> {
     let has_extra_port = subject.get(WSTUNNEL_EXTRA_PORTS).is_some_and(|ports| !ports.value.trim().is_empty());
-    let has_other_network = subject.get_all(&OTHER_NETWORKS).next().is_some();
-    if has_extra_port || has_other_network || subject.pod.as_ref().is_none_or(|pod| pod.has_port) {
+    let has_port = has_extra_port || subject.pod.as_ref().is_none_or(|pod| pod.has_port);
+    // interLink makes a tunnel beside a VPN without a value.
+    let has_vpn = subject.get(POD_VPN).is_some_and(|vpn| !vpn.value.is_empty());
+    if has_port && !has_vpn || subject.get_all(&HAS_TUNNEL).next().is_some() {
         return Vec::new();
     }
-    let found = subject.get_all(&TUNNEL).map(|annotation| {
-        let problem = "has no effect on a pod without a port to tunnel, unless interLink runs a full mesh";
-        let mend = "add the port to spec.containers, or to interlink.eu/wstunnel-extra-ports";
-        Finding { judged: Vec::new(), ..Finding::of_value(annotation, problem, mend) }
+    let (without, mend) = match has_vpn {
+        true => ("with the VPN", "remove it, or interlink.eu/pod-vpn"),
+        false => ("without a port", "give a container a port, or remove it"),
+    };
+    // With the VPN, a timeout is for another rule.
+    let heeded = TUNNEL.iter().filter(|key| !(has_vpn && **key == WSTUNNEL_TIMEOUT));
+    let found = heeded.filter_map(|key| {
+        let problem = format!("has no effect on a pod {without}, which has no tunnel outside of a full mesh");
+        let annotation = subject.get(key)?;
+        Some(Finding { judged: Vec::new(), ..Finding::of_value(annotation, problem, mend) })
     });
     found.collect()
 }

@@ -10,7 +10,7 @@
 //!
 //! interLink keeps the containers of these names in the cluster, and sends all others to the HPC centre. A name that no
 //! container has does nothing, and nobody is told: a mistyped one sends away what should stay, with the secrets that it
-//! mounts.
+//! mounts. What is kept runs in the tunnel's shadow pod: on a pod without a tunnel, it runs nowhere.
 //!
 //! ## How to mend it
 //!
@@ -40,18 +40,18 @@
 //!     - {name: fetch, image: busybox}
 //!     - {name: unpack, image: busybox}
 //!   containers:
-//!     - {name: main, image: busybox}
+//!     - {name: main, image: busybox, ports: [{containerPort: 80}]}
 //!     - {name: sidecar, image: busybox}
 //! ```
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use super::{Finding, OF_PODS, Rule};
 use crate::annotations::{DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS};
+use crate::kind::Carries;
 use crate::settings::{Level, Settings};
 use crate::subject::Subject;
-use crate::text::{first_of, quote};
+use crate::text::{first_of, quote, set_of};
 
 pub(super) const RULE: Rule = Rule {
     id: "offload-containers",
@@ -72,14 +72,15 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     ];
     let found = lists.into_iter().filter_map(|(key, what, containers)| {
         let annotation = subject.get(key)?;
-        // A set, since a hostile pod may have thousands of names on either side.
-        let names: BTreeSet<&str> = containers.iter().map(Cow::as_ref).collect();
+        let names = set_of(containers.iter().map(Cow::as_ref));
         let listed = annotation.value.split(',').map(str::trim).filter(|name| !name.is_empty());
         let unknown: Vec<_> = listed.filter(|name| !names.contains(name)).map(quote).collect();
         if unknown.is_empty() {
             return None;
         }
-        let problem = format!("names {}, and the pod has no such {what} to keep in the cluster", first_of(&unknown));
+        let holder = if subject.place.carries == Carries::Template { "template" } else { "pod" };
+        let problem =
+            format!("names {}, and the {holder} has no such {what} to keep in the cluster", first_of(&unknown));
         let mend = match containers.is_empty() {
             true => "remove the annotation".to_owned(),
             false => {

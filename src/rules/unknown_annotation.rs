@@ -36,7 +36,7 @@
 use strsim::osa_distance;
 
 use super::{Finding, Rule};
-use crate::annotations::{Author, CATALOGUE, Known};
+use crate::annotations::{Author, CATALOGUE, Known, WG_PRIVATE_KEY};
 use crate::kind::Carries;
 use crate::settings::{Level, Settings};
 use crate::subject::Subject;
@@ -51,31 +51,46 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
+/// The shortest name that is looked for in others.
+const SHORTEST_PART: usize = 3;
+
 /// The longest name that is compared with others: Kubernetes takes none longer.
 const LONGEST_NAME: usize = 63;
 
+/// How many keys are told: a pod has a few, and an attacker thousands.
+const MOST_KEYS: usize = 8;
+
 fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
-    let unknown = &subject.unknown;
-    let found = unknown.keys.iter().enumerate().map(|(index, key)| {
-        let problem = match unknown.more {
-            more if more > 0 && index + 1 == unknown.keys.len() => {
-                format!("is not an annotation that interLink knows, and {more} more are not either").into()
-            }
-            _ => "is not an annotation that interLink knows, so that it has no effect".into(),
-        };
-        let mend = match nearest(key) {
+    let more = subject.unknown.len().saturating_sub(MOST_KEYS);
+    let found = subject.unknown.iter().take(MOST_KEYS).enumerate().map(|(index, key)| {
+        let mut mend = match nearest(key) {
             Some(known) if known.author == Author::InterLink => {
-                format!("remove it, as only interLink may write {}", known.key).into()
+                format!("remove it, as only interLink may write {}", known.key)
             }
-            Some(known) => format!("write {}", known.key).into(),
-            None => "remove it, or write one that the README of interlink-annotations-policy lists".into(),
+            Some(known) => format!("write {}", known.key),
+            None => "remove it, or write one that the README of interlink-annotations-policy lists".to_owned(),
         };
-        Finding { key: clip(key).into(), judged: vec![key], protected: false, problem, mend }
+        if more > 0 && index + 1 == MOST_KEYS {
+            mend += &format!(", and see to {more} more such keys");
+        }
+        let problem = "is not an annotation that interLink knows, so that it has no effect".into();
+        Finding {
+            key: clip(key).into(),
+            judged: vec![key],
+            injects: false,
+            protected: false,
+            problem,
+            mend: mend.into(),
+        }
     });
     found.collect()
 }
 
-/// The known annotation whose name comes nearest, whatever its domain, if one is near: with a third of it mistyped.
+/// What means the opposite of another key, or is secret: keys that differ in it are not near.
+const APART: [&str; 2] = ["disable", "private"];
+
+/// The known annotation whose name comes nearest, whatever its domain: the only one whose name holds this one or is
+/// held by it, or else the nearest with less than a third of it mistyped.
 fn nearest(key: &str) -> Option<&'static Known> {
     let (_, name) = key.split_once('/')?;
     if name.len() > LONGEST_NAME {
@@ -83,7 +98,18 @@ fn nearest(key: &str) -> Option<&'static Known> {
     }
     let plain = |name: &str| name.to_ascii_lowercase().replace(['_', '.', '/'], "-");
     let name = plain(name);
-    let distances = CATALOGUE.iter().map(|known| (osa_distance(&name, &plain(known.name())), known));
+    let candidates = || {
+        // The rule wireguard refuses a private key under its right name, too.
+        let known = CATALOGUE.iter().filter(|known| known.key != WG_PRIVATE_KEY);
+        let known = known.map(|known| (plain(known.name()), known));
+        known.filter(|(other, _)| APART.iter().all(|word| name.contains(word) == other.contains(word)))
+    };
+    let mut holding = candidates()
+        .filter(|(other, _)| name.len() >= SHORTEST_PART && (other.contains(&name) || name.contains(other)));
+    if let (Some((_, known)), None) = (holding.next(), holding.next()) {
+        return Some(known);
+    }
+    let distances = candidates().map(|(other, known)| (osa_distance(&name, &other), known));
     let near = distances.filter(|(distance, known)| *distance <= known.name().len() / 3);
     near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
 }
@@ -105,6 +131,14 @@ mod tests {
             ("interlink.virtual-kubelet.io/wstunnel-ports", Some(WSTUNNEL_EXTRA_PORTS)),
             ("interlink.virtual-kubelet.io/pod-subnets", Some(POD_SUBNET)),
             ("interlink.eu/jobid", Some("JobID")),
+            ("interlink.eu/vpn", Some(POD_VPN)),
+            ("interlink.eu/wg-keepalive", Some("interlink.eu/wg-keepalive-seconds")),
+            ("interlink.eu/wstunnel-timeout-seconds", Some(WSTUNNEL_TIMEOUT)),
+            ("interlink.eu/wstunnel-client", Some("interlink.eu/wstunnel-client-commands")),
+            ("interlink.eu/enable-offload-containers", None),
+            ("interlink.eu/offload-containers", None),
+            ("interlink.eu/wg-peer-private-key", None),
+            ("interlink.eu/wg_private_key", None),
             ("interlink.eu/", None),
             ("interlink.eu/colour", None),
         ] {
@@ -113,25 +147,33 @@ mod tests {
         assert_eq!(nearest(&format!("interlink.eu/{}", "x".repeat(1_000_000))), None);
     }
 
-    fn problems(keys: &[&str], more: usize) -> Vec<String> {
+    fn problems(keys: &[String]) -> Vec<String> {
         let mut pod = pod(&[]);
-        pod.unknown.keys = keys.iter().map(|key| (*key).to_owned()).collect();
-        pod.unknown.more = more;
+        pod.unknown = keys.to_vec();
         texts(&check(&pod, &Settings::default()))
     }
 
     #[test]
     fn what_to_do_depends_on_what_is_near() {
-        let problems = problems(&["interlink.eu/pod-i", "interlink.eu/jobid", "interlink.eu/colour"], 7);
+        let problems =
+            problems(&["interlink.eu/pod-i", "interlink.eu/jobid", "interlink.eu/colour"].map(str::to_owned));
         assert!(problems[0].ends_with("so that it has no effect; write interlink.eu/pod-ip"), "{problems:?}");
         assert!(problems[1].ends_with("; remove it, as only interLink may write JobID"), "{problems:?}");
-        assert!(problems[2].contains("and 7 more are not either; remove it, or write one that"), "{problems:?}");
+        assert!(problems[2].contains("; remove it, or write one that the README"), "{problems:?}");
+    }
+
+    #[test]
+    fn thousands_of_keys_are_counted() {
+        let keys: Vec<_> = (0..10_000).map(|n| format!("interlink.eu/colour-{n}")).collect();
+        let problems = problems(&keys);
+        assert_eq!(problems.len(), MOST_KEYS);
+        assert!(problems[MOST_KEYS - 1].ends_with(", and see to 9992 more such keys"), "{problems:?}");
     }
 
     #[test]
     fn a_hostile_key_is_escaped_and_cut() {
         let mut pod = pod(&[]);
-        pod.unknown.keys = vec![format!("interlink.eu/\u{202e}{}", "x".repeat(100))];
+        pod.unknown = vec![format!("interlink.eu/\u{202e}{}", "x".repeat(100))];
         let findings = check(&pod, &Settings::default());
         assert!(findings[0].key.starts_with("interlink.eu/\\u{202e}xxx") && findings[0].key.chars().count() <= 65);
     }

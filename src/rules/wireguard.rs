@@ -7,7 +7,8 @@
 //! - `interlink.eu/wg-peer-public-key` that is not a WireGuard key: 32 bytes in base64;
 //! - `interlink.eu/wg-private-key`, always.
 //!
-//! Space around a value does not matter, and numbers may have a sign.
+//! Space around a value does not matter, numbers may have a sign, and a key may be empty, which has one generated. A
+//! key with a line break or another control character in it is refused even if the rule has its default level.
 //!
 //! ## Why
 //!
@@ -79,14 +80,16 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
         let (min, max) = range.into_inner();
         Some(Finding::of_value(annotation, problem, format!("write a number from {min} to {max}, or remove it")))
     });
-    let public =
-        subject.get(WG_PEER_PUBLIC_KEY).filter(|annotation| !is_key(annotation.value.trim())).map(|annotation| {
-            let problem = "is not a WireGuard key of 32 bytes in base64, so that the pod's network fails";
-            Finding::of_value(annotation, problem, "write what wg pubkey prints, or remove it to have a key generated")
-        });
-    let private = subject.get(WG_PRIVATE_KEY).map(|annotation| {
+    let key = |key| subject.get(key).filter(|annotation| !annotation.value.trim().is_empty());
+    let public = key(WG_PEER_PUBLIC_KEY).filter(|annotation| !is_key(annotation.value.trim())).map(|annotation| {
+        let problem = "is not a WireGuard key of 32 bytes in base64, so that the pod's network fails";
+        Finding::of_value(annotation, problem, "write what wg pubkey prints, or remove it to have a key generated")
+            .of_pasted_text()
+    });
+    let private = key(WG_PRIVATE_KEY).map(|annotation| {
         let problem = "is a private key that everyone who may read pods can read";
         Finding::of_value(annotation, problem, "remove it, and interLink generates one that is not shown")
+            .of_pasted_text()
     });
     numbers.chain(public).chain(private).collect()
 }
@@ -96,6 +99,8 @@ fn judge_number(text: &str, range: &RangeInclusive<i64>, default: &str) -> Optio
     match text.trim().parse::<i64>() {
         Ok(number) if range.contains(&number) => None,
         Ok(number) if number > *range.end() => Some(format!("is {number}, with which the pod's network fails")),
+        // A key that stands here by mistake is not shown either.
+        _ if text.len() >= KEY_LETTERS => Some(format!("is no number, in place of which interLink takes {default}")),
         _ => Some(format!("is {}, in place of which interLink takes {default}", quote(text))),
     }
 }
@@ -147,8 +152,8 @@ mod tests {
         for value in [KEY, &format!(" {KEY}\n")] {
             assert_eq!(problem(WG_PEER_PUBLIC_KEY, value), "");
         }
+        assert_eq!(problem(WG_PEER_PUBLIC_KEY, " "), "", "interLink generates one");
         for value in [
-            "",
             "key",
             &KEY[..43],
             &format!("{KEY}="),
@@ -163,10 +168,24 @@ mod tests {
 
     #[test]
     fn no_key_is_ever_shown() {
-        for value in ["", "secret", KEY] {
+        assert_eq!(problem(WG_PRIVATE_KEY, ""), "");
+        for value in ["secret", KEY] {
             let problem = problem(WG_PRIVATE_KEY, value);
             assert!(problem.contains("is a private key") && !problem.contains("secret") && !problem.contains(KEY));
         }
         assert!(!problem(WG_PEER_PUBLIC_KEY, "secret").contains("secret"));
+        assert!(!problem(WG_MTU, KEY).contains(&KEY[..8]));
+    }
+
+    #[test]
+    fn what_could_change_a_manifest_is_refused_at_the_default_level() {
+        for key in [WG_PRIVATE_KEY, WG_PEER_PUBLIC_KEY] {
+            for (value, injects) in
+                [("c2hvcnQ=", false), (" c2hvcnQ=\n", false), ("x\n---\nkind: Secret", true), ("a b", false)]
+            {
+                let pod = pod(&[(key, value)]);
+                assert_eq!(check(&pod, &Settings::default())[0].injects, injects, "{key} {value:?}");
+            }
+        }
     }
 }

@@ -4,8 +4,9 @@
 //!
 //! A value of `interlink.eu/wstunnel-extra-ports` without a port, or with an entry that is not
 //! `port[:name[:protocol]]`: a port from 1 to 65535, a name that Kubernetes takes for a port, and `TCP` or `UDP`; or
-//! that has a port and protocol twice. Entries stand between commas. Space around one, an empty one and small letters
-//! in a protocol do not matter.
+//! that has a port and protocol, or a name, twice. Entries stand between commas. Space around one, an empty one and
+//! small letters in a protocol do not matter. An entry with a line break or another control character in it is refused
+//! even if the rule has its default level.
 //!
 //! ## Why
 //!
@@ -33,6 +34,8 @@
 //!     interlink.eu/wstunnel-extra-ports: "8080, 9090:metrics, 5353:dns:udp"
 //! ```
 
+use std::collections::BTreeSet;
+
 use super::{Finding, OF_PODS, Rule};
 use crate::annotations::WSTUNNEL_EXTRA_PORTS;
 use crate::settings::{Level, Settings};
@@ -49,13 +52,16 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
+/// Names that mean something else where interLink pastes them, without quotes.
+const YAML_WORDS: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
+
 /// The longest name of a port, as Kubernetes takes it.
 const LONGEST_NAME: usize = 15;
 
 fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     let wrong = subject.get(WSTUNNEL_EXTRA_PORTS).and_then(|annotation| {
         let (problem, mend) = judge(&annotation.value).err()?;
-        Some(Finding::of_value(annotation, problem, mend))
+        Some(Finding::of_value(annotation, problem, mend).of_pasted_text())
     });
     wrong.into_iter().collect()
 }
@@ -63,14 +69,19 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
 /// What is wrong with a list of ports, and how to mend it.
 fn judge(text: &str) -> Result<(), (String, String)> {
     let mut ports = Ports::default();
+    let mut names = BTreeSet::new();
     let mut is_empty = true;
     for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
         is_empty = false;
-        let (port, is_udp) =
+        let (port, name, is_udp) =
             parse(entry).map_err(|(problem, mend)| (format!("has {}, {problem}", quote(entry)), mend))?;
         if !ports.add(port, is_udp) {
             let problem = format!("has {}, although that port is there before with the same protocol", quote(entry));
             return Err((problem, "name each port once".to_owned()));
+        }
+        if !(name.is_empty() || names.insert(name)) {
+            let problem = format!("has {}, although another port has that name", quote(entry));
+            return Err((problem, "give each port a name of its own".to_owned()));
         }
     }
     match is_empty {
@@ -79,8 +90,8 @@ fn judge(text: &str) -> Result<(), (String, String)> {
     }
 }
 
-/// The port of an entry, and whether its protocol is UDP; as interLink reads it.
-fn parse(entry: &str) -> Result<(u16, bool), (&'static str, String)> {
+/// The port of an entry, its name, and whether its protocol is UDP; as interLink reads it.
+fn parse(entry: &str) -> Result<(u16, &str, bool), (&'static str, String)> {
     let mut parts = entry.split(':');
     let [port, name, protocol] = [(); 3].map(|()| parts.next().unwrap_or_default());
     if parts.next().is_some() {
@@ -99,6 +110,12 @@ fn parse(entry: &str) -> Result<(u16, bool), (&'static str, String)> {
             format!("write {number}:NAME:{name} with a name of your choice"),
         ));
     }
+    if YAML_WORDS.contains(&name) || is_yaml_number(name) {
+        return Err((
+            "whose name YAML takes for something else, so that the tunnel fails",
+            "write another name".to_owned(),
+        ));
+    }
     if !(name.is_empty() || is_port_name(name)) {
         let mend = "write at most 15 small letters, digits and single hyphens, a letter among them".to_owned();
         return Err(("whose name Kubernetes does not take for a port", mend));
@@ -106,11 +123,19 @@ fn parse(entry: &str) -> Result<(u16, bool), (&'static str, String)> {
     if !(protocol.is_empty() || is_protocol(protocol)) {
         return Err(("whose protocol is neither TCP nor UDP", "write one of these behind the second colon".to_owned()));
     }
-    Ok((number, protocol.eq_ignore_ascii_case("UDP")))
+    Ok((number, name, protocol.eq_ignore_ascii_case("UDP")))
 }
 
 fn is_protocol(text: &str) -> bool {
     ["TCP", "UDP"].iter().any(|protocol| text.eq_ignore_ascii_case(protocol))
+}
+
+/// Whether YAML takes a name for a number: those with a letter in them.
+fn is_yaml_number(name: &str) -> bool {
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    name.split_once('e').is_some_and(|(number, exponent)| are_digits(number) && are_digits(exponent))
+        || name.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        || name.strip_prefix("0o").is_some_and(are_digits)
 }
 
 /// Whether Kubernetes takes a name for a port: an IANA service name.
@@ -156,7 +181,7 @@ mod tests {
             "8080,,9090",
             "+80",
             "0080",
-            "53:dns:TCP,53:dns:udp",
+            "53:dns:TCP,53:dns-udp:udp",
             "80::udp",
             "80:web:",
             "80:a-1-b:Tcp",
@@ -180,6 +205,10 @@ mod tests {
             ("0", "out of range"),
             ("65536", "out of range"),
             ("-80", "out of range"),
+            ("80:web,81:web", "another port has that name"),
+            ("80:on", "YAML takes for something else"),
+            ("80:1e3", "YAML takes for something else"),
+            ("80:0x1f", "YAML takes for something else"),
             ("80:udp", "write 80:NAME:udp"),
             ("80:Web", "whose name"),
             ("80: web", "whose name"),
@@ -194,6 +223,21 @@ mod tests {
             ("80:a:TCP,80:b:tcp", "although that port is there before"),
         ] {
             assert!(problem(text).contains(says), "{text:?}: {}", problem(text));
+        }
+    }
+
+    #[test]
+    fn what_could_change_a_manifest_is_refused_at_the_default_level() {
+        for (text, injects) in [
+            ("80:My_Port", false),
+            ("80;81", false),
+            ("80:web\n---", true),
+            ("x,\n80", false),
+            ("x,80:web:tcp\r#", true),
+            ("80:a\u{2028}b", true),
+        ] {
+            let pod = pod(&[(WSTUNNEL_EXTRA_PORTS, text)]);
+            assert_eq!(check(&pod, &Settings::default())[0].injects, injects, "{text:?}");
         }
     }
 
