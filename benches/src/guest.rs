@@ -4,7 +4,7 @@
 //! numbers are constant: hash seeds must not change what is counted.
 
 use wasmtime_provider::wasmtime::{
-    self, Caller, Config, Engine, Error, Extern, Linker, Module, Result, Store, TypedFunc,
+    self, Caller, Config, Engine, Error, Extern, Instance, Linker, Module, Result, Store, TypedFunc,
 };
 
 const FUEL: u64 = u64::MAX / 2;
@@ -21,6 +21,7 @@ struct Exchange {
 /// An instance of a policy module, kept for many calls as the policy server keeps it.
 pub struct Guest {
     store: Store<Exchange>,
+    instance: Instance,
     call: TypedFunc<(i32, i32), i32>,
 }
 
@@ -43,7 +44,12 @@ impl Guest {
             }
         }
         let call = instance.get_typed_func(&mut store, "__guest_call")?;
-        Ok(Self { store, call })
+        Ok(Self { store, instance, call })
+    }
+
+    /// The bytes of its linear memory, which grows and never shrinks.
+    pub fn memory(&mut self) -> usize {
+        self.instance.get_memory(&mut self.store, "memory").map_or(0, |memory| memory.data_size(&self.store))
     }
 
     /// Calls a waPC operation; returns its answer and how many instructions it took.

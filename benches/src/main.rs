@@ -1,6 +1,8 @@
 //! `make bench`: what the policy costs, in wasm instructions, beside a module that does nothing and one written
 //! in the usual SDK idiom. The count is the same on every run and machine, so that two commits can be compared.
 
+#[cfg(test)]
+mod budgets;
 mod guest;
 mod requests;
 
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         "request bytes",
         "instructions",
         "per byte",
+        "memory, KiB",
     ]);
     for module in &modules {
         if let Err(error) = measure(module, &mut table) {
@@ -33,7 +36,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    for column in [1, 3, 4, 5] {
+    for column in [1, 3, 4, 5, 6] {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -58,6 +61,7 @@ fn measure(path: &str, table: &mut Table) -> wasmtime_provider::wasmtime::Result
             case.payload.len().to_string(),
             instructions.to_string(),
             format!("{:.1}", instructions as f64 / case.payload.len() as f64),
+            (guest.memory() / 1024).to_string(),
         ]);
     }
     Ok(())

@@ -23,8 +23,19 @@ pub fn cases() -> Vec<Case> {
     .into()
 }
 
+/// A CREATE of a pod with these annotations and so many containers.
+#[cfg(test)]
+pub fn with_annotations(annotations: Value, containers: usize) -> Vec<u8> {
+    let mut object = pod(containers, false, false);
+    object["metadata"]["annotations"] = annotations;
+    request(object, false)
+}
+
 fn payload(containers: usize, update: bool, interlink: bool) -> Vec<u8> {
-    let object = pod(containers, update, interlink);
+    request(pod(containers, update, interlink), update)
+}
+
+fn request(object: Value, update: bool) -> Vec<u8> {
     let mut request = json!({
         "uid": "0df28fbd-5f5f-11e8-bc74-36e6bb280816",
         "kind": {"group": "", "version": "v1", "kind": "Pod"},
