@@ -72,7 +72,7 @@ pub static CATALOGUE: [Known; 18] = [
     known(WG_MTU, User, Pod, "the MTU of the mesh's WireGuard interface, 1280 unless set"),
     known(WG_KEEPALIVE_SECONDS, User, Pod, "the seconds between the mesh's WireGuard keepalives, 25 unless set"),
     known(WG_PEER_PUBLIC_KEY, User, Pod, "the job's WireGuard public key in the mesh; one is generated unless set"),
-    known(WG_PRIVATE_KEY, User, Pod, "the shadow pod's WireGuard private key; one is generated unless set"),
+    known(WG_PRIVATE_KEY, User, Pod, "the shadow pod's WireGuard private key; leave it out, and one is generated"),
     known(POD_SUBNET, InterLink, Pod, "the mesh's range of pod addresses"),
     known(WIREGUARD_CLIENT_SNIPPET, InterLink, Pod, "the WireGuard configuration of the job in the mesh"),
     known(DISABLE_OFFLOAD_CONTAINERS, User, Pod, "names of containers to keep in the cluster, with commas"),

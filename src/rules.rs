@@ -173,15 +173,14 @@ fn head_of(source: &str) -> String {
 /// Asks every rule that is about such a subject and that the settings do not ignore.
 pub fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Violation<'s>> {
     let place = subject.place;
-    let is_asked =
-        |rule: &Rule, level: Option<Level>| level != Some(Level::Ignore) && rule.subjects.contains(&place.carries);
+    let is_asked = |rule: &Rule, level| level != Level::Ignore && rule.subjects.contains(&place.carries);
     let asked = settings.rules.iter().filter(|(rule, level)| is_asked(rule, *level));
     asked
         .flat_map(|(rule, level)| {
             let findings = (rule.check)(subject, settings).into_iter();
             findings.map(move |finding| {
-                let default = if finding.injects { Level::Deny } else { rule.default_level };
-                Violation { place, rule, level: level.unwrap_or(default), finding }
+                let level = if finding.injects { Level::Deny } else { level };
+                Violation { place, rule, level, finding }
             })
         })
         .collect()

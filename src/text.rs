@@ -39,8 +39,8 @@ pub fn has_break(text: &str) -> bool {
     text.trim().chars().any(|character| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}'))
 }
 
-/// The set of some texts, for where a hostile object may have thousands to look up. It grows one by one: collecting them
-/// would sort them first, for which the standard library takes 9 KB of module.
+/// The set of some texts, for where a hostile object may have thousands to look up. It grows one by one: collecting
+/// them would sort them first, for which the standard library takes 9 KB of module.
 pub fn set_of<'t>(texts: impl Iterator<Item = &'t str>) -> BTreeSet<&'t str> {
     let mut set = BTreeSet::new();
     set.extend(texts);

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use interlink_annotations_policy::rules::{self, RULES, documentation};
+use interlink_annotations_policy::rules::{self, RULES};
 use interlink_audit::host::{Answer, Policy};
 use interlink_audit::input::{self, Problem, Source};
 use interlink_audit::report::{Report, printable_text};
@@ -179,7 +179,7 @@ fn list_rules() -> Result<ExitCode, Problem> {
 }
 
 fn explain(id: &str) -> Result<ExitCode, Problem> {
-    let Some(text) = documentation(id) else {
+    let Some(text) = reference::rule(id) else {
         eprintln!("error: {id:?} is not a rule; the rules are {}", rules::ids());
         return Ok(ExitCode::from(TROUBLE));
     };

@@ -3,19 +3,21 @@
 use interlink_annotations_policy::annotations::{Author, Belongs, CATALOGUE, Known};
 use interlink_annotations_policy::rules::{RULES, documentation};
 
-/// Every rule with its documentation.
+/// Every rule with its documentation, as chapters of one text.
 pub fn rules() -> String {
-    let rules = RULES.iter().filter_map(|rule| {
-        let text = documentation(rule.id)?;
-        let (title, body) = text.split_once('\n')?;
-        // The rules are chapters of one text.
-        let (title, body) = (format!("#{title}"), body.replace("\n## ", "\n### "));
-        Some(format!("{title}\n\nLevel: {} unless set\n{body}", rule.default_level.name()))
-    });
-    let head = "# Rules\n\n\
-                Generated from the rules' own files in src/rules by `make docs`. A test runs each example: those under\n\
-                *Refused* break the rule, those under *Accepted* break none. They leave out what does not matter.\n\n";
-    head.to_owned() + &rules.collect::<Vec<_>>().join("\n")
+    let head = "# Rules\n\nMost examples are fragments of a manifest. Those under *Refused* break the rule, those under \
+                *Accepted* break none.\n\n";
+    let chapters = RULES.iter().filter_map(|rule| self::rule(rule.id));
+    let chapters: Vec<_> = chapters.map(|text| format!("#{}", text.replace("\n## ", "\n### "))).collect();
+    head.to_owned() + &chapters.join("\n")
+}
+
+/// A rule's documentation, with its level.
+pub fn rule(id: &str) -> Option<String> {
+    let rule = RULES.iter().find(|rule| rule.id == id)?;
+    let text = documentation(id)?;
+    let (title, body) = text.split_once('\n')?;
+    Some(format!("{title}\n\nLevel: {}, unless the settings say otherwise.\n{body}", rule.default_level.name()))
 }
 
 /// The catalogue as a table.
@@ -25,7 +27,7 @@ pub fn annotations() -> String {
         let (author, belongs, since) = (author(known), belongs(known), since.unwrap_or(""));
         format!("| `{key}` | {author} | {belongs} | {since} | {does} |\n")
     });
-    "| annotation | written by | on | since | what it is |\n|---|---|---|---|---|\n".to_owned()
+    "| annotation | written by | on | since interLink | what it is |\n|---|---|---|---|---|\n".to_owned()
         + &rows.collect::<String>()
 }
 

@@ -111,7 +111,8 @@ fn without_tunnel<'s>(subject: &'s Subject<'_>) -> Vec<Finding<'s>> {
     // With the VPN, a timeout is for another rule.
     let heeded = TUNNEL.iter().filter(|key| !(has_vpn && **key == WSTUNNEL_TIMEOUT));
     let found = heeded.filter_map(|key| {
-        let problem = format!("has no effect on a pod {without}, which has no tunnel outside of a full mesh");
+        let problem =
+            format!("has no effect on a pod {without}, which gets no tunnel unless interLink runs a full mesh");
         let annotation = subject.get(key)?;
         Some(Finding { judged: Vec::new(), ..Finding::of_value(annotation, problem, mend) })
     });

@@ -10,7 +10,8 @@
 //!
 //! interLink keeps the containers of these names in the cluster, and sends all others to the HPC centre. A name that no
 //! container has does nothing, and nobody is told: a mistyped one sends away what should stay, with the secrets that it
-//! mounts. What is kept runs in the tunnel's shadow pod: on a pod without a tunnel, it runs nowhere.
+//! mounts. What is kept runs in the tunnel's shadow pod: on a pod without a tunnel, it runs nowhere,
+//! which no rule notices.
 //!
 //! ## How to mend it
 //!

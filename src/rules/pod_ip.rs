@@ -95,8 +95,8 @@ fn judge(text: &str, allowed: &PodIp) -> Result<(), (String, String)> {
     let address = parse(text, allowed)?;
     if allowed.cidrs.is_empty() {
         return Err((
-            "may not be asked for, since this cluster's policy allows no range of addresses".to_owned(),
-            "remove it, or have your range added to the policy's podIP.cidrs".to_owned(),
+            "may not be asked for, since the policy's settings allow no range of addresses".to_owned(),
+            "remove it, or have your range added to podIP.cidrs".to_owned(),
         ));
     }
     let mut around = allowed.cidrs.iter().filter(|range| range.contains(&address)).peekable();
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn without_a_range_every_address_is_refused() {
-        assert!(problem("10.244.1.5", "{}").contains("allows no range of addresses"));
+        assert!(problem("10.244.1.5", "{}").contains("allow no range of addresses"));
     }
 
     #[test]

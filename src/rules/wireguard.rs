@@ -8,7 +8,7 @@
 //! - `interlink.eu/wg-private-key`, always.
 //!
 //! Space around a value does not matter, numbers may have a sign, and a key may be empty, which has one generated. A
-//! key with a line break or another control character in it is refused even if the rule has its default level.
+//! key with a line break or another control character in it is refused even if the rule only warns.
 //!
 //! ## Why
 //!
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_change_a_manifest_is_refused_at_the_default_level() {
+    fn what_could_change_a_manifest_is_marked() {
         for key in [WG_PRIVATE_KEY, WG_PEER_PUBLIC_KEY] {
             for (value, injects) in
                 [("c2hvcnQ=", false), (" c2hvcnQ=\n", false), ("x\n---\nkind: Secret", true), ("a b", false)]

@@ -66,28 +66,41 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     wrong.into_iter().collect()
 }
 
-/// What is wrong with a list of ports, and how to mend it.
+/// What is wrong with a list of ports, and how to mend it: its first fault, and how many more there are.
 fn judge(text: &str) -> Result<(), (String, String)> {
-    let mut ports = Ports::default();
-    let mut names = BTreeSet::new();
-    let mut is_empty = true;
-    for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-        is_empty = false;
-        let (port, name, is_udp) =
-            parse(entry).map_err(|(problem, mend)| (format!("has {}, {problem}", quote(entry)), mend))?;
-        if !ports.add(port, is_udp) {
-            let problem = format!("has {}, although that port is there before with the same protocol", quote(entry));
-            return Err((problem, "name each port once".to_owned()));
-        }
-        if !(name.is_empty() || names.insert(name)) {
-            let problem = format!("has {}, although another port has that name", quote(entry));
-            return Err((problem, "give each port a name of its own".to_owned()));
-        }
+    let mut before = Before::default();
+    let entries = || text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    if entries().next().is_none() {
+        return Err(("names no port".to_owned(), "write one, such as 8080:http, or remove the annotation".to_owned()));
     }
-    match is_empty {
-        true => Err(("names no port".to_owned(), "write one, such as 8080:http, or remove the annotation".to_owned())),
-        false => Ok(()),
+    let mut wrong = entries().filter_map(|entry| Some((entry, judge_entry(entry, &mut before).err()?)));
+    let Some((entry, (problem, mut mend))) = wrong.next() else {
+        return Ok(());
+    };
+    let more = wrong.count();
+    if more > 0 {
+        mend += &format!(", and see to {more} more entries");
     }
+    Err((format!("has {}, {problem}", quote(entry)), mend))
+}
+
+fn judge_entry<'t>(entry: &'t str, before: &mut Before<'t>) -> Result<(), (&'static str, String)> {
+    let (port, name, is_udp) = parse(entry)?;
+    if !before.ports.add(port, is_udp) {
+        let problem = "although that port is there before with the same protocol";
+        return Err((problem, "name each port once".to_owned()));
+    }
+    if !(name.is_empty() || before.names.insert(name)) {
+        return Err(("although another port has that name", "give each port a name of its own".to_owned()));
+    }
+    Ok(())
+}
+
+/// What stands before an entry.
+#[derive(Default)]
+struct Before<'t> {
+    ports: Ports,
+    names: BTreeSet<&'t str>,
 }
 
 /// The port of an entry, its name, and whether its protocol is UDP; as interLink reads it.
@@ -98,8 +111,8 @@ fn parse(entry: &str) -> Result<(u16, &str, bool), (&'static str, String)> {
         return Err(("which has more than a port, a name and a protocol", "write port:name:protocol".to_owned()));
     }
     let Ok(number) = port.parse::<i32>() else {
-        let mend = "write a number from 1 to 65535 before the first colon".to_owned();
-        return Err(("which begins with no port number, so that interLink leaves it out", mend));
+        let mend = "write entries such as 8080 or 8080:web:TCP, with commas between them".to_owned();
+        return Err(("which does not begin with a port and a colon, so that interLink leaves it out", mend));
     };
     let Some(number) = u16::try_from(number).ok().filter(|number| *number > 0) else {
         return Err(("whose port is out of range", "write a number from 1 to 65535".to_owned()));
@@ -196,16 +209,17 @@ mod tests {
         for (text, says) in [
             ("", "names no port"),
             (" , ", "names no port"),
-            ("http", "\"http\", which begins with no port number"),
-            ("80 :web", "begins with no port number"),
-            ("8080-8090", "begins with no port number"),
-            ("80;81", "begins with no port number"),
-            ("99999999999", "begins with no port number"),
-            (":web", "begins with no port number"),
+            ("http", "\"http\", which does not begin with a port"),
+            ("80 :web", "does not begin with a port"),
+            ("8080-8090", "does not begin with a port"),
+            ("80;81", "does not begin with a port"),
+            ("99999999999", "does not begin with a port"),
+            (":web", "does not begin with a port"),
             ("0", "out of range"),
             ("65536", "out of range"),
             ("-80", "out of range"),
             ("80:web,81:web", "another port has that name"),
+            ("http,80,70000,81:UDP", "and see to 2 more entries"),
             ("80:on", "YAML takes for something else"),
             ("80:1e3", "YAML takes for something else"),
             ("80:0x1f", "YAML takes for something else"),
@@ -227,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_change_a_manifest_is_refused_at_the_default_level() {
+    fn what_could_change_a_manifest_is_marked() {
         for (text, injects) in [
             ("80:My_Port", false),
             ("80;81", false),

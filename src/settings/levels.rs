@@ -25,13 +25,13 @@ impl Level {
     }
 }
 
-/// The level of every rule; none: its default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Levels([Option<Level>; RULES.len()]);
+/// The level of every rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Levels([Level; RULES.len()]);
 
 impl Levels {
-    /// Every rule, with the level that is set.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static Rule, Option<Level>)> {
+    /// Every rule with its level.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static Rule, Level)> {
         RULES.iter().zip(self.0)
     }
 
@@ -41,9 +41,15 @@ impl Levels {
             let Some(index) = RULES.iter().position(|rule| rule.id.as_bytes() == id) else {
                 return Err(Unreadable::new(format!("is not a rule; write one of {}", rules::ids())));
             };
-            levels.0[index] = Some(choice(value, &LEVELS)?);
+            levels.0[index] = choice(value, &LEVELS)?;
             Ok(())
         })?;
         Ok(levels)
+    }
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        Self(std::array::from_fn(|index| RULES[index].default_level))
     }
 }
