@@ -52,6 +52,12 @@ bench: policy.wasm ## Count wasm instructions per request
 	cargo build --locked --package interlink-audit --package interlink-benches
 	target/debug/interlink-benches policy.wasm $(MODULES)/examples/accept_all.wasm $(MODULES)/examples/sdk_idiom.wasm
 
+.PHONY: reproducible
+reproducible: policy.wasm ## Build the module again in another folder, and compare the two
+	copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
+		git ls-files -z | tar --null -T - -cf - | tar -xf - -C "$$copy" && \
+		$(MAKE) -C "$$copy" policy.wasm && cmp policy.wasm "$$copy/policy.wasm" && echo "The two are the same."
+
 .PHONY: clean
 clean: ## Remove all that was built
 	cargo clean

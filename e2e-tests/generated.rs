@@ -1,5 +1,8 @@
 //! Tests whose input is made, not written: Go's own answers, random payloads, extreme sizes.
 
+use std::collections::BTreeMap;
+
+use interlink_annotations_policy::annotations::CATALOGUE;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestError, TestRunner};
 use serde_json::{Value, json};
@@ -8,12 +11,14 @@ use crate::both::Both;
 
 type Test = fn(&Both) -> Result<(), String>;
 
-pub const TESTS: [(&str, Test); 6] = [
+pub const TESTS: [(&str, Test); 8] = [
     ("the protocol version is v1", protocol_version),
     ("timeouts are read as Go reads durations", durations),
     ("addresses are read as Go reads them", addresses),
     ("any payload has an answer, the same in both", any_payload),
     ("any annotations have an answer, the same in both", any_annotations),
+    ("how a request is written does not matter", any_writing),
+    ("an update to itself brings nothing", any_update),
     ("size and depth have no limit", extremes),
 ];
 
@@ -97,30 +102,122 @@ fn any_payload(both: &Both) -> Result<(), String> {
     })
 }
 
-fn any_annotations(both: &Both) -> Result<(), String> {
-    let keys = prop::sample::select(vec![
-        "JobID",
-        "interlink.eu/pod-vpn",
-        "interlink.eu/pod-ip",
-        "interlink.virtual-kubelet.io/wstunnel-timeout",
-        "interlink.eu/wstunnel-extra-ports",
-        "interlink.eu/wstunnel-client-commands",
-        "interlink.virtual-kubelet.io/ping-response",
-    ]);
+/// Annotations of interLink's, known or nearly so, with values of all sorts.
+fn annotations() -> impl Strategy<Value = BTreeMap<String, String>> {
+    let known: Vec<&str> = CATALOGUE.iter().map(|known| known.key).collect();
+    let keys = prop_oneof![
+        8 => prop::sample::select(known).prop_map(str::to_owned),
+        1 => "interlink\\.eu/[a-z-]{0,12}",
+        1 => any::<String>(),
+    ];
     let values = prop_oneof![
         any::<String>(),
         "[-+]?([0-9.]{0,4}(h|m|s|ms|us|µs|ns|d| |min)?){0,3}",
         "[0-9a-f:.]{0,20}",
-        Just("true".to_owned()),
+        "([0-9]{1,5}(:[a-z]{0,4}(:(tcp|UDP|x))?)?,? ?){0,4}",
+        prop::sample::select(vec!["true", "false", "disabled", "app", "10.0.0.5"]).prop_map(str::to_owned),
     ];
-    run(prop::collection::btree_map(keys, values, 0..7), |annotations| {
-        let settings = json!({"podIP": {"cidrs": ["10.0.0.0/8", "fd00::/8"], "octetRange": {}}});
-        let answer = both.validate(&payload(&json!(annotations), &settings))?;
+    prop::collection::btree_map(keys, values, 0..8)
+}
+
+fn settings() -> Value {
+    json!({"podIP": {"cidrs": ["10.0.0.0/8", "fd00::/8"], "octetRange": {}}})
+}
+
+/// Whether a text has a character that could steer a terminal or turn the line around.
+fn steers(text: &str) -> bool {
+    text.chars().any(|c| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    })
+}
+
+fn any_annotations(both: &Both) -> Result<(), String> {
+    run(annotations(), |annotations| {
+        let answer = both.validate(&payload(&json!(annotations), &settings()))?;
         let message = answer["message"].as_str().unwrap_or_default();
-        if message.chars().count() >= 2_000 || message.chars().any(char::is_control) {
-            return Err(format!("the message is too long or has control characters: {message:?}"));
+        if message.chars().count() >= 2_000 || steers(message) {
+            return Err(format!("the message is too long or steers: {message:?}"));
         }
-        Ok(())
+        let warnings = answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        match warnings.into_iter().find(|warning| warning.chars().count() > 256 || steers(warning)) {
+            Some(warning) => Err(format!("a warning is too long or steers: {warning:?}")),
+            None => Ok(()),
+        }
+    })
+}
+
+/// The rules that an answer names.
+fn ids(answer: &Value) -> Value {
+    answer["audit_annotations"].clone()
+}
+
+/// Nothing depends on how the request is written: the order of keys, white space or escapes.
+fn any_writing(both: &Both) -> Result<(), String> {
+    run((annotations(), any::<u64>()), |(annotations, seed)| {
+        let plain = payload(&json!(annotations), &settings());
+        let tree: Value = serde_json::from_slice(&plain).map_err(|error| error.to_string())?;
+        let other = written_otherwise(&tree, &mut (seed | 1));
+        let (plain, other) = (both.validate(&plain)?, both.validate(other.as_bytes())?);
+        if plain["accepted"] == other["accepted"] && ids(&plain) == ids(&other) {
+            Ok(())
+        } else {
+            Err(format!("{plain} became {other}"))
+        }
+    })
+}
+
+/// The same JSON with spaces, escapes and another order of keys, as the seed will have it.
+fn written_otherwise(tree: &Value, seed: &mut u64) -> String {
+    let mut next = |below: u64| {
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*seed >> 33) % below
+    };
+    let space = [" ", "", "\n\t", "  "][next(4) as usize];
+    match tree {
+        Value::String(text) => {
+            let escape = |character: char| {
+                if next(4) > 0 && !character.is_control() && !"\"\\".contains(character) {
+                    return character.to_string();
+                }
+                character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04X}")).collect()
+            };
+            format!("\"{}\"", text.chars().map(escape).collect::<String>())
+        }
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(|item| written_otherwise(item, seed)).collect();
+            format!("[{space}{}]", items.join(&format!("{space},{space}")))
+        }
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields
+                .iter()
+                .map(|(key, value)| {
+                    format!("{}{space}:{space}{}", written_otherwise(&json!(key), seed), written_otherwise(value, seed))
+                })
+                .collect();
+            let turn = fields.len() / 2;
+            fields.rotate_left(turn);
+            format!("{{{space}{}{space}}}", fields.join(&format!(",{space}")))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// An update that changes nothing is accepted, whatever there is; and what is accepted stays so beside something else.
+fn any_update(both: &Both) -> Result<(), String> {
+    run(annotations(), |mut annotations| {
+        let created = payload(&json!(annotations), &settings());
+        let mut request: Value = serde_json::from_slice(&created).map_err(|error| error.to_string())?;
+        request["request"]["oldObject"] = request["request"]["object"].clone();
+        request["request"]["operation"] = json!("UPDATE");
+        let answer = both.validate(request.to_string().as_bytes())?;
+        if answer["accepted"] != true || answer["warnings"] != Value::Null {
+            return Err(format!("an update to itself: {answer}"));
+        }
+        let before = both.validate(&created)?;
+        annotations.insert("example.com/unrelated".to_owned(), "x".to_owned());
+        let after = both.validate(&payload(&json!(annotations), &settings()))?;
+        if before == after { Ok(()) } else { Err(format!("{before} became {after}")) }
     })
 }
 
