@@ -33,7 +33,7 @@ fn same_annotation(one: &Violation<'_>, other: &Violation<'_>) -> bool {
 
 /// Whether the old object's finding says it all already.
 fn was_there(now: &Finding<'_>, was: &Finding<'_>) -> bool {
-    now.problem == was.problem && now.judged.iter().all(|judged| was.judged.contains(judged))
+    now.judged.iter().all(|judged| was.judged.contains(judged))
 }
 
 /// A violation about the same annotation, in other words.

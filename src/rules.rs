@@ -26,7 +26,7 @@ use crate::kind::{Carries, Place};
 use crate::replay::CONTROLLERS;
 use crate::settings::{Level, Settings};
 use crate::subject::{Annotation, Hand, Subject};
-use crate::text::{has_break, quote};
+use crate::text::quote;
 
 /// A best practice, with an id and a level of its own.
 #[derive(Debug)]
@@ -55,8 +55,9 @@ type Check = for<'s, 'a> fn(&'s Subject<'a>, &Settings<'_>) -> Vec<Finding<'s>>;
 pub struct Finding<'s> {
     /// The annotation's key, fit to be shown.
     pub key: Cow<'s, str>,
-    /// All that was judged, whole. On an update, a finding about something that was not judged before is a new one.
-    pub judged: Vec<&'s str>,
+    /// What was found wrong, whole: in what respect, and which text. On an update, a finding about something that was
+    /// not wrong before is a new one.
+    pub judged: Vec<(&'static str, &'s str)>,
     /// Whether the value could change what interLink makes of it, such as a manifest that it pastes the text into. It
     /// is then refused unless the settings give the rule another level.
     pub injects: bool,
@@ -77,7 +78,7 @@ impl<'s> Finding<'s> {
     ) -> Self {
         Self {
             key: annotation.known.key.into(),
-            judged: vec![&annotation.value],
+            judged: vec![("", &annotation.value)],
             injects: false,
             protected: false,
             problem: problem.into(),
@@ -85,13 +86,10 @@ impl<'s> Finding<'s> {
         }
     }
 
-    /// The same about a value that interLink pastes into manifests: between commas, it is several.
-    fn of_pasted_text(self) -> Self {
-        let injects = self.judged.iter().flat_map(|text| text.split(',')).any(has_break);
+    /// The same, about a value that interLink pastes into manifests.
+    fn of_pasted_text(self, injects: bool) -> Self {
         match injects {
-            true => {
-                Self { injects, problem: self.problem + ", and with its line break it could add a manifest", ..self }
-            }
+            true => Self { injects, problem: self.problem + ", and could add a manifest to interLink's own", ..self },
             false => self,
         }
     }

@@ -33,10 +33,11 @@ pub fn clip_bytes(text: &[u8]) -> String {
     clip(&String::from_utf8_lossy(text))
 }
 
-/// Whether a text, space around it aside, has a line break or another control character: pasted somewhere, it could be
-/// more than one value.
-pub fn has_break(text: &str) -> bool {
-    text.trim().chars().any(|character| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}'))
+/// Whether a text, space around it aside, could be more than one value where interLink pastes it into a manifest: it
+/// has a control character such as a line break, or the `---` at which interLink parts manifests, on whatever line.
+pub fn injects(text: &str) -> bool {
+    let breaks = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+    text.trim().contains(breaks) || text.contains("---")
 }
 
 /// The set of some texts, for where a hostile object may have thousands to look up. It grows one by one: collecting

@@ -64,7 +64,8 @@ pub(super) const RULE: Rule = Rule {
 const TUNNEL: [&str; 2] = [WSTUNNEL_TIMEOUT, SHADOW_SAME_NS];
 
 /// What belongs to a full mesh, or tells that interLink has made a tunnel.
-const HAS_TUNNEL: [&str; 7] = [
+const HAS_TUNNEL: [&str; 8] = [
+    JOB_ID,
     WG_MTU,
     WG_KEEPALIVE_SECONDS,
     WG_PEER_PUBLIC_KEY,

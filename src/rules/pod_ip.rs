@@ -83,7 +83,7 @@ fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Finding<'
         let mut finding = Finding::of_value(annotation, problem, mend);
         // With the VPN, the address is only asked for; without, it becomes the pod's.
         if !has_vpn {
-            finding.judged.push("effective");
+            finding.judged.push(("as the pod's own", &annotation.value));
         }
         Some(finding)
     });

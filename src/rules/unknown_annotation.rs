@@ -76,7 +76,7 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
         let problem = "is not an annotation that interLink knows, so that it has no effect".into();
         Finding {
             key: clip(key).into(),
-            judged: vec![key],
+            judged: vec![("", key)],
             injects: false,
             protected: false,
             problem,

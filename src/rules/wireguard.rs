@@ -8,7 +8,7 @@
 //! - `interlink.eu/wg-private-key`, always.
 //!
 //! Space around a value does not matter, numbers may have a sign, and a key may be empty, which has one generated. A
-//! key with a line break or another control character in it is refused even if the rule only warns.
+//! private key with a control character or `---` in it is refused even if the rule only warns.
 //!
 //! ## Why
 //!
@@ -51,7 +51,7 @@ use super::{Finding, OF_PODS, Rule};
 use crate::annotations::{WG_KEEPALIVE_SECONDS, WG_MTU, WG_PEER_PUBLIC_KEY, WG_PRIVATE_KEY};
 use crate::settings::{Level, Settings};
 use crate::subject::Subject;
-use crate::text::quote;
+use crate::text::{injects, quote};
 
 pub(super) const RULE: Rule = Rule {
     id: "wireguard",
@@ -84,12 +84,11 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     let public = key(WG_PEER_PUBLIC_KEY).filter(|annotation| !is_key(annotation.value.trim())).map(|annotation| {
         let problem = "is not a WireGuard key of 32 bytes in base64, so that the pod's network fails";
         Finding::of_value(annotation, problem, "write what wg pubkey prints, or remove it to have a key generated")
-            .of_pasted_text()
     });
     let private = key(WG_PRIVATE_KEY).map(|annotation| {
         let problem = "is a private key that everyone who may read pods can read";
         Finding::of_value(annotation, problem, "remove it, and interLink generates one that is not shown")
-            .of_pasted_text()
+            .of_pasted_text(injects(&annotation.value))
     });
     numbers.chain(public).chain(private).collect()
 }
@@ -179,13 +178,16 @@ mod tests {
 
     #[test]
     fn what_could_change_a_manifest_is_marked() {
-        for key in [WG_PRIVATE_KEY, WG_PEER_PUBLIC_KEY] {
-            for (value, injects) in
-                [("c2hvcnQ=", false), (" c2hvcnQ=\n", false), ("x\n---\nkind: Secret", true), ("a b", false)]
-            {
-                let pod = pod(&[(key, value)]);
-                assert_eq!(check(&pod, &Settings::default())[0].injects, injects, "{key} {value:?}");
-            }
+        for (value, injects) in [
+            ("c2hvcnQ=", false),
+            (" c2hvcnQ=\n", false),
+            ("a b", false),
+            ("x\n---\nkind: Secret", true),
+            ("a #,\nb", true),
+            ("x --- {\"kind\":\"ConfigMap\"} ---", true),
+        ] {
+            let pod = pod(&[(WG_PRIVATE_KEY, value)]);
+            assert_eq!(check(&pod, &Settings::default())[0].injects, injects, "{value:?}");
         }
     }
 }

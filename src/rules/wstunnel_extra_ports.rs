@@ -40,7 +40,7 @@ use super::{Finding, OF_PODS, Rule};
 use crate::annotations::WSTUNNEL_EXTRA_PORTS;
 use crate::settings::{Level, Settings};
 use crate::subject::Subject;
-use crate::text::quote;
+use crate::text::{injects, quote};
 
 pub(super) const RULE: Rule = Rule {
     id: "wstunnel-extra-ports",
@@ -61,7 +61,8 @@ const LONGEST_NAME: usize = 15;
 fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     let wrong = subject.get(WSTUNNEL_EXTRA_PORTS).and_then(|annotation| {
         let (problem, mend) = judge(&annotation.value).err()?;
-        Some(Finding::of_value(annotation, problem, mend).of_pasted_text())
+        let injects = annotation.value.split(',').any(injects);
+        Some(Finding::of_value(annotation, problem, mend).of_pasted_text(injects))
     });
     wrong.into_iter().collect()
 }
@@ -249,6 +250,7 @@ mod tests {
             ("x,\n80", false),
             ("x,80:web:tcp\r#", true),
             ("80:a\u{2028}b", true),
+            ("80:a---b", true),
         ] {
             let pod = pod(&[(WSTUNNEL_EXTRA_PORTS, text)]);
             assert_eq!(check(&pod, &Settings::default())[0].injects, injects, "{text:?}");
