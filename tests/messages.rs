@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/messages.txt");
 
-/// What interLink's own domains hold.
+/// Keys that are judged more than once.
 const VPN: &str = "interlink.eu/pod-vpn";
 const IP: &str = "interlink.eu/pod-ip";
 const TIMEOUT: &str = "interlink.virtual-kubelet.io/wstunnel-timeout";

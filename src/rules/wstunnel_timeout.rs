@@ -144,7 +144,8 @@ mod tests {
         for (text, expected) in [
             (
                 "",
-                "\"\" is not a Go duration, it is empty, so that interLink would wait 30s; write a time from 1s to 1h, such as 30s",
+                "\"\" is not a Go duration, it is empty, so that interLink would wait 30s; \
+                 write a time from 1s to 1h, such as 30s",
             ),
             ("30", "\"30\" is not a Go duration, it lacks a unit, so that interLink would wait 30s; write 30s"),
             (
@@ -180,7 +181,8 @@ mod tests {
         assert_eq!(problem("90s", bounds), "");
         assert_eq!(
             problem("9.999999999s", bounds),
-            "\"9.999999999s\" (9s 999ms 999us 999ns) is less than the minimum 10s; write a time from 10s to 1m30s, such as 30s"
+            "\"9.999999999s\" (9s 999ms 999us 999ns) is less than the minimum 10s; \
+             write a time from 10s to 1m30s, such as 30s"
         );
         assert_eq!(
             problem("90000000001ns", bounds),
