@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use crate::both::Both;
+use crate::request::request;
 
 /// One case. A request is put together from its parts, or given as a whole, or as raw text.
 #[derive(Deserialize)]
@@ -123,22 +124,11 @@ impl Case {
     fn admission_request(&self) -> Result<Value, String> {
         let object = self.object(&self.annotations, &self.manifest)?;
         let old = self.object(&self.old_annotations, &self.old)?;
-        let kind = [&object, &old].into_iter().find(|object| !object.is_null());
-        let kind = kind.ok_or("give annotations, manifest, old, oldAnnotations, request or payload")?;
-        let api_version = kind["apiVersion"].as_str().unwrap_or_default();
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        let mut request = json!({
-            "uid": "1",
-            "kind": {"group": group, "version": version, "kind": kind["kind"]},
-            "operation": self.operation.as_deref().unwrap_or("CREATE"),
-            "namespace": self.namespace(),
-            "object": object,
-            "oldObject": old,
-        });
-        if !self.user_info.is_null() {
-            request["userInfo"] = self.user_info.clone();
+        if object.is_null() && old.is_null() {
+            return Err("give annotations, manifest, old, oldAnnotations, request or payload".to_owned());
         }
-        Ok(request)
+        let operation = self.operation.as_deref().unwrap_or("CREATE");
+        Ok(request(&self.user_info, operation, &self.namespace().into(), &old, &object))
     }
 
     fn object(&self, annotations: &Option<Value>, whole: &Option<Value>) -> Result<Value, String> {

@@ -4,6 +4,7 @@ use interlink_annotations_policy::rules::{RULES, documentation};
 use serde_json::{Value, json};
 
 use crate::both::Both;
+use crate::request::request;
 
 /// Every example under *Refused* breaks its rule; none under *Accepted* breaks any.
 pub fn of_the_documentation(both: &Both) -> Result<(), String> {
@@ -44,18 +45,8 @@ fn found(both: &Both, example: &Value) -> Result<Vec<String>, String> {
     for (field, value) in example.as_object().ok_or("an example is an object")? {
         object[field] = value.clone();
     }
-    let group =
-        object["apiVersion"].as_str().and_then(|version| version.split_once('/')).map_or("", |(group, _)| group);
-    let payload = json!({
-        "request": {
-            "operation": "CREATE",
-            "kind": {"group": group, "version": "v1", "kind": object["kind"]},
-            "namespace": "default",
-            "userInfo": {"username": "alice"},
-            "object": object,
-        },
-        "settings": {"podIP": {"cidrs": ["10.244.0.0/16"]}},
-    });
+    let request = request(&json!({"username": "alice"}), "CREATE", &json!("default"), &Value::Null, &object);
+    let payload = json!({"request": request, "settings": {"podIP": {"cidrs": ["10.244.0.0/16"]}}});
     let answer = both.validate(payload.to_string().as_bytes())?;
     let ids = ["violations", "warnings"]
         .map(|name| answer["audit_annotations"][name].as_str().unwrap_or_default().to_owned());

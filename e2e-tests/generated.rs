@@ -8,6 +8,7 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 use serde_json::{Value, json};
 
 use crate::both::Both;
+use crate::request::request;
 
 type Test = fn(&Both) -> Result<(), String>;
 
@@ -30,13 +31,8 @@ fn protocol_version(both: &Both) -> Result<(), String> {
 }
 
 fn payload(annotations: &Value, settings: &Value) -> Vec<u8> {
-    let request = json!({
-        "kind": {"group": "", "version": "v1", "kind": "Pod"},
-        "operation": "CREATE",
-        "namespace": "default",
-        "userInfo": {"username": "alice"},
-        "object": {"apiVersion": "v1", "kind": "Pod", "metadata": {"annotations": annotations}},
-    });
+    let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"annotations": annotations}});
+    let request = request(&json!({"username": "alice"}), "CREATE", &json!("default"), &Value::Null, &object);
     json!({"request": request, "settings": settings}).to_string().into_bytes()
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::both::Both;
+use crate::request::request;
 
 const ALICE: &str = "alice";
 const SCHEDULER: &str = "system:kube-scheduler";
@@ -18,16 +19,8 @@ struct Policy<'b>(&'b Both);
 
 impl Policy<'_> {
     fn answer(&self, username: &str, operation: &str, old: &Value, object: &Value) -> Result<Value, String> {
-        let api_version = object["apiVersion"].as_str().unwrap();
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        let request = json!({
-            "kind": {"group": group, "version": version, "kind": object["kind"]},
-            "namespace": object["metadata"]["namespace"],
-            "operation": operation,
-            "userInfo": {"username": username},
-            "object": object,
-            "oldObject": old,
-        });
+        let user_info = json!({"username": username});
+        let request = request(&user_info, operation, &object["metadata"]["namespace"], old, object);
         self.0.validate(json!({"request": request, "settings": {}}).to_string().as_bytes())
     }
 

@@ -7,6 +7,7 @@ mod case;
 mod examples;
 mod generated;
 mod life;
+mod request;
 
 use std::fs;
 use std::path::Path;
