@@ -232,7 +232,7 @@ impl<'a> Reader<'a> {
     /// If there is no value, or one that does not end. The inner ones are those of `read`.
     pub fn attempt<T>(
         &mut self,
-        read: &mut dyn FnMut(&mut Self) -> Result<T, Unreadable>,
+        read: impl FnOnce(&mut Self) -> Result<T, Unreadable>,
     ) -> Result<Result<T, Unreadable>, Unreadable> {
         let before = self.rest;
         let read = read(self);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Unreadable, Value, text};
+use crate::json::{Reader, Unreadable, Value, text};
 
 /// The containers of a pod.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl<'a> PodSpec<'a> {
             let Some(ports) = ports else {
                 return Ok(());
             };
-            let mut port = |port: &mut crate::json::Reader<'a>| {
+            let mut port = |port: &mut Reader<'a>| {
                 self.has_port = true;
                 port.value().map(drop)
             };
@@ -53,7 +53,6 @@ impl<'a> PodSpec<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Reader;
 
     fn read(spec: &str) -> Result<PodSpec<'_>, String> {
         let spec = Reader::new(spec.as_bytes()).value().unwrap();

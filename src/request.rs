@@ -23,7 +23,7 @@ pub struct Request<'a> {
 pub struct Object<'a> {
     /// An error is told only if the metadata matters.
     metadata: Option<Result<Metadata<'a>, Unreadable>>,
-    /// The other [`STEPS`].
+    /// The values of [`STEPS`].
     steps: [Option<Value<'a>>; STEPS.len()],
 }
 
@@ -147,7 +147,7 @@ impl<'a> Object<'a> {
         let mut object = Self::default();
         reader.fields(|name, value| {
             if name == b"metadata" {
-                let metadata = value.attempt(&mut Metadata::read)?;
+                let metadata = value.attempt(Metadata::read)?;
                 return once(&mut object.metadata, metadata);
             }
             let value = value.value()?;

@@ -21,7 +21,6 @@ pub(crate) mod testing;
 
 use std::borrow::Cow;
 
-use crate::annotations::JOB_ID;
 use crate::kind::{Carries, Place};
 use crate::replay::CONTROLLERS;
 use crate::settings::{Level, Settings};
@@ -59,7 +58,7 @@ pub struct Finding<'s> {
     /// not wrong before is a new one.
     pub judged: Vec<(&'static str, &'s str)>,
     /// Whether the value could change what interLink makes of it, such as a manifest that it pastes the text into. It
-    /// is then refused unless the settings give the rule another level.
+    /// is then refused even if the rule only warns.
     pub injects: bool,
     /// Whether the annotation is interLink's own on this object, so that no one else may change or remove it either.
     pub protected: bool,
@@ -95,9 +94,13 @@ impl<'s> Finding<'s> {
     }
 }
 
-/// Of an annotation that only interLink may write: who else did, for a message, and how to mend that. None if it may
-/// have been interLink.
-fn stranger(subject: &Subject<'_>, annotation: &Annotation<'_>) -> Option<(String, &'static str)> {
+/// Of an annotation that only interLink may write: who else did, for a message, and how to mend that, which on a stored
+/// pod is for the rule to say. None if it may have been interLink.
+fn stranger(
+    subject: &Subject<'_>,
+    annotation: &Annotation<'_>,
+    on_stored_pod: &'static str,
+) -> Option<(String, &'static str)> {
     let manager = match &annotation.hand {
         Hand::InterLink | Hand::Unknown => return None,
         Hand::Requester => return Some((String::new(), "remove it")),
@@ -105,10 +108,7 @@ fn stranger(subject: &Subject<'_>, annotation: &Annotation<'_>) -> Option<(Strin
     };
     let mend = match subject.place.carries {
         _ if manager == CONTROLLERS => "remove it from the template that a controller copied it from",
-        Carries::Pod if annotation.known.key == JOB_ID => {
-            "find out whose job that is before you delete the pod, because interLink then cancels that job"
-        }
-        Carries::Pod => "delete the pod, or name that manager in trustedFieldManagers if it is interLink's",
+        Carries::Pod => on_stored_pod,
         _ => "remove it, or name that manager in trustedFieldManagers if it is interLink's",
     };
     Some((format!(" by the field manager {}", quote(manager)), mend))

@@ -27,8 +27,8 @@ pub fn covers(settings: &Settings<'_>, subject: &Subject<'_>) -> Result<bool, Un
         _ if settings.scope == Scope::AllPods || !is_pod => Ok(true),
         None => Ok(false),
         Some(spec) => {
-            let inside = |problem: Unreadable| problem.inside(&format!(".{}spec", subject.place.prefix()));
-            can_land(spec, &settings.virtual_nodes).map_err(inside)
+            let landing = can_land(spec, &settings.virtual_nodes);
+            landing.map_err(|problem| subject.inside_path(problem.inside(".spec")))
         }
     }
 }

@@ -72,8 +72,8 @@ impl<'a> Subject<'a> {
         Ok(subject)
     }
 
-    /// An error, seen from the object.
-    fn inside_path(&self, problem: Unreadable) -> Unreadable {
+    /// An error in what stands at this place, seen from the object.
+    pub fn inside_path(&self, problem: Unreadable) -> Unreadable {
         self.place.path.iter().rev().fold(problem, |problem, step| problem.inside(&format!(".{step}")))
     }
 

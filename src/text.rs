@@ -40,6 +40,11 @@ pub fn injects(text: &str) -> bool {
     text.trim().contains(breaks) || text.contains("---")
 }
 
+/// The entries of a list with commas, as interLink reads one: without the space around them, and without empty ones.
+pub fn entries(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|entry| !entry.is_empty())
+}
+
 /// The set of some texts, for where a hostile object may have thousands to look up. It grows one by one: collecting
 /// them would sort them first, for which the standard library takes 9 KB of module.
 pub fn set_of<'t>(texts: impl Iterator<Item = &'t str>) -> BTreeSet<&'t str> {

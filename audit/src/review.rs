@@ -1,28 +1,14 @@
 //! The request that Kubernetes or Kubewarden would make of an object.
 
 use interlink_annotations_policy::annotations::{Author, Entry, look_up};
-use interlink_annotations_policy::kind::Kind;
+use interlink_annotations_policy::kind::{Carries, KINDS, Kind};
 use interlink_annotations_policy::replay::is_stored_version;
 use interlink_annotations_policy::request::read_payload;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::input::{Document, Problem, Source};
 use crate::versions::Versions;
-
-/// Kinds whose objects are in `default` unless they name a namespace.
-const NAMESPACED: [&str; 10] = [
-    "Binding",
-    "CronJob",
-    "DaemonSet",
-    "Deployment",
-    "Job",
-    "Pod",
-    "PodTemplate",
-    "ReplicaSet",
-    "ReplicationController",
-    "StatefulSet",
-];
 
 /// Who asks where a manifest is judged and nobody is named: someone who has logged in.
 const SOMEONE: &str = "interlink-audit";
@@ -39,8 +25,7 @@ pub struct Asker {
 }
 
 /// What an object is taken for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JudgedAs {
     /// A user creates it.
     Creation,
@@ -61,6 +46,12 @@ impl JudgedAs {
             Self::Stored => "stored",
             Self::Request => "request",
         }
+    }
+}
+
+impl Serialize for JudgedAs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
@@ -216,10 +207,12 @@ pub fn api_group(object: &Value) -> Option<&str> {
     Some(version.split_once('/').map_or("", |(group, _)| group))
 }
 
-/// The namespace of an object, empty for one that has none.
+/// The namespace of an object: `default` for one of the policy's kinds that names none, since only a Node has none.
 pub fn namespace_of(object: &Value) -> &str {
+    let is_namespaced = |kind: &Kind| kind.main_place().carries != Carries::Node;
+    let is_of = |kind: &&Kind| kind.name == text(&object["kind"]);
     match text(&object["metadata"]["namespace"]) {
-        "" if NAMESPACED.contains(&text(&object["kind"])) => "default",
+        "" if KINDS.iter().find(is_of).is_some_and(is_namespaced) => "default",
         namespace => namespace,
     }
 }

@@ -52,9 +52,12 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
+const ON_STORED_POD: &str =
+    "find out whose job that is before you delete the pod, because interLink then cancels that job";
+
 fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     let finding = subject.get(JOB_ID).and_then(|annotation| {
-        let (by, mend) = stranger(subject, annotation)?;
+        let (by, mend) = stranger(subject, annotation, ON_STORED_POD)?;
         let value = quote(&annotation.value);
         let problem = format!("is set to {value}{by}, but only interLink may say which job a pod is");
         let protected = subject.place.carries == Carries::Pod;

@@ -64,10 +64,12 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
+const ON_STORED_POD: &str = "delete the pod, or name that manager in trustedFieldManagers if it is interLink's";
+
 fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     let carries = subject.place.carries;
     let found = subject.iter().filter(|annotation| is_managed(annotation.known)).filter_map(|annotation| {
-        let (by, mend) = stranger(subject, annotation)?;
+        let (by, mend) = stranger(subject, annotation, ON_STORED_POD)?;
         let is_nodes = annotation.known.belongs == Belongs::Node;
         let problem = match is_nodes && carries != Carries::Node {
             true => format!("is set{by}, but belongs on a virtual node, where interLink writes it"),

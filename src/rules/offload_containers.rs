@@ -52,7 +52,7 @@ use crate::annotations::{DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAI
 use crate::kind::Carries;
 use crate::settings::{Level, Settings};
 use crate::subject::Subject;
-use crate::text::{first_of, quote, set_of};
+use crate::text::{entries, first_of, quote, set_of};
 
 pub(super) const RULE: Rule = Rule {
     id: "offload-containers",
@@ -74,8 +74,7 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     let found = lists.into_iter().filter_map(|(key, what, containers)| {
         let annotation = subject.get(key)?;
         let names = set_of(containers.iter().map(Cow::as_ref));
-        let listed = annotation.value.split(',').map(str::trim).filter(|name| !name.is_empty());
-        let unknown: Vec<_> = listed.filter(|name| !names.contains(name)).map(quote).collect();
+        let unknown: Vec<_> = entries(&annotation.value).filter(|name| !names.contains(name)).map(quote).collect();
         if unknown.is_empty() {
             return None;
         }

@@ -58,13 +58,10 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     if subject.get(POD_VPN).is_none() {
         return Vec::new();
     }
+    let problem = "cannot be combined with interlink.eu/pod-vpn, which takes the place of the tunnel";
     let found = subject.get_all(&TUNNEL).map(|annotation| Finding {
-        key: annotation.known.key.into(),
         judged: Vec::new(),
-        injects: false,
-        protected: false,
-        problem: "cannot be combined with interlink.eu/pod-vpn, which takes the place of the tunnel".into(),
-        mend: "remove one of the two".into(),
+        ..Finding::of_value(annotation, problem, "remove one of the two")
     });
     found.collect()
 }

@@ -40,7 +40,7 @@ use super::{Finding, OF_PODS, Rule};
 use crate::annotations::WSTUNNEL_EXTRA_PORTS;
 use crate::settings::{Level, Settings};
 use crate::subject::Subject;
-use crate::text::{injects, quote};
+use crate::text::{entries, injects, quote};
 
 pub(super) const RULE: Rule = Rule {
     id: "wstunnel-extra-ports",
@@ -61,7 +61,7 @@ const LONGEST_NAME: usize = 15;
 fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
     let wrong = subject.get(WSTUNNEL_EXTRA_PORTS).and_then(|annotation| {
         let (problem, mend) = judge(&annotation.value).err()?;
-        let injects = annotation.value.split(',').any(injects);
+        let injects = entries(&annotation.value).any(injects);
         Some(Finding::of_value(annotation, problem, mend).of_pasted_text(injects))
     });
     wrong.into_iter().collect()
@@ -70,11 +70,10 @@ fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
 /// What is wrong with a list of ports, and how to mend it: its first fault, and how many more there are.
 fn judge(text: &str) -> Result<(), (String, String)> {
     let mut before = Before::default();
-    let entries = || text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-    if entries().next().is_none() {
+    if entries(text).next().is_none() {
         return Err(("names no port".to_owned(), "write one, such as 8080:http, or remove the annotation".to_owned()));
     }
-    let mut wrong = entries().filter_map(|entry| Some((entry, judge_entry(entry, &mut before).err()?)));
+    let mut wrong = entries(text).filter_map(|entry| Some((entry, judge_entry(entry, &mut before).err()?)));
     let Some((entry, (problem, mut mend))) = wrong.next() else {
         return Ok(());
     };
