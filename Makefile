@@ -10,8 +10,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
 
 policy.wasm: $(SOURCES) | $(TARGET) ## Build the policy module
-	$(BUILD_WASM) --lib --package interlink-annotations-policy
-	cp $(MODULES)/interlink_annotations_policy.wasm $@
+	cargo run --locked --package interlink-policy-module -- $@
 
 annotated-policy.wasm: policy.wasm policy-metadata.yml README.md ## Build the module that is published (needs kwctl)
 	kwctl annotate --metadata-path policy-metadata.yml --usage-path README.md --output-path $@ policy.wasm

@@ -13,5 +13,4 @@ pub mod review;
 pub mod versions;
 pub mod yaml;
 
-/// The policy's module, as `make policy.wasm` builds it.
-pub static MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policy.wasm"));
+pub use interlink_policy_module::MODULE;

@@ -3,6 +3,7 @@
 use kubewarden_policy_sdk::{accept_request, protocol_version_guest};
 use wapc_guest::{CallResult, register_function};
 
+#[expect(unsafe_code, reason = "the host calls it by this name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn wapc_init() {
     register_function("validate", validate);

@@ -7,6 +7,7 @@ use wapc_guest::{CallResult, register_function};
 #[derive(Default, Deserialize)]
 struct Settings {}
 
+#[expect(unsafe_code, reason = "the host calls it by this name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn wapc_init() {
     register_function("validate", validate);
