@@ -10,7 +10,7 @@ mod unescape;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::text::clip_bytes;
+use crate::text::{clip_bytes, is_same};
 use skip::{end_of_container, end_of_string};
 
 /// Why a payload cannot be judged: the place in it, and what is wrong there. It is boxed, since every field that is
@@ -32,9 +32,25 @@ impl Unreadable {
 
     /// The same problem, seen from the value around it, in which `step` (`.field`, `[key]`) leads to it.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn inside(mut self, step: &str) -> Self {
         self.0.place.insert_str(0, step);
         self
+    }
+
+    /// The same problem, seen from the object in which a field holds the value.
+    #[must_use]
+    #[cold]
+    #[inline(never)]
+    pub fn inside_field(self, name: &[u8]) -> Self {
+        self.inside(&format!(".{}", clip_bytes(name)))
+    }
+
+    /// The same problem, seen from where a path of fields leads to the value.
+    #[must_use]
+    pub fn along(self, path: &[&str]) -> Self {
+        path.iter().rev().fold(self, |problem, step| problem.inside(&format!(".{step}")))
     }
 
     /// The same problem, with how to mend it.
@@ -44,6 +60,8 @@ impl Unreadable {
         self
     }
 
+    #[cold]
+    #[inline(never)]
     fn broken(expected: &str) -> Self {
         Self::new(format!("is not valid JSON, {expected} is missing"))
     }
@@ -96,7 +114,15 @@ impl<'a> Value<'a> {
         self.0 == b"null"
     }
 
+    /// # Errors
+    /// If this is no object.
+    pub fn must_be_object(self) -> Result<(), Unreadable> {
+        if self.0.starts_with(b"{") { Ok(()) } else { Err(self.is_no("an object")) }
+    }
+
     /// The error for a value of the wrong type.
+    #[cold]
+    #[inline(never)]
     pub fn is_no(self, expected: &str) -> Unreadable {
         let found = match self.0.first() {
             Some(b'"') => "a string",
@@ -110,16 +136,65 @@ impl<'a> Value<'a> {
     }
 }
 
+/// What is wanted of an object.
+#[derive(Clone, Copy)]
+pub enum Wanted<'w> {
+    /// The fields of which this says so.
+    Fields(&'w dyn Fn(&[u8]) -> Option<Want<'w>>),
+    /// What stands at the end of a path of fields, and all on the way: each in the slot behind the one before.
+    Path(&'w [&'w str]),
+}
+
+/// A value that is wanted of an object.
+#[derive(Clone, Copy)]
+pub struct Want<'w> {
+    /// Where it goes.
+    pub slot: usize,
+    /// What is wanted of it in turn if it is an object, slots counted from its own.
+    pub within: Option<Wanted<'w>>,
+}
+
+impl<'w> Wanted<'w> {
+    fn of(self, name: &[u8]) -> Option<Want<'w>> {
+        match self {
+            Self::Fields(of) => of(name),
+            Self::Path([first, rest @ ..]) if is_same(first.as_bytes(), name) => {
+                let within = if rest.is_empty() { None } else { Some(Self::Path(rest)) };
+                Some(Want { slot: 1, within })
+            }
+            Self::Path(_) => None,
+        }
+    }
+}
+
 /// What stands at the end of a path of fields; none where it ends early.
 ///
 /// # Errors
 /// If something on the way is no object.
-pub fn descend<'a>(start: Option<Value<'a>>, path: &[impl AsRef<str>]) -> Result<Option<Value<'a>>, Unreadable> {
-    let (Some(start), Some((step, rest))) = (start, path.split_first()) else {
-        return Ok(start);
-    };
-    let [inner] = start.reader().pick([step.as_ref()])?;
-    descend(inner, rest).map_err(|problem| problem.inside(&format!(".{}", step.as_ref())))
+pub fn descend<'a>(start: Option<Value<'a>>, path: &[&str]) -> Result<Option<Value<'a>>, Unreadable> {
+    let mut found = vec![None; path.len() + 1];
+    found[0] = start;
+    if let Some(start) = start
+        && !path.is_empty()
+    {
+        start.reader().find(Wanted::Path(path), &mut found)?;
+    }
+    end_of_path(&found, path)
+}
+
+/// What stands at the end of a path, once all on the way is found.
+///
+/// # Errors
+/// If something on the way is no object.
+pub fn end_of_path<'a>(found: &[Option<Value<'a>>], path: &[&str]) -> Result<Option<Value<'a>>, Unreadable> {
+    for (index, value) in found.iter().enumerate().take(path.len() + 1) {
+        match value.filter(|value| !value.is_null()) {
+            Some(value) if index == path.len() => return Ok(Some(value)),
+            Some(value) => value.must_be_object().map_err(|problem| problem.along(&path[..index]))?,
+            None => break,
+        }
+    }
+    Ok(None)
 }
 
 /// The text of a field that may be missing; `step` leads to it.
@@ -147,7 +222,21 @@ fn unescaped(inner: &[u8]) -> Result<String, Unreadable> {
 
 /// Whether a string's inside stands for itself.
 fn is_plain(inner: &[u8]) -> bool {
-    inner.iter().all(|byte| *byte != b'\\' && *byte >= b' ')
+    // Without a way out early, the compiler looks at many bytes together.
+    inner.iter().fold(true, |plain, byte| plain & (*byte != b'\\') & (*byte >= b' '))
+}
+
+/// What follows a number, a boolean or null.
+fn end_of_scalar(text: &[u8]) -> Option<&[u8]> {
+    match text {
+        [b't', b'r', b'u', b'e', rest @ ..] | [b'n', b'u', b'l', b'l', rest @ ..] => Some(rest),
+        [b'f', b'a', b'l', b's', b'e', rest @ ..] => Some(rest),
+        [b'-' | b'0'..=b'9', rest @ ..] => {
+            let goes_on = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+            rest.get(rest.iter().take_while(|byte| goes_on(byte)).count()..)
+        }
+        _ => None,
+    }
 }
 
 /// Takes the fields of an object: gets each name, without escapes but perhaps not UTF-8, and must read its value.
@@ -172,37 +261,39 @@ impl<'a> Reader<'a> {
     /// If there is none, or one that does not end.
     pub fn value(&mut self) -> Result<Value<'a>, Unreadable> {
         self.skip_white_space();
-        match self.rest.first() {
-            Some(b'"') => self.string().map(|(value, _)| value),
-            Some(b'{' | b'[') => self.take(end_of_container(self.rest)),
-            _ => self.scalar(),
-        }
+        let before = self.rest;
+        self.skip()?;
+        Ok(self.since(before))
     }
 
-    /// Reads the next value if it is `null`, and says whether it was.
-    pub fn take_null(&mut self) -> bool {
+    /// Reads the next value and forgets it.
+    #[inline(always)]
+    fn skip(&mut self) -> Result<(), Unreadable> {
         self.skip_white_space();
-        match self.rest.strip_prefix(b"null") {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
-        }
+        let behind = match self.rest {
+            [b'"', inner @ ..] => end_of_string(inner).map(|(behind, _)| behind),
+            // Fields that somebody owns have nothing in them.
+            [b'{', b'}', rest @ ..] => Some(rest),
+            [b'{' | b'[', ..] => end_of_container(self.rest),
+            [] => None,
+            _ => Some(end_of_scalar(self.rest).ok_or_else(|| Unreadable::broken("a value"))?),
+        };
+        self.rest = behind.ok_or_else(|| Unreadable::broken("its end"))?;
+        Ok(())
+    }
+
+    /// The value that has been read since the text that was left was `before`.
+    #[inline(always)]
+    fn since(&self, before: &'a [u8]) -> Value<'a> {
+        Value(&before[..before.len() - self.rest.len()])
     }
 
     /// Reads an object whose fields have given names.
     ///
     /// # Errors
     /// If the next value is no object, or one that is broken; and those of `field`, with the field's name.
-    #[inline(always)]
-    pub fn fields(
-        &mut self,
-        mut field: impl FnMut(&[u8], &mut Self) -> Result<(), Unreadable>,
-    ) -> Result<(), Unreadable> {
-        self.entries(|name, reader| {
-            field(name, reader).map_err(|problem| problem.inside(&format!(".{}", clip_bytes(name))))
-        })
+    pub fn fields(&mut self, field: &mut Visit<'_, 'a>) -> Result<(), Unreadable> {
+        self.entries(&mut |name, reader| field(name, reader).map_err(|problem| problem.inside_field(name)))
     }
 
     /// Reads an object of which some fields matter: their values, in the order of their names. What is `null` or not
@@ -212,54 +303,100 @@ impl<'a> Reader<'a> {
     /// If the next value is no object, one that is broken, or one in which such a field stands twice.
     pub fn pick<const N: usize>(&mut self, names: [&str; N]) -> Result<[Option<Value<'a>>; N], Unreadable> {
         let mut found = [None; N];
-        self.pick_into(&names, &mut found)?;
+        let wanted = |name: &[u8]| {
+            let slot = names.iter().position(|wanted| is_same(wanted.as_bytes(), name))?;
+            Some(Want { slot, within: None })
+        };
+        self.find(Wanted::Fields(&wanted), &mut found)?;
         Ok(found.map(|value| value.filter(|value| !value.is_null())))
     }
 
-    fn pick_into(&mut self, names: &[&str], found: &mut [Option<Value<'a>>]) -> Result<(), Unreadable> {
-        self.fields(|name, value| {
-            let value = value.value()?;
-            match names.iter().position(|wanted| wanted.as_bytes() == name) {
-                Some(index) => once(&mut found[index], value),
-                None => Ok(()),
-            }
-        })
-    }
-
-    /// Reads the next value with `read`. If that fails, the value is behind all the same.
+    /// Reads an object of which some fields matter, and of the objects in them some fields in turn, all in one go. Each
+    /// value goes into its slot.
     ///
     /// # Errors
-    /// If there is no value, or one that does not end. The inner ones are those of `read`.
-    pub fn attempt<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, Unreadable>,
-    ) -> Result<Result<T, Unreadable>, Unreadable> {
-        let before = self.rest;
-        let read = read(self);
-        if read.is_err() {
-            self.rest = before;
-            self.value()?;
-        }
-        Ok(read)
+    /// If the next value is no object, or one that is broken; or if such a field stands twice.
+    pub fn find(&mut self, wanted: Wanted<'_>, found: &mut [Option<Value<'a>>]) -> Result<(), Unreadable> {
+        // A reader of its own stays out of memory.
+        let mut reader = Reader { rest: self.rest };
+        reader.each_entry(|name, reader| {
+            let Some(Want { slot, within }) = wanted.of(name) else {
+                return reader.skip().map_err(|problem| problem.inside_field(name));
+            };
+            reader.skip_white_space();
+            let before = reader.rest;
+            let found = &mut found[slot..];
+            let read = match within {
+                Some(wanted) if before.starts_with(b"{") => {
+                    let mut inner = Reader { rest: before };
+                    let read = inner.find(wanted, found);
+                    reader.rest = inner.rest;
+                    read
+                }
+                _ => reader.skip(),
+            };
+            let kept = read.and_then(|()| once(&mut found[0], reader.since(before)));
+            kept.map_err(|problem| problem.inside_field(name))
+        })?;
+        self.rest = reader.rest;
+        Ok(())
     }
 
     /// Reads an object whose keys are the user's.
     ///
     /// # Errors
     /// If the next value is no object, or one that is broken; and those of `entry`.
+    pub fn entries(&mut self, entry: &mut Visit<'_, 'a>) -> Result<(), Unreadable> {
+        self.each_entry(entry)
+    }
+
     #[inline(always)]
-    pub fn entries(
+    fn each_entry(
         &mut self,
         mut entry: impl FnMut(&[u8], &mut Self) -> Result<(), Unreadable>,
     ) -> Result<(), Unreadable> {
         self.items(b'{', b'}', "an object", |reader| {
-            reader.skip_white_space();
+            if reader.token() != Some(b'"') {
+                return Err(Unreadable::broken("a string"));
+            }
             let (key, escapes) = reader.string()?;
-            reader.skip_white_space();
-            reader.expect(b':', "a colon")?;
-            let key = &key.0[1..key.0.len() - 1];
-            if escapes { entry(unescaped(key)?.as_bytes(), reader) } else { entry(key, reader) }
+            if reader.token() != Some(b':') {
+                return Err(Unreadable::broken("a colon"));
+            }
+            let unescaped = if escapes { Some(unescaped(key)?) } else { None };
+            entry(unescaped.as_ref().map_or(key, String::as_bytes), reader)
         })
+    }
+
+    /// How many bytes are left.
+    pub fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Reads an object up to the value of a field, or as a whole if it lacks that. None: it is no object, or broken.
+    #[inline(always)]
+    pub fn up_to(&mut self, field: &str) -> Option<bool> {
+        self.token().filter(|byte| *byte == b'{')?;
+        let mut first = true;
+        loop {
+            match self.token()? {
+                b'}' if first => return Some(false),
+                b'"' => {}
+                _ => return None,
+            }
+            first = false;
+            let (name, _) = self.string().ok()?;
+            self.token().filter(|byte| *byte == b':')?;
+            if is_same(name, field.as_bytes()) {
+                return Some(true);
+            }
+            self.skip().ok()?;
+            match self.token()? {
+                b',' => {}
+                b'}' => return Some(false),
+                _ => return None,
+            }
+        }
     }
 
     /// Reads a list. `element` must read one value each time.
@@ -296,78 +433,54 @@ impl<'a> Reader<'a> {
         expected: &str,
         mut item: impl FnMut(&mut Self) -> Result<(), Unreadable>,
     ) -> Result<(), Unreadable> {
-        self.skip_white_space();
-        if self.rest.first() != Some(&open) {
+        let before = self.rest;
+        if self.token() != Some(open) {
+            self.rest = before;
             return Err(self.value()?.is_no(expected));
         }
-        self.rest = &self.rest[1..];
         self.skip_white_space();
-        if let Some((byte, rest)) = self.rest.split_first()
-            && *byte == close
-        {
-            self.rest = rest;
+        if self.rest.first() == Some(&close) {
+            self.token();
             return Ok(());
         }
         loop {
             item(self)?;
-            self.skip_white_space();
-            let (byte, rest) = self.rest.split_first().ok_or_else(|| Unreadable::broken("its end"))?;
-            self.rest = rest;
-            match *byte {
-                b',' => {}
-                byte if byte == close => return Ok(()),
-                _ => return Err(Unreadable::broken("a comma")),
+            match self.token() {
+                Some(b',') => {}
+                Some(byte) if byte == close => return Ok(()),
+                Some(_) => return Err(Unreadable::broken("a comma")),
+                None => return Err(Unreadable::broken("its end")),
             }
         }
     }
 
+    /// Reads the next byte that is no white space.
     #[inline(always)]
-    fn expect(&mut self, byte: u8, name: &str) -> Result<(), Unreadable> {
-        match self.rest.split_first() {
-            Some((first, rest)) if *first == byte => {
-                self.rest = rest;
-                Ok(())
-            }
-            _ => Err(Unreadable::broken(name)),
-        }
+    fn token(&mut self) -> Option<u8> {
+        self.skip_white_space();
+        let (byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*byte)
     }
 
     #[inline(always)]
     fn skip_white_space(&mut self) {
-        while let Some((b' ' | b'\n' | b'\r' | b'\t', rest)) = self.rest.split_first() {
+        // Most bytes are above all white space: one comparison instead of four.
+        while let Some((byte, rest)) = self.rest.split_first()
+            && *byte <= b' '
+            && matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+        {
             self.rest = rest;
         }
     }
 
-    /// Reads a string, and tells whether it has escapes.
+    /// Reads a string from behind its opening quote: what stands up to the closing one, and whether that has escapes.
     #[inline(always)]
-    fn string(&mut self) -> Result<(Value<'a>, bool), Unreadable> {
-        let Some((b'"', inner)) = self.rest.split_first() else {
-            return Err(Unreadable::broken("a string"));
-        };
-        let (behind, escapes) = end_of_string(inner).unzip();
-        Ok((self.take(behind)?, escapes.unwrap_or_default()))
-    }
-
-    /// Reads a number, a boolean or null.
-    fn scalar(&mut self) -> Result<Value<'a>, Unreadable> {
-        let goes_on = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
-        let length = self.rest.iter().take_while(|byte| goes_on(byte)).count();
-        let (value, behind) = self.rest.split_at(length);
-        match value.first() {
-            Some(b'-' | b'0'..=b'9') => self.take(Some(behind)),
-            _ if matches!(value, b"null" | b"true" | b"false") => self.take(Some(behind)),
-            _ => Err(Unreadable::broken("a value")),
-        }
-    }
-
-    /// What lies before `behind`, which becomes the rest; none: the text ended too early.
-    #[inline(always)]
-    fn take(&mut self, behind: Option<&'a [u8]>) -> Result<Value<'a>, Unreadable> {
-        let behind = behind.ok_or_else(|| Unreadable::broken("its end"))?;
-        let value = &self.rest[..self.rest.len() - behind.len()];
+    fn string(&mut self) -> Result<(&'a [u8], bool), Unreadable> {
+        let before = self.rest;
+        let (behind, escapes) = end_of_string(before).ok_or_else(|| Unreadable::broken("its end"))?;
         self.rest = behind;
-        Ok(Value(value))
+        Ok((&before[..before.len() - behind.len() - 1], escapes))
     }
 }
 
@@ -405,7 +518,7 @@ mod tests {
             assert!(read(text).is_err(), "{text}");
         }
         for text in ["{\"a\" 1}", "{\"a\":1 \"b\":2}", "{a:1}", "{\"a\":1,}", "{\"a\":}", "{,}"] {
-            let read = Reader::new(text.as_bytes()).fields(|_, value| value.value().map(drop));
+            let read = Reader::new(text.as_bytes()).fields(&mut |_, value| value.value().map(drop));
             assert!(read.is_err(), "{text}");
         }
     }
@@ -414,7 +527,9 @@ mod tests {
     fn an_error_names_the_place() {
         let text = br#"{"spec":{"list":["a",7]}}"#;
         let error = Reader::new(text)
-            .fields(|_, spec| spec.fields(|_, list| list.elements(&mut |item| item.value()?.to_str().map(drop))))
+            .fields(&mut |_, spec| {
+                spec.fields(&mut |_, list| list.elements(&mut |item| item.value()?.to_str().map(drop)))
+            })
             .unwrap_err();
         assert_eq!(error.to_string(), "spec.list[1]: must be a string, but is a number");
     }
@@ -494,7 +609,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in any::<Vec<u8>>()) {
             let _ = Reader::new(&bytes).value();
-            let _ = Reader::new(&bytes).fields(|_, value| value.value().map(drop));
+            let _ = Reader::new(&bytes).fields(&mut |_, value| value.value().map(drop));
         }
     }
 }

@@ -6,6 +6,7 @@
 //! points at the end of this file are glue; all else is an ordinary library.
 
 pub mod annotations;
+mod glance;
 pub mod go_duration;
 pub mod json;
 pub mod kind;
@@ -27,7 +28,7 @@ use wapc_guest::{CallResult, register_function};
 
 use json::Unreadable;
 use kind::Carries;
-use request::Change;
+use request::{Change, Request};
 use settings::Settings;
 use subject::Subject;
 use writer::Writer;
@@ -36,23 +37,31 @@ use writer::Writer;
 ///
 /// It always has an answer; what cannot be read is refused, with the reason.
 pub fn validate(payload: &[u8]) -> ValidationResponse {
-    judge(payload).unwrap_or_else(|problem| verdict::unreadable(&problem))
+    answer(payload).unwrap_or_else(verdict::accepted)
 }
 
-fn judge(payload: &[u8]) -> Result<ValidationResponse, Unreadable> {
-    let (mut request, settings) = request::read_payload(payload)?;
+/// The answer to a payload, unless that is accepted without a word.
+fn answer(payload: &[u8]) -> Option<ValidationResponse> {
+    match glance::settles(payload) {
+        true => None,
+        false => judge(payload).unwrap_or_else(|problem| Some(verdict::unreadable(&problem))),
+    }
+}
+
+fn judge(payload: &[u8]) -> Result<Option<ValidationResponse>, Unreadable> {
+    let request = Request::read(payload)?;
     let Some(change) = request.change()? else {
-        return Ok(verdict::accepted());
+        return Ok(None);
     };
     let subjects = read_subjects(&change);
     // Most pods have nothing of interLink's. No rule finds anything there, whoever asks and whatever the settings.
     if subjects.as_ref().is_ok_and(Vec::is_empty) {
-        return Ok(verdict::accepted());
+        return Ok(None);
     }
-    let settings = Settings::read(settings)?;
-    let writer = Writer::read(request.user_info, request.namespace()?)?;
+    let settings = Settings::read(request.settings())?;
+    let writer = Writer::read(request.user_info(), request.namespace()?)?;
     if writer.is_one_of(&settings.trusted_writers) {
-        return Ok(verdict::accepted());
+        return Ok(None);
     }
     let mut subjects = subjects?;
     let mut violations = Vec::new();
@@ -112,6 +121,7 @@ fn confine(subject: &mut Subject<'_>, settings: &Settings<'_>) -> Result<(), Unr
     }
 }
 
+#[expect(unsafe_code, reason = "the host calls it by this name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn wapc_init() {
     register_function("validate", validate_guest);
@@ -120,7 +130,10 @@ pub extern "C" fn wapc_init() {
 }
 
 fn validate_guest(payload: &[u8]) -> CallResult {
-    Ok(verdict::to_json(&validate(payload))?)
+    Ok(match answer(payload) {
+        Some(answer) => verdict::to_json(&answer)?,
+        None => verdict::ACCEPTED.to_vec(),
+    })
 }
 
 fn validate_settings_guest(payload: &[u8]) -> CallResult {

@@ -11,10 +11,11 @@ use k8s_openapi::Resource;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::Pod;
 
-use crate::json::{Unreadable, Value, descend, text};
+use crate::json::{Unreadable, Value, Want, Wanted, end_of_path, text};
 use crate::request::{Change, Operation};
 use crate::settings::{DEPLOYMENT_CONTROLLER, REPLICASET_CONTROLLER, Settings};
 use crate::subject::{Hand, Subject};
+use crate::text::is_same;
 use crate::writer::Writer;
 
 /// The field manager that Kubernetes' own controllers share.
@@ -23,6 +24,9 @@ pub const CONTROLLERS: &str = "kube-controller-manager";
 /// Field managers that stand for nobody in particular: the API server puts fields there whose managers it does not
 /// know, or of whom there are too many to keep.
 const ANYONE: [&str; 3] = ["before-first-apply", "ancient-changes", ""];
+
+/// The most steps that lead to annotations: those of a CronJob's pods.
+const LONGEST_PATH: usize = 6;
 
 /// Says of each annotation whose hand wrote it, if the request is a replay: a CREATE, by nobody, of an object that has
 /// a version already.
@@ -72,19 +76,27 @@ fn read_owners<'a>(
     is_trusted: &dyn Fn(&Cow<'a, str>) -> bool,
 ) -> Result<(), Unreadable> {
     subject.iter_mut().for_each(|annotation| annotation.hand = Hand::Unknown);
-    let path: Vec<String> =
-        subject.place.path.iter().chain(&["metadata", "annotations"]).map(|step| format!("f:{step}")).collect();
     let Some(managed_fields) = managed_fields else {
         return Ok(());
     };
+    let steps = subject.place.path.iter().chain(&["metadata", "annotations"]);
+    let steps: Vec<String> = steps.map(|step| format!("f:{step}")).collect();
+    let path: Vec<&str> = steps.iter().map(String::as_str).collect();
+    let wanted = |name: &[u8]| match name {
+        b"manager" => Some(Want { slot: 0, within: None }),
+        b"fieldsV1" => Some(Want { slot: 1, within: Some(Wanted::Path(&path)) }),
+        _ => None,
+    };
     managed_fields.reader().elements(&mut |entry| {
-        let [manager, fields] = entry.pick(["manager", "fieldsV1"])?;
-        let manager = text(manager, ".manager")?.unwrap_or_default();
+        let mut found = [None; 2 + LONGEST_PATH];
+        entry.find(Wanted::Fields(&wanted), &mut found)?;
+        let [manager, fields @ ..] = &found;
+        let manager = text(manager.filter(|manager| !manager.is_null()), ".manager")?.unwrap_or_default();
         if ANYONE.contains(&&*manager) {
             return Ok(());
         }
         let hand = if is_trusted(&manager) { Hand::InterLink } else { Hand::Manager(manager) };
-        let owned = descend(fields, &path).map_err(|problem| problem.inside(".fieldsV1"))?;
+        let owned = end_of_path(fields, &path).map_err(|problem| problem.inside(".fieldsV1"))?;
         owned.map_or(Ok(()), |owned| sign(subject, owned, &hand))
     })
 }
@@ -92,10 +104,12 @@ fn read_owners<'a>(
 /// Notes that a manager owns some annotations. One that interLink owns is as interLink wrote it: who changes a value
 /// takes it from all its owners.
 fn sign<'a>(subject: &mut Subject<'a>, owned: Value<'a>, hand: &Hand<'a>) -> Result<(), Unreadable> {
-    owned.reader().entries(|name, value| {
+    owned.reader().entries(&mut |name, value| {
         value.value()?;
-        let key = name.strip_prefix(b"f:");
-        let annotation = subject.iter_mut().find(|annotation| Some(annotation.known.key.as_bytes()) == key);
+        let Some(key) = name.strip_prefix(b"f:") else {
+            return Ok(());
+        };
+        let annotation = subject.iter_mut().find(|annotation| is_same(annotation.known.key.as_bytes(), key));
         if let Some(annotation) = annotation.filter(|annotation| annotation.hand != Hand::InterLink) {
             annotation.hand = hand.clone();
         }
@@ -106,7 +120,7 @@ fn sign<'a>(subject: &mut Subject<'a>, owned: Value<'a>, hand: &Hand<'a>) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::read_payload;
+    use crate::request::Request;
 
     const OWNED_BY_VK: &str = r#"[{"manager": "vk", "fieldsV1": {"f:metadata": {"f:annotations": {"f:JobID": {}}}}}]"#;
 
@@ -122,9 +136,9 @@ mod tests {
             r#"{{"request": {{"operation": "CREATE", "kind": {{"group": "{group}", "kind": "{kind}"}},
             "userInfo": {{"username": "{username}"}}, "object": {object}}}}}"#
         );
-        let (mut request, _) = read_payload(payload.as_bytes()).unwrap();
+        let request = Request::read(payload.as_bytes()).unwrap();
         let change = request.change().unwrap().unwrap();
-        let writer = Writer::read(request.user_info, namespace.into()).unwrap();
+        let writer = Writer::read(request.user_info(), namespace.into()).unwrap();
         let mut subject = Subject::read(change.kind, change.kind.main_place(), &change.new).unwrap();
         attribute(&mut subject, &change, &writer, &Settings::default()).map_err(|problem| problem.to_string())?;
         Ok(match &subject.get("JobID").unwrap().hand {

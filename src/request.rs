@@ -2,33 +2,22 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Reader, Unreadable, Value, once, text};
+use crate::json::{Reader, Unreadable, Value, Want, Wanted, descend, text};
 use crate::kind::Kind;
 
 /// A request of the API server, its parts borrowed from the payload.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Request<'a> {
-    operation: Option<Value<'a>>,
-    kind: Option<Value<'a>>,
-    /// Who asks; `None` where the request does not say.
-    pub user_info: Option<Value<'a>>,
-    namespace: Option<Value<'a>>,
-    /// The outer `Option` tells whether the field is there, the inner one whether it is `null`.
-    object: Option<Option<Object<'a>>>,
-    old_object: Option<Option<Object<'a>>>,
+    /// What is found of [`of_payload`].
+    found: [Option<Value<'a>>; SETTINGS + 1],
 }
 
 /// A Kubernetes object, or one within it, such as a pod template: the fields that may lead to a pod's annotations.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Object<'a> {
-    /// An error is told only if the metadata matters.
-    metadata: Option<Result<Metadata<'a>, Unreadable>>,
-    /// The values of [`STEPS`].
-    steps: [Option<Value<'a>>; STEPS.len()],
+    /// What is found of [`of_object`].
+    found: [Option<Value<'a>>; OBJECT_SLOTS],
 }
-
-/// Fields that may lead to an object within.
-const STEPS: [&str; 3] = ["spec", "template", "jobTemplate"];
 
 /// An object's metadata, as far as it matters.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,6 +26,77 @@ pub struct Metadata<'a> {
     pub owner_references: Option<Value<'a>>,
     pub resource_version: Option<Value<'a>>,
     pub managed_fields: Option<Value<'a>>,
+}
+
+const OPERATION: usize = 1;
+const KIND: usize = 2;
+const NAMESPACE: usize = 5;
+const USER_INFO: usize = 6;
+const NEW: usize = 7;
+const OLD: usize = NEW + OBJECT_SLOTS;
+const SETTINGS: usize = OLD + OBJECT_SLOTS;
+
+/// What is wanted of a payload. The slot of the request itself is the first.
+fn of_payload(name: &[u8]) -> Option<Want<'static>> {
+    match name {
+        b"request" => within(0, &of_request),
+        b"settings" => whole(SETTINGS),
+        _ => None,
+    }
+}
+
+fn of_request(name: &[u8]) -> Option<Want<'static>> {
+    match name {
+        b"operation" => whole(OPERATION),
+        b"kind" => within(KIND, &of_kind),
+        b"namespace" => whole(NAMESPACE),
+        b"userInfo" => whole(USER_INFO),
+        b"object" => within(NEW, &of_object),
+        b"oldObject" => within(OLD, &of_object),
+        _ => None,
+    }
+}
+
+fn of_kind(name: &[u8]) -> Option<Want<'static>> {
+    match name {
+        b"group" => whole(1),
+        b"kind" => whole(2),
+        _ => None,
+    }
+}
+
+const METADATA: usize = 1;
+const SPEC: usize = 6;
+const TEMPLATE: usize = 7;
+const JOB_TEMPLATE: usize = 8;
+const OBJECT_SLOTS: usize = 9;
+
+fn of_object(name: &[u8]) -> Option<Want<'static>> {
+    match name {
+        b"metadata" => within(METADATA, &of_metadata),
+        b"spec" => whole(SPEC),
+        b"template" => whole(TEMPLATE),
+        b"jobTemplate" => whole(JOB_TEMPLATE),
+        _ => None,
+    }
+}
+
+fn of_metadata(name: &[u8]) -> Option<Want<'static>> {
+    match name {
+        b"annotations" => whole(1),
+        b"ownerReferences" => whole(2),
+        b"resourceVersion" => whole(3),
+        b"managedFields" => whole(4),
+        _ => None,
+    }
+}
+
+fn whole(slot: usize) -> Option<Want<'static>> {
+    Some(Want { slot, within: None })
+}
+
+fn within(slot: usize, of: &'static dyn Fn(&[u8]) -> Option<Want<'static>>) -> Option<Want<'static>> {
+    Some(Want { slot, within: Some(Wanted::Fields(of)) })
 }
 
 /// What is to be judged.
@@ -56,37 +116,34 @@ pub enum Operation {
     Update,
 }
 
-/// Finds the request and the settings in a payload. Settings that are not there are `{}`.
-///
-/// # Errors
-/// If the payload is no JSON object, or has no request.
-pub fn read_payload(payload: &[u8]) -> Result<(Request<'_>, Option<Value<'_>>), Unreadable> {
-    let mut request = None;
-    let mut settings = None;
-    let mut reader = Reader::new(payload);
-    reader.fields(|name, value| match name {
-        b"request" => once(&mut request, Request::read(value)?),
-        b"settings" => once(&mut settings, value.value()?),
-        _ => value.value().map(drop),
-    })?;
-    reader.end()?;
-    let request = request.ok_or_else(|| missing("request"))?;
-    Ok((request, settings.filter(|settings| !settings.is_null())))
-}
-
 impl<'a> Request<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, Unreadable> {
-        let mut request = Self::default();
-        reader.fields(|name, value| match name {
-            b"operation" => once(&mut request.operation, value.value()?),
-            b"kind" => once(&mut request.kind, value.value()?),
-            b"userInfo" => once(&mut request.user_info, value.value()?),
-            b"namespace" => once(&mut request.namespace, value.value()?),
-            b"object" => once(&mut request.object, Object::read(value)?),
-            b"oldObject" => once(&mut request.old_object, Object::read(value)?),
-            _ => value.value().map(drop),
-        })?;
+    /// Finds the request and the settings in a payload.
+    ///
+    /// # Errors
+    /// If the payload is no JSON object, or has no request.
+    pub fn read(payload: &'a [u8]) -> Result<Self, Unreadable> {
+        let mut request = Self { found: [None; SETTINGS + 1] };
+        let mut reader = Reader::new(payload);
+        reader.find(Wanted::Fields(&of_payload), &mut request.found)?;
+        reader.end()?;
+        let whole = request.found[0].ok_or_else(|| missing("request"))?;
+        whole.must_be_object().map_err(|problem| problem.inside("request"))?;
         Ok(request)
+    }
+
+    /// A field, unless it is `null`.
+    fn get(&self, slot: usize) -> Option<Value<'a>> {
+        self.found[slot].filter(|value| !value.is_null())
+    }
+
+    /// The policy's settings.
+    pub fn settings(&self) -> Option<Value<'a>> {
+        self.get(SETTINGS)
+    }
+
+    /// Who asks; `None` where the request does not say.
+    pub fn user_info(&self) -> Option<Value<'a>> {
+        self.found[USER_INFO]
     }
 
     /// The namespace of the request, empty for a resource that has none.
@@ -94,8 +151,7 @@ impl<'a> Request<'a> {
     /// # Errors
     /// If it is no string.
     pub fn namespace(&self) -> Result<Cow<'a, str>, Unreadable> {
-        let namespace = self.namespace.filter(|namespace| !namespace.is_null());
-        text(namespace, "request.namespace").map(Option::unwrap_or_default)
+        text(self.get(NAMESPACE), "request.namespace").map(Option::unwrap_or_default)
     }
 
     /// What the request would change, if it is ours to judge: an object that carries a pod's annotations, created or
@@ -103,21 +159,25 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     /// If the request does not tell, or lacks the object.
-    pub fn change(&mut self) -> Result<Option<Change<'a>>, Unreadable> {
+    pub fn change(&self) -> Result<Option<Change<'a>>, Unreadable> {
         let Some(operation) = self.operation()? else {
             return Ok(None);
         };
         let Some(kind) = self.kind()? else {
             return Ok(None);
         };
-        let new = self.object.take().flatten().ok_or_else(|| missing("request.object"))?;
-        let old = self.old_object.take().flatten().filter(|_| operation == Operation::Update);
+        let new = self.object(NEW).map_err(|problem| problem.inside("request.object"))?;
+        let new = new.ok_or_else(|| missing("request.object"))?;
+        let old = match operation {
+            Operation::Create => None,
+            Operation::Update => self.object(OLD).map_err(|problem| problem.inside("request.oldObject"))?,
+        };
         Ok(Some(Change { kind, operation, new, old }))
     }
 
     /// The operation, if it is one that writes an object.
     fn operation(&self) -> Result<Option<Operation>, Unreadable> {
-        let operation = self.operation.ok_or_else(|| missing("request.operation"))?;
+        let operation = self.found[OPERATION].ok_or_else(|| missing("request.operation"))?;
         let read = operation.to_str().and_then(|operation| match operation.as_ref() {
             "CREATE" => Ok(Some(Operation::Create)),
             "UPDATE" => Ok(Some(Operation::Update)),
@@ -128,35 +188,41 @@ impl<'a> Request<'a> {
     }
 
     fn kind(&self) -> Result<Option<&'static Kind>, Unreadable> {
-        let kind = self.kind.ok_or_else(|| missing("request.kind"))?;
+        let kind = self.found[KIND].ok_or_else(|| missing("request.kind"))?;
         let read = || {
-            let [group, name] = kind.reader().pick(["group", "kind"])?;
-            let name = text(name, ".kind")?.ok_or_else(|| missing(".kind"))?;
-            Ok(Kind::find(&text(group, ".group")?.unwrap_or_default(), &name))
+            kind.must_be_object()?;
+            let name = text(self.get(KIND + 2), ".kind")?.ok_or_else(|| missing(".kind"))?;
+            Ok(Kind::find(&text(self.get(KIND + 1), ".group")?.unwrap_or_default(), &name))
         };
         read().map_err(|problem: Unreadable| problem.inside("request.kind"))
+    }
+
+    fn object(&self, slot: usize) -> Result<Option<Object<'a>>, Unreadable> {
+        let Some(whole) = self.get(slot) else {
+            return Ok(None);
+        };
+        whole.must_be_object()?;
+        let mut object = Object::default();
+        object.found.copy_from_slice(&self.found[slot..slot + OBJECT_SLOTS]);
+        Ok(Some(object))
     }
 }
 
 impl<'a> Object<'a> {
-    /// Reads where an object's fields are; `null` is no object.
-    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Option<Self>, Unreadable> {
-        if reader.take_null() {
-            return Ok(None);
-        }
+    /// Reads where an object's fields are.
+    ///
+    /// # Errors
+    /// If it is no object, or one that is broken.
+    pub(crate) fn read(value: Value<'a>) -> Result<Self, Unreadable> {
         let mut object = Self::default();
-        reader.fields(|name, value| {
-            if name == b"metadata" {
-                let metadata = value.attempt(Metadata::read)?;
-                return once(&mut object.metadata, metadata);
-            }
-            let value = value.value()?;
-            match STEPS.iter().position(|step| step.as_bytes() == name) {
-                Some(index) => once(&mut object.steps[index], value),
-                None => Ok(()),
-            }
-        })?;
-        Ok(Some(object))
+        value.reader().find(Wanted::Fields(&of_object), &mut object.found)?;
+        Ok(object)
+    }
+
+    /// A field, unless it is `null`.
+    fn get(&self, name: &str) -> Option<Value<'a>> {
+        let wanted = of_object(name.as_bytes())?;
+        self.found[wanted.slot].filter(|value| !value.is_null())
     }
 
     /// The object's metadata; none are empty.
@@ -164,39 +230,30 @@ impl<'a> Object<'a> {
     /// # Errors
     /// If they are no object. The place begins behind this object's.
     pub fn metadata(&self) -> Result<Metadata<'a>, Unreadable> {
-        let metadata = self.metadata.clone().unwrap_or(Ok(Metadata::default()));
-        metadata.map_err(|problem| problem.inside(".metadata"))
+        let [_, metadata, rest @ ..] = self.found;
+        let Some(metadata) = metadata.filter(|metadata| !metadata.is_null()) else {
+            return Ok(Metadata::default());
+        };
+        metadata.must_be_object().map_err(|problem| problem.inside(".metadata"))?;
+        let [annotations, owner_references, resource_version, managed_fields, ..] =
+            rest.map(|value| value.filter(|value| !value.is_null()));
+        Ok(Metadata { annotations, owner_references, resource_version, managed_fields })
     }
 
     pub fn spec(&self) -> Option<Value<'a>> {
-        self.steps[0].filter(|spec| !spec.is_null())
+        self.get("spec")
     }
 
-    /// What stands at the end of a path of fields; where that ends early, an object without fields.
+    /// The object at the end of a path of fields; where that ends early, one without fields.
     ///
     /// # Errors
     /// If something on the way is no object.
-    pub fn descend(&self, path: &[&str]) -> Result<Cow<'_, Self>, Unreadable> {
-        let Some((step, rest)) = path.split_first() else {
-            return Ok(Cow::Borrowed(self));
+    pub fn descend(&self, path: &[&str]) -> Result<Self, Unreadable> {
+        let Some((first, rest)) = path.split_first() else {
+            return Ok(*self);
         };
-        let field = STEPS.iter().position(|field| field == step).and_then(|index| self.steps[index]);
-        let inner = field.map_or(Ok(None), |field| Self::read(&mut field.reader())).and_then(|inner| {
-            let inner = inner.unwrap_or_default();
-            Ok(Cow::Owned(inner.descend(rest)?.into_owned()))
-        });
-        inner.map_err(|problem| problem.inside(&format!(".{step}")))
-    }
-}
-
-impl<'a> Metadata<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, Unreadable> {
-        if reader.take_null() {
-            return Ok(Self::default());
-        }
-        let [annotations, owner_references, resource_version, managed_fields] =
-            reader.pick(["annotations", "ownerReferences", "resourceVersion", "managedFields"])?;
-        Ok(Self { annotations, owner_references, resource_version, managed_fields })
+        let inner = descend(self.get(first), rest).map_err(|problem| problem.along(&[first]))?;
+        inner.map_or(Ok(Self::default()), Self::read).map_err(|problem| problem.along(path))
     }
 }
 
@@ -210,9 +267,9 @@ mod tests {
 
     fn change(request: &str) -> Result<Option<(bool, bool)>, String> {
         let payload = format!(r#"{{"request": {request}}}"#);
-        let (mut request, _) = read_payload(payload.as_bytes()).map_err(|problem| problem.to_string())?;
+        let request = Request::read(payload.as_bytes()).map_err(|problem| problem.to_string())?;
         let change = request.change().map_err(|problem| problem.to_string())?;
-        Ok(change.map(|change| (change.new.metadata.is_some(), change.old.is_some())))
+        Ok(change.map(|change| (change.new.found[1].is_some(), change.old.is_some())))
     }
 
     const POD: &str = r#""kind": {"group": "", "version": "v1", "kind": "Pod"}"#;
@@ -246,7 +303,7 @@ mod tests {
         ] {
             assert_eq!(change(&request), Err(format!("{place}: is missing")));
         }
-        assert_eq!(read_payload(b"{}").unwrap_err().to_string(), "request: is missing");
+        assert_eq!(Request::read(b"{}").unwrap_err().to_string(), "request: is missing");
     }
 
     #[test]

@@ -171,17 +171,17 @@ fn head_of(source: &str) -> String {
 /// Asks every rule that is about such a subject and that the settings do not ignore.
 pub fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Violation<'s>> {
     let place = subject.place;
-    let is_asked = |rule: &Rule, level| level != Level::Ignore && rule.subjects.contains(&place.carries);
-    let asked = settings.rules.iter().filter(|(rule, level)| is_asked(rule, *level));
-    asked
-        .flat_map(|(rule, level)| {
-            let findings = (rule.check)(subject, settings).into_iter();
-            findings.map(move |finding| {
-                let level = if finding.injects { Level::Deny } else { level };
-                Violation { place, rule, level, finding }
-            })
-        })
-        .collect()
+    let mut violations = Vec::new();
+    for (rule, level) in settings.rules.iter() {
+        if level == Level::Ignore || !rule.subjects.contains(&place.carries) {
+            continue;
+        }
+        for finding in (rule.check)(subject, settings) {
+            let level = if finding.injects { Level::Deny } else { level };
+            violations.push(Violation { place, rule, level, finding });
+        }
+    }
+    violations
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::json::{Reader, Unreadable, Value};
 use crate::kind::{Carries, Kind, Place};
 use crate::pod_spec::PodSpec;
 use crate::request::Object;
-use crate::text::{clip_bytes, set_of};
+use crate::text::{clip_bytes, is_same, set_of};
 
 /// The interLink annotations of a pod, a pod template, a Binding or a Node; or of a workload itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl<'a> Subject<'a> {
 
     /// An error in what stands at this place, seen from the object.
     pub fn inside_path(&self, problem: Unreadable) -> Unreadable {
-        self.place.path.iter().rev().fold(problem, |problem, step| problem.inside(&format!(".{step}")))
+        problem.along(self.place.path)
     }
 
     /// A subject without annotations.
@@ -88,7 +88,7 @@ impl<'a> Subject<'a> {
     }
 
     fn read_annotations(&mut self, reader: &mut Reader<'a>) -> Result<(), Unreadable> {
-        reader.entries(|key, value| {
+        reader.entries(&mut |key, value| {
             let value = value.value()?;
             let inside = |problem: Unreadable| problem.inside(&format!("[{}]", clip_bytes(key)));
             if !value.is_string() {
@@ -153,7 +153,7 @@ impl<'a> Subject<'a> {
 
     /// The annotation with this key.
     pub fn get(&self, key: &str) -> Option<&Annotation<'a>> {
-        self.annotations.iter().find(|other| other.known.key == key)
+        self.annotations.iter().find(|other| is_same(other.known.key.as_bytes(), key.as_bytes()))
     }
 
     /// The annotations with one of these keys, in the order of the keys.
@@ -179,7 +179,7 @@ mod tests {
         object: &'a str,
     ) -> Result<Subject<'a>, String> {
         let kind = KINDS.iter().find(|other| other.name == kind).unwrap();
-        let object = Object::read(&mut Reader::new(object.as_bytes())).unwrap().unwrap();
+        let object = Object::read(Reader::new(object.as_bytes()).value().unwrap()).unwrap();
         Subject::read(kind, place(kind), &object).map_err(|problem| problem.to_string())
     }
 

@@ -48,8 +48,8 @@ struct Lean<'r> {
     warnings: &'r Option<Vec<String>>,
 }
 
-/// The answer to nearly every request of a cluster, written.
-const ACCEPTED: &[u8] =
+/// The answer to a request that is fine, as Kubewarden reads it.
+pub const ACCEPTED: &[u8] =
     br#"{"accepted":true,"message":null,"code":null,"mutated_object":null,"audit_annotations":null,"warnings":null}"#;
 
 /// The answer as Kubewarden reads it. This policy changes no object.
@@ -58,9 +58,6 @@ const ACCEPTED: &[u8] =
 /// None that is known: every text can be written as JSON.
 pub fn to_json(response: &ValidationResponse) -> serde_json::Result<Vec<u8>> {
     let ValidationResponse { accepted, message, code, mutated_object: _, audit_annotations, warnings } = response;
-    if *accepted && audit_annotations.is_none() && warnings.is_none() {
-        return Ok(ACCEPTED.to_vec());
-    }
     serde_json::to_vec(&Lean {
         accepted: *accepted,
         message,
@@ -81,10 +78,10 @@ pub fn unreadable(problem: &Unreadable) -> ValidationResponse {
     }
 }
 
-/// The answer to a request with these violations.
-pub fn of_violations(violations: &[Violation<'_>]) -> ValidationResponse {
+/// The answer to a request with these violations, if there are any.
+pub fn of_violations(violations: &[Violation<'_>]) -> Option<ValidationResponse> {
     if violations.is_empty() {
-        return accepted();
+        return None;
     }
     let (denied, warned): (Vec<_>, Vec<_>) = violations.iter().partition(|violation| violation.level == Level::Deny);
     let annotations: HashMap<_, _> = [("violations", &denied), ("warnings", &warned)]
@@ -93,14 +90,14 @@ pub fn of_violations(violations: &[Violation<'_>]) -> ValidationResponse {
         .map(|(name, violations)| (name.to_owned(), ids(violations)))
         .collect();
     let warnings: Vec<_> = warned.iter().map(|violation| shorten(sentence(violation), LONGEST_WARNING)).collect();
-    ValidationResponse {
+    Some(ValidationResponse {
         accepted: denied.is_empty(),
         message: (!denied.is_empty()).then(|| message(&denied)),
         code: code(&denied),
-        audit_annotations: (!annotations.is_empty()).then_some(annotations),
+        audit_annotations: Some(annotations),
         warnings: (!warnings.is_empty()).then_some(warnings),
         ..accepted()
-    }
+    })
 }
 
 fn code(denied: &[&Violation<'_>]) -> Option<u16> {
@@ -187,7 +184,7 @@ mod tests {
 
     fn answer(annotations: &[(&'static str, &str)], rules: &str) -> ValidationResponse {
         let json = format!(r#"{{"rules": {rules}}}"#);
-        of_violations(&rules::check(&pod(annotations), &settings(&json)))
+        of_violations(&rules::check(&pod(annotations), &settings(&json))).unwrap_or_else(accepted)
     }
 
     fn audit(answer: &ValidationResponse, name: &str) -> Option<String> {
@@ -203,6 +200,7 @@ mod tests {
             let written: serde_json::Value = serde_json::from_slice(&to_json(&answer).unwrap()).unwrap();
             assert_eq!(written, serde_json::to_value(answer).unwrap());
         }
+        assert_eq!(to_json(&accepted()).unwrap(), ACCEPTED);
     }
 
     #[test]

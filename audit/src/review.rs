@@ -3,7 +3,7 @@
 use interlink_annotations_policy::annotations::{Author, Entry, look_up};
 use interlink_annotations_policy::kind::{Carries, KINDS, Kind};
 use interlink_annotations_policy::replay::is_stored_version;
-use interlink_annotations_policy::request::read_payload;
+use interlink_annotations_policy::request::Request;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
@@ -112,8 +112,7 @@ impl Review {
         let [operation, kind] = ["operation", "kind"].map(|field| &self.request[field]);
         let request = json!({"operation": operation, "kind": kind, "object": {}, "oldObject": {}});
         let payload = json!({"request": request}).to_string();
-        let change =
-            read_payload(payload.as_bytes()).and_then(|(mut request, _)| request.change().map(|it| it.is_some()));
+        let change = Request::read(payload.as_bytes()).and_then(|request| Ok(request.change()?.is_some()));
         change.unwrap_or(true)
     }
 

@@ -108,6 +108,7 @@ const CURLY: u8 = b'{' ^ b'[';
 
 impl Masks {
     #[cfg(target_feature = "simd128")]
+    #[inline(always)]
     fn of(block: &[u8; BLOCK]) -> Self {
         use core::arch::wasm32::{i8x16_bitmask, i8x16_eq, u8x16_splat, u64x2, v128, v128_or};
 

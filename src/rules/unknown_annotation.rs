@@ -40,7 +40,7 @@ use crate::annotations::{Author, CATALOGUE, Known, WG_PRIVATE_KEY};
 use crate::kind::Carries;
 use crate::settings::{Level, Settings};
 use crate::subject::Subject;
-use crate::text::clip;
+use crate::text::{clip, holds};
 
 pub(super) const RULE: Rule = Rule {
     id: "unknown-annotation",
@@ -102,10 +102,10 @@ fn nearest(key: &str) -> Option<&'static Known> {
         // The rule wireguard refuses a private key under its right name, too.
         let known = CATALOGUE.iter().filter(|known| known.key != WG_PRIVATE_KEY);
         let known = known.map(|known| (plain(known.name()), known));
-        known.filter(|(other, _)| APART.iter().all(|word| name.contains(word) == other.contains(word)))
+        known.filter(|(other, _)| APART.iter().all(|word| holds(&name, word) == holds(other, word)))
     };
-    let mut holding = candidates()
-        .filter(|(other, _)| name.len() >= SHORTEST_PART && (other.contains(&name) || name.contains(other)));
+    let mut holding =
+        candidates().filter(|(other, _)| name.len() >= SHORTEST_PART && (holds(other, &name) || holds(&name, other)));
     if let (Some((_, known)), None) = (holding.next(), holding.next()) {
         return Some(known);
     }

@@ -40,7 +40,7 @@ use super::{Finding, OF_PODS, Rule};
 use crate::annotations::WSTUNNEL_EXTRA_PORTS;
 use crate::settings::{Level, Settings};
 use crate::subject::Subject;
-use crate::text::{entries, injects, quote};
+use crate::text::{entries, holds, injects, quote};
 
 pub(super) const RULE: Rule = Rule {
     id: "wstunnel-extra-ports",
@@ -156,7 +156,7 @@ fn is_port_name(name: &str) -> bool {
     name.len() <= LONGEST_NAME
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         && name.bytes().any(|byte| byte.is_ascii_lowercase())
-        && !(name.starts_with('-') || name.ends_with('-') || name.contains("--"))
+        && !(name.starts_with('-') || name.ends_with('-') || holds(name, "--"))
 }
 
 /// Ports that were there before: a bit for each port and protocol, since a hostile list may hold them all.

@@ -108,14 +108,40 @@ fn reason(error: Error<'_>) -> String {
     }
 }
 
-/// The nanoseconds that the user may have meant: people write `1 day`, `2min`, `30` and `1m30`.
+/// The units that people write, beside Go's, and the seconds that each has.
+const UNITS: [(&[&str], u64); 4] = [
+    (&["", "s", "sec", "secs", "second", "seconds"], 1),
+    (&["m", "min", "mins", "minute", "minutes"], 60),
+    (&["h", "hr", "hrs", "hour", "hours"], 3_600),
+    (&["d", "day", "days"], 86_400),
+];
+
+/// The nanoseconds that the user may have meant: people write `1 day`, `2min`, `30` and `1m30`. `humantime` would read
+/// these too, but takes seven kilobytes of module for it.
 fn meant(text: &str) -> Option<i64> {
-    let seconds = text.trim().parse().ok().map(Duration::from_secs);
-    let meant = seconds.or_else(|| humantime::parse_duration(&text.to_ascii_lowercase()).ok());
-    match meant {
-        Some(meant) => i64::try_from(meant.as_nanos()).ok(),
+    let text: String = text.to_ascii_lowercase().split_ascii_whitespace().collect();
+    match seconds(&text) {
+        Some(seconds) => i64::try_from(seconds.checked_mul(1_000_000_000)?).ok(),
         None => go_duration::parse(&format!("{text}s")).ok(),
     }
+}
+
+/// The sum of whole numbers, each with a unit behind it.
+fn seconds(mut text: &str) -> Option<u64> {
+    let mut sum = 0_u64;
+    while !text.is_empty() {
+        let (number, rest) = split_where(text, |byte| !byte.is_ascii_digit());
+        let (unit, rest) = split_where(rest, |byte| byte.is_ascii_digit());
+        let (_, each) = UNITS.iter().find(|(names, _)| names.contains(&unit))?;
+        sum = sum.checked_add(number.parse::<u64>().ok()?.checked_mul(*each)?)?;
+        text = rest;
+    }
+    Some(sum)
+}
+
+fn split_where(text: &str, is_behind: impl FnMut(u8) -> bool) -> (&str, &str) {
+    let at = text.bytes().position(is_behind).unwrap_or(text.len());
+    text.split_at_checked(at).unwrap_or((text, ""))
 }
 
 #[cfg(test)]
@@ -163,6 +189,11 @@ mod tests {
             ("90 seconds", "write 1m30s"),
             ("1h 5m", "write a time from 1s to 1h, such as 30s"),
             ("1 hour", "write 1h"),
+            ("1m30", "write 1m30s"),
+            ("1.5", "write 1s500ms"),
+            ("1 Day", "write a time from 1s to 1h, such as 30s"),
+            ("1é", "write a time from 1s to 1h, such as 30s"),
+            ("", "write a time from 1s to 1h, such as 30s"),
             ("soon", "write a time from 1s to 1h, such as 30s"),
             ("-30", "write a time from 1s to 1h, such as 30s"),
             ("0 s", "write a time from 1s to 1h, such as 30s"),

@@ -8,7 +8,7 @@ use crate::text::quote;
 /// Reads an object in which no field may stand twice.
 pub(super) fn object<'a>(reader: &mut Reader<'a>, field: &mut Visit<'_, 'a>) -> Result<(), Unreadable> {
     let mut seen: Vec<Vec<u8>> = Vec::new();
-    reader.fields(|name, value| {
+    reader.fields(&mut |name, value| {
         if seen.iter().any(|other| other == name) {
             return Err(Unreadable::new("appears twice; keep one"));
         }

@@ -136,21 +136,29 @@ impl<'a> Pattern<'a> {
 
     /// Whether the whole of `text` fits. Takes at most as many steps as both lengths multiplied.
     pub fn matches(&self, text: &str) -> bool {
-        let mut parts = self.0.split('*');
-        let first = parts.next().unwrap_or_default();
-        let Some(mut rest) = text.strip_prefix(first) else {
-            return false;
-        };
-        let Some(last) = parts.next_back() else {
-            return rest.is_empty();
-        };
-        for part in parts {
-            match rest.find(part) {
-                Some(at) => rest = &rest[at + part.len()..],
-                None => return false,
+        let (mut pattern, mut text) = (self.0.as_bytes(), text.as_bytes());
+        // What follows the last star, and the text from which it was last tried.
+        let mut retry: Option<(&[u8], &[u8])> = None;
+        loop {
+            match (pattern, text) {
+                ([b'*', behind @ ..], _) => {
+                    retry = Some((behind, text));
+                    pattern = behind;
+                }
+                ([], []) => return true,
+                ([first, pattern_rest @ ..], [byte, text_rest @ ..]) if first == byte => {
+                    (pattern, text) = (pattern_rest, text_rest);
+                }
+                // The star stands for one byte more.
+                _ => match retry {
+                    Some((behind, [_, rest @ ..])) => {
+                        retry = Some((behind, rest));
+                        (pattern, text) = (behind, rest);
+                    }
+                    _ => return false,
+                },
             }
         }
-        rest.ends_with(last)
     }
 }
 
