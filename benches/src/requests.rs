@@ -11,16 +11,19 @@ pub struct Case {
     pub payload: Vec<u8>,
 }
 
-/// A 3.2 KB CREATE and a 38 KB UPDATE, each without and with interLink annotations.
+/// A 3.2 KB CREATE and a 38 KB UPDATE, each without and with interLink annotations; and the audit scanner's CREATE of a
+/// stored pod with 20 field managers.
 pub fn cases() -> Vec<Case> {
-    [
+    let mut cases: Vec<_> = [
         ("create, plain", 1, false, false),
         ("create, interLink", 1, false, true),
         ("update, plain", 8, true, false),
         ("update, interLink", 8, true, true),
     ]
     .map(|(name, containers, update, interlink)| Case { name, payload: payload(containers, update, interlink) })
-    .into()
+    .into();
+    cases.push(Case { name: "replay, interLink", payload: replay(20) });
+    cases
 }
 
 /// A CREATE of a pod with these annotations and so many containers.
@@ -35,7 +38,26 @@ fn payload(containers: usize, update: bool, interlink: bool) -> Vec<u8> {
     request(pod(containers, update, interlink), update)
 }
 
+/// As the audit scanner sends it: nobody asks, for an object that is there already.
+fn replay(managers: usize) -> Vec<u8> {
+    let mut object = pod(8, true, true);
+    let entries = object["metadata"]["managedFields"].as_array().into_iter().flatten().cycle().take(managers).cloned();
+    object["metadata"]["managedFields"] = entries.collect();
+    let mut request = admission_request(object, false);
+    request["userInfo"] = json!({"username": ""});
+    with_settings(request)
+}
+
 fn request(object: Value, update: bool) -> Vec<u8> {
+    with_settings(admission_request(object, update))
+}
+
+fn with_settings(request: Value) -> Vec<u8> {
+    let settings = json!({"podIP": {"cidrs": ["10.244.0.0/16"]}});
+    json!({"request": request, "settings": settings}).to_string().into_bytes()
+}
+
+fn admission_request(object: Value, update: bool) -> Value {
     let mut request = json!({
         "uid": "0df28fbd-5f5f-11e8-bc74-36e6bb280816",
         "kind": {"group": "", "version": "v1", "kind": "Pod"},
@@ -58,8 +80,7 @@ fn request(object: Value, update: bool) -> Vec<u8> {
         request["oldObject"] = request["object"].clone();
         request["object"]["metadata"]["labels"]["touched"] = "yes".into();
     }
-    let settings = json!({"podIP": {"cidrs": ["10.244.0.0/16"]}});
-    json!({"request": request, "settings": settings}).to_string().into_bytes()
+    request
 }
 
 fn pod(containers: usize, stored: bool, interlink: bool) -> Value {
@@ -101,7 +122,7 @@ fn pod(containers: usize, stored: bool, interlink: bool) -> Value {
     if stored {
         pod["metadata"]["uid"] = "a2b4b1a8-0c41-4f5c-9a4e-5a7f1a6d5b11".into();
         pod["metadata"]["resourceVersion"] = "918273".into();
-        pod["metadata"]["managedFields"] = managed_fields(&names);
+        pod["metadata"]["managedFields"] = managed_fields(&names, interlink);
         pod["status"] = status(&names);
     }
     pod
@@ -154,7 +175,7 @@ fn container(name: &str) -> Value {
     })
 }
 
-fn managed_fields(containers: &[String]) -> Value {
+fn managed_fields(containers: &[String], interlink: bool) -> Value {
     let fields: Map<String, Value> = containers
         .iter()
         .map(|name| {
@@ -169,6 +190,7 @@ fn managed_fields(containers: &[String]) -> Value {
             (format!("k:{{\"name\":\"{name}\"}}"), fields)
         })
         .collect();
+    let address = if interlink { json!({"f:annotations": {"f:interlink.eu/pod-ip": {}}}) } else { json!({}) };
     json!([{
         "manager": "kubectl-client-side-apply",
         "operation": "Update",
@@ -186,7 +208,7 @@ fn managed_fields(containers: &[String]) -> Value {
         "time": "2026-05-04T08:13:03Z",
         "fieldsType": "FieldsV1",
         "fieldsV1": {
-            "f:metadata": {"f:annotations": {"f:interlink.eu/pod-ip": {}}},
+            "f:metadata": address,
             "f:status": {
                 "f:conditions": {"k:{\"type\":\"Ready\"}": {
                     ".": {}, "f:lastTransitionTime": {}, "f:status": {}, "f:type": {},
