@@ -86,20 +86,15 @@ impl Case {
     /// # Errors
     /// What is not as expected, and the answer.
     pub fn run(&self, both: &Both) -> Result<(), String> {
-        let settings = match (&self.validate_settings, &self.validate_settings_text) {
-            (Some(settings), None) => Some(settings.to_string()),
-            (None, Some(text)) => Some(text.clone()),
-            (None, None) => None,
-            _ => return Err("give validateSettings or validateSettingsText".to_owned()),
-        };
-        let (answer, unmet) = match settings {
-            Some(settings) => {
-                let answer = both.validate_settings(settings.as_bytes())?;
+        let (function, payload) = self.call()?;
+        let (answer, unmet) = match function {
+            "validate_settings" => {
+                let answer = both.validate_settings(payload.as_bytes())?;
                 let unmet = self.expect.unmet_settings(&answer);
                 (answer, unmet)
             }
-            None => {
-                let answer = both.validate(self.payload()?.as_bytes())?;
+            _ => {
+                let answer = both.validate(payload.as_bytes())?;
                 let unmet = self.expect.unmet(&answer);
                 (answer, unmet)
             }
@@ -107,6 +102,19 @@ impl Case {
         match unmet.as_slice() {
             [] => Ok(()),
             unmet => Err(format!("{}\nthe answer is {answer:#}", unmet.join("\n"))),
+        }
+    }
+
+    /// The waPC function that the case calls, and what it gets.
+    ///
+    /// # Errors
+    /// If the case does not say, or says too much.
+    pub fn call(&self) -> Result<(&'static str, String), String> {
+        match (&self.validate_settings, &self.validate_settings_text) {
+            (Some(settings), None) => Ok(("validate_settings", settings.to_string())),
+            (None, Some(text)) => Ok(("validate_settings", text.clone())),
+            (None, None) => Ok(("validate", self.payload()?)),
+            _ => Err("give validateSettings or validateSettingsText".to_owned()),
         }
     }
 

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestError, TestRunner};
 use serde_json::{Value, json};
 
+use crate::answer::check_texts;
 use crate::both::Both;
 use crate::request::request;
 
@@ -46,9 +47,13 @@ fn oracle<T: serde::de::DeserializeOwned>(text: &'static str) -> impl Iterator<I
     text.lines().map(|line| serde_json::from_str(line).expect("a line is a pair"))
 }
 
+pub fn go_durations() -> impl Iterator<Item = (String, Option<i64>)> {
+    oracle(include_str!("../tests/oracle/go-durations.jsonl"))
+}
+
 fn durations(both: &Both) -> Result<(), String> {
     let settings = json!({"wstunnelTimeout": {"min": "1ns", "max": "9223372036854775807ns"}});
-    for (text, nanoseconds) in oracle::<i64>(include_str!("../tests/oracle/go-durations.jsonl")) {
+    for (text, nanoseconds) in go_durations() {
         let expected = nanoseconds.is_some_and(|nanoseconds| nanoseconds > 0);
         let key = "interlink.virtual-kubelet.io/wstunnel-timeout";
         if accepts(both, key, &text, &settings)? != expected {
@@ -120,26 +125,10 @@ fn settings() -> Value {
     json!({"podIP": {"cidrs": ["10.0.0.0/8", "fd00::/8"], "octetRange": {}}})
 }
 
-/// Whether a text has a character that could steer a terminal or turn the line around.
-fn steers(text: &str) -> bool {
-    text.chars().any(|c| {
-        c.is_control()
-            || matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    })
-}
-
 fn any_annotations(both: &Both) -> Result<(), String> {
     run(annotations(), |annotations| {
         let answer = both.validate(&payload(&json!(annotations), &settings()))?;
-        let message = answer["message"].as_str().unwrap_or_default();
-        if message.chars().count() >= 2_000 || steers(message) {
-            return Err(format!("the message is too long or steers: {message:?}"));
-        }
-        let warnings = answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        match warnings.into_iter().find(|warning| warning.chars().count() > 256 || steers(warning)) {
-            Some(warning) => Err(format!("a warning is too long or steers: {warning:?}")),
-            None => Ok(()),
-        }
+        check_texts(&answer)
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `cases/` holds the cases as data, a file for each topic; `case.rs` says what a case looks like.
 
+mod answer;
 mod both;
 mod case;
 mod examples;
@@ -9,6 +10,7 @@ mod generated;
 mod life;
 mod request;
 
+use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,13 +26,18 @@ thread_local! {
 }
 
 fn main() -> ExitCode {
+    if let Some(folder) = env::var_os("FUZZ_CORPUS") {
+        write_corpus(Path::new(&folder));
+        return ExitCode::SUCCESS;
+    }
     let arguments = Arguments::from_args();
     let generated = generated::TESTS.map(|(name, test)| trial(name.to_owned(), test));
     let told = [
         trial("the life of a pod".to_owned(), life::life_of_a_pod),
         trial("the examples of the documentation".to_owned(), examples::of_the_documentation),
     ];
-    let trials = case_trials().into_iter().chain(generated).chain(told).collect();
+    let cases = cases().into_iter().map(|(name, case)| trial(name, move |both| case.run(both)));
+    let trials = cases.chain(generated).chain(told).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -38,7 +45,8 @@ fn trial(name: String, test: impl FnOnce(&Both) -> Result<(), String> + Send + '
     Trial::test(name, move || BOTH.with(test).map_err(Failed::from))
 }
 
-fn case_trials() -> Vec<Trial> {
+/// Every case, with its topic and name.
+fn cases() -> Vec<(String, Case)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../e2e-tests/cases");
     let entries = fs::read_dir(folder).expect("the folder of cases can be read");
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -51,5 +59,15 @@ fn case_trials() -> Vec<Trial> {
         assert!(!cases.is_empty(), "{topic} has no case");
         cases.into_iter().map(move |case| (format!("{topic}: {}", case.name), case))
     });
-    cases.map(|(name, case)| trial(name, move |both| case.run(both))).collect()
+    cases.collect()
+}
+
+/// Writes what the fuzzer begins with: for each of its targets, a folder of payloads or texts.
+fn write_corpus(folder: &Path) {
+    let calls = cases().into_iter().map(|(name, case)| case.call().unwrap_or_else(|error| panic!("{name}: {error}")));
+    let durations = generated::go_durations().map(|(text, _)| ("durations", text));
+    for (index, (target, text)) in calls.chain(durations).enumerate() {
+        fs::create_dir_all(folder.join(target)).unwrap();
+        fs::write(folder.join(target).join(format!("case-{index}")), text).unwrap();
+    }
 }
