@@ -37,6 +37,7 @@ e2e: ## Run the module in kwctl, where it is installed with bats
 .PHONY: lint
 lint: | $(TARGET) ## Check format and lints
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: docs
@@ -50,6 +51,22 @@ bench: policy.wasm ## Count wasm instructions per request
 	@# Both packages: alone, the benchmark would have wasmtime built anew, with fewer features.
 	cargo build --locked --package interlink-audit --package interlink-benches
 	target/debug/interlink-benches policy.wasm $(MODULES)/examples/accept_all.wasm $(MODULES)/examples/sdk_idiom.wasm
+
+# For each target.
+FUZZ_SECONDS ?= 30
+
+.PHONY: fuzz
+fuzz: | $(TARGET) ## Fuzz the policy, FUZZ_SECONDS=30 a target (needs a C++ compiler)
+	FUZZ_CORPUS=$(CURDIR)/fuzz/corpus cargo test --locked --package interlink-audit --test e2e
+	@# In a target folder of its own: the policy's library has the same name there, but counts its steps.
+	RUSTC_WRAPPER=$(CURDIR)/fuzz/instrument \
+		cargo build --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
+	@cd fuzz && run() { \
+		mkdir -p corpus/$$1 artifacts/$$1 && log=artifacts/$$1.log && \
+		../target/fuzz/debug/$$1 -max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 -print_final_stats=1 \
+			-artifact_prefix=artifacts/$$1/ $$(printf 'corpus/%s ' "$$@") 2> $$log || { cat $$log; return 1; }; \
+		sed -n "s/stat::number_of_executed_units: */$$1, executions: /p" $$log; \
+	} && run validate && run validate_settings && run durations && run both validate validate_settings
 
 .PHONY: reproducible
 reproducible: policy.wasm ## Build the module again in another folder, and compare the two

@@ -1,0 +1,16 @@
+//! The module answers as the native code does.
+#![no_main]
+
+use interlink_annotations_policy_fuzz::{both::Both, payload};
+use libfuzzer_sys::fuzz_target;
+
+thread_local! {
+    static BOTH: Both = Both::load();
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    BOTH.with(|both| {
+        both.validate(&payload(bytes)).unwrap();
+        both.validate_settings(bytes).unwrap();
+    });
+});
