@@ -13,7 +13,7 @@ use interlink_audit::input::{self, Problem, Source};
 use interlink_audit::report::{Report, printable_text};
 use interlink_audit::review::{Asker, Review};
 use interlink_audit::versions::Versions;
-use interlink_audit::{MODULE, policy_settings, reference};
+use interlink_audit::{MODULE, policy_settings, reference, registry};
 use serde_json::{Value, json};
 
 /// Evaluates interlink-annotations-policy, in the runtime that Kubewarden uses.
@@ -65,9 +65,13 @@ struct Check {
     /// How to print the outcome.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Evaluate this module in place of the one that the command carries.
-    #[arg(long, value_name = "FILE")]
+    /// Evaluate this module in place of the one that the command carries: a .wasm file, or
+    /// registry://HOST[:PORT]/REPOSITORY[:TAG][@DIGEST] with the credentials of docker login.
+    #[arg(long, value_name = "MODULE")]
     module: Option<String>,
+    /// Pull --module by HTTP without TLS, as it is always pulled from localhost.
+    #[arg(long, requires = "module")]
+    plain_http: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -98,7 +102,7 @@ fn main() -> ExitCode {
 /// # Errors
 /// If there is no policy to judge by: a module or settings that cannot be used.
 fn run(check: Check) -> Result<ExitCode, Problem> {
-    let policy = load_policy(check.module.as_deref())?;
+    let policy = load_policy(check.module.as_deref(), check.plain_http)?;
     let settings = load_settings(&check, &policy)?;
     let asker = Asker { username: check.username, groups: check.groups };
     let mut earlier = check.old.as_deref().map(Versions::read).transpose()?.unwrap_or_default();
@@ -150,13 +154,19 @@ fn remark(report: &Report, (earlier, without_later): (usize, usize)) {
     }
 }
 
-fn load_policy(file: Option<&str>) -> Result<Policy, Problem> {
-    let module = match file {
-        None => Cow::Borrowed(MODULE),
-        Some(file) => fs::read(file).map(Cow::Owned).map_err(|error| Source::file(file).problem(error))?,
-    };
-    let name = file.unwrap_or("the module in interlink-audit");
+fn load_policy(module: Option<&str>, plain_http: bool) -> Result<Policy, Problem> {
+    let name = module.unwrap_or("the module in interlink-audit");
+    let module = module.map_or(Ok(Cow::Borrowed(MODULE)), |name| read_module(name, plain_http).map(Cow::Owned))?;
     Policy::load(&module).map_err(|error| Source::file(name).problem(error))
+}
+
+fn read_module(name: &str, plain_http: bool) -> Result<Vec<u8>, Problem> {
+    let source = Source::file(name);
+    if name.starts_with(registry::SCHEME) {
+        registry::pull(name, plain_http).map_err(|error| source.problem(error))
+    } else {
+        fs::read(name).map_err(|error| source.problem(error))
+    }
 }
 
 fn load_settings(check: &Check, policy: &Policy) -> Result<Value, Problem> {
