@@ -1,6 +1,8 @@
 //! A case: a request, the settings, and the answer that they must have.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -12,7 +14,7 @@ use crate::request::request;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Case {
-    pub name: String,
+    name: String,
     #[serde(default = "empty")]
     settings: Value,
     /// `userInfo`; `null` for a request that does not tell.
@@ -67,6 +69,23 @@ struct Expectation {
     silent_on: Vec<String>,
 }
 
+/// Every case of every topic, with its name.
+pub fn all() -> Vec<(String, Case)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../e2e-tests/cases");
+    let entries = fs::read_dir(folder).expect("the folder of cases can be read");
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let cases = files.iter().flat_map(|file| {
+        let topic = file.file_stem().unwrap().to_string_lossy().into_owned();
+        let text = fs::read_to_string(file).unwrap();
+        let cases: Vec<Case> =
+            yaml_serde::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert!(!cases.is_empty(), "{topic} has no case");
+        cases.into_iter().map(move |case| (format!("{topic}: {}", case.name), case))
+    });
+    cases.collect()
+}
+
 /// Tells `null` from nothing.
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
@@ -118,7 +137,11 @@ impl Case {
         }
     }
 
-    fn payload(&self) -> Result<String, String> {
+    /// What `validate` gets.
+    ///
+    /// # Errors
+    /// If it is a case of something else.
+    pub fn payload(&self) -> Result<String, String> {
         if let Some(payload) = &self.payload {
             return Ok(payload.clone());
         }
