@@ -8,6 +8,7 @@ mod case;
 mod examples;
 mod generated;
 mod life;
+mod match_conditions;
 mod request;
 
 use std::env;
@@ -31,7 +32,8 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::from_args();
     let cases = case::all().into_iter().map(|(name, case)| trial(name, move |both| case.run(both)));
-    let tests = generated::TESTS.map(|(name, test)| trial(name.to_owned(), test));
+    let tests = generated::TESTS.into_iter().chain(match_conditions::TESTS);
+    let tests = tests.map(|(name, test)| trial(name.to_owned(), test));
     let told = [
         trial("the life of a pod".to_owned(), life::life_of_a_pod),
         trial("the examples of the documentation".to_owned(), examples::of_the_documentation),

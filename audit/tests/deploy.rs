@@ -1,0 +1,118 @@
+//! The manifests in `deploy/`, held against Kubewarden's own types, the module, its metadata and the kinds it judges.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use interlink_annotations_policy::kind::{Carries, KINDS};
+use interlink_audit::MODULE;
+use interlink_audit::host::Policy;
+use interlink_audit::policy_settings;
+use kubewarden_policy_sdk::crd::policies::{AdmissionPolicy, ClusterAdmissionPolicy};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/");
+
+fn read<T: DeserializeOwned>(file: &str) -> T {
+    let text = fs::read_to_string(FOLDER.to_owned() + file).unwrap();
+    yaml_serde::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+#[test]
+fn kubewarden_and_the_module_take_each() {
+    let module = Policy::load(MODULE).unwrap();
+    let spec = |file| read::<ClusterAdmissionPolicy>(file).spec.unwrap();
+    let modules = [
+        ("namespace.yaml", read::<AdmissionPolicy>("namespace.yaml").spec.unwrap().module),
+        ("monitor.yaml", spec("monitor.yaml").module),
+        ("protect.yaml", spec("protect.yaml").module),
+        ("hardening.yaml", spec("hardening.yaml").module),
+    ];
+    let address =
+        concat!("registry://registry.example.org/policies/interlink-annotations:v", env!("CARGO_PKG_VERSION"));
+    for (file, named) in modules {
+        assert_eq!(named, address, "{file}");
+        let settings = policy_settings::from_manifest(&(FOLDER.to_owned() + file), &module);
+        assert_eq!(settings, Ok(json!({"podIP": {"cidrs": ["10.244.0.0/16"]}})), "{file}");
+    }
+}
+
+#[test]
+fn they_differ_in_mode_and_scope_alone() {
+    let [monitor, protect, namespaced] = ["monitor.yaml", "protect.yaml", "namespace.yaml"].map(read::<Value>);
+    assert_eq!(protect["spec"]["mode"], "protect");
+    let mut expected = protect.clone();
+    expected["spec"]["mode"] = "monitor".into();
+    assert_eq!(monitor, expected);
+    let mut expected = protect;
+    expected["kind"] = "AdmissionPolicy".into();
+    expected["metadata"]["namespace"] = "physics".into();
+    assert_eq!(namespaced, expected);
+}
+
+/// The resources that rules ask for, as `group/resource`, with their versions and operations.
+fn asked_for(rules: &Value) -> BTreeMap<String, [Vec<String>; 2]> {
+    let mut resources = BTreeMap::new();
+    for rule in rules.as_array().unwrap() {
+        let texts = |name| serde_json::from_value::<Vec<String>>(rule[name].clone()).unwrap();
+        for group in texts("apiGroups") {
+            for resource in texts("resources") {
+                resources.insert(format!("{group}/{resource}"), [texts("apiVersions"), texts("operations")]);
+            }
+        }
+    }
+    resources
+}
+
+#[test]
+fn together_they_ask_for_every_kind() {
+    let metadata: Value = yaml_serde::from_str(include_str!("../../policy-metadata.yml")).unwrap();
+    let [protect, hardening] = ["protect.yaml", "hardening.yaml"].map(|file| read::<Value>(file)["spec"].take());
+    assert_eq!(protect["rules"], metadata["rules"]);
+    let [mut usual, mut hardening] = [protect, hardening].map(|spec| asked_for(&spec["rules"]));
+    for kind in &KINDS {
+        let resource = format!("{}/{}s", kind.group, kind.name.to_lowercase());
+        let (rules, operations) = match kind.main_place().carries {
+            Carries::Pod | Carries::Template | Carries::Nothing => (&mut usual, vec!["CREATE", "UPDATE"]),
+            Carries::Binding => (&mut hardening, vec!["CREATE"]),
+            Carries::Node => (&mut hardening, vec!["CREATE", "UPDATE"]),
+        };
+        assert!(rules.remove(&resource).is_some_and(|[_, asked]| asked == operations), "{resource}");
+    }
+    assert!(usual.is_empty(), "{usual:?}");
+    assert_eq!(hardening.keys().collect::<Vec<_>>(), ["/nodes/status", "/pods/binding", "/pods/status"]);
+}
+
+#[test]
+fn the_audit_scanner_is_asked_to_list_only_what_it_can() {
+    let [protect, hardening] = ["protect.yaml", "hardening.yaml"].map(|file| read::<Value>(file)["spec"].take());
+    assert_eq!(protect["backgroundAudit"], Value::Null);
+    // It takes no subresource, and would count an error; it leaves out what is asked for in every version.
+    assert!(asked_for(&protect["rules"]).keys().all(|resource| resource.matches('/').count() == 1));
+    assert_eq!(hardening["backgroundAudit"], false);
+    assert!(asked_for(&hardening["rules"]).values().all(|[versions, _]| *versions == ["*"]));
+}
+
+#[test]
+fn the_kustomization_is_both_in_monitor_mode() {
+    let kustomization: Value = read("kustomization.yaml");
+    let patch = &kustomization["patches"][0];
+    let [monitor, mut hardening] = ["monitor.yaml", "hardening.yaml"].map(read::<Value>);
+    hardening["spec"]["mode"] = "monitor".into();
+    let built = kustomization["resources"].as_array().unwrap().iter().map(|resource| {
+        let mut policy: Value = read(resource.as_str().unwrap());
+        assert_eq!(policy["kind"], patch["target"]["kind"]);
+        let patch: Value = yaml_serde::from_str(patch["patch"].as_str().unwrap()).unwrap();
+        merge(&mut policy["spec"], &patch["spec"]);
+        policy
+    });
+    assert_eq!(built.collect::<Vec<_>>(), [monitor, hardening]);
+}
+
+/// Changes an object as kustomize does.
+fn merge(object: &mut Value, patch: &Value) {
+    match patch {
+        Value::Object(fields) => fields.iter().for_each(|(name, patch)| merge(&mut object[name], patch)),
+        value => *object = value.clone(),
+    }
+}
