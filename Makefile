@@ -19,7 +19,7 @@ annotated-policy.wasm: policy.wasm policy-metadata.yml README.md ## Build the mo
 run: policy.wasm ## Evaluate the module over the examples
 	cargo build --locked --package interlink-audit
 	@# Some are refused, and are meant to be: exit code 1.
-	$(AUDIT) check --policy examples/policy.yaml examples/good examples/bad || test $$? -eq 1
+	$(AUDIT) check --policy deploy/protect.yaml examples/good examples/bad || test $$? -eq 1
 
 .PHONY: test
 test: | $(TARGET) ## Run all tests

@@ -1,9 +1,8 @@
 //! What README claims about rules and settings, held against the code.
 
-use std::collections::BTreeMap;
+use std::fs;
 
 use interlink_annotations_policy::json::Reader;
-use interlink_annotations_policy::kind::{Carries, KINDS};
 use interlink_annotations_policy::rules::RULES;
 use interlink_annotations_policy::settings::{OctetRange, Settings};
 use interlink_audit::reference;
@@ -57,46 +56,13 @@ fn the_settings_shown_are_the_defaults() {
     assert_eq!(shown, ids);
 }
 
-/// The resources that rules ask for, with their operations, as `group/resource`.
-fn asked_for(rules: &Value) -> BTreeMap<String, Vec<String>> {
-    let texts = |list: &Value| -> Vec<String> { serde_json::from_value(list.clone()).unwrap() };
-    let mut resources = BTreeMap::new();
-    for rule in rules.as_array().unwrap() {
-        for group in texts(&rule["apiGroups"]) {
-            for resource in texts(&rule["resources"]) {
-                resources.insert(format!("{group}/{resource}"), texts(&rule["operations"]));
-            }
-        }
-    }
-    resources
-}
-
 #[test]
-fn the_metadata_and_the_hardening_ask_for_every_kind() {
-    let metadata: Value = yaml_serde::from_str(include_str!("../../policy-metadata.yml")).unwrap();
-    assert_eq!(metadata["rules"], yaml_under("Deploy it")["spec"]["rules"]);
-    let (usual, hardening) = (asked_for(&metadata["rules"]), asked_for(&yaml_under("Harden it")["spec"]["rules"]));
-    for kind in &KINDS {
-        let resource = format!("{}/{}s", kind.group, kind.name.to_lowercase());
-        let (rules, operations) = match kind.main_place().carries {
-            Carries::Pod | Carries::Template | Carries::Nothing => (&usual, vec!["CREATE", "UPDATE"]),
-            Carries::Binding => (&hardening, vec!["CREATE"]),
-            Carries::Node => (&hardening, vec!["CREATE", "UPDATE"]),
-        };
-        assert!(rules.get(&resource).is_some_and(|asked| *asked == operations), "{resource}");
-    }
-    for subresource in ["/pods/status", "/pods/binding", "/nodes/status"] {
-        assert!(hardening.contains_key(subresource), "{subresource}");
-    }
-}
-
-#[test]
-fn the_policies_shown_are_the_examples() {
-    for (heading, file) in [
-        ("Deploy it", include_str!("../../examples/policy.yaml")),
-        ("Harden it", include_str!("../../examples/hardening.yaml")),
-    ] {
-        let example: Value = yaml_serde::from_str(file).unwrap();
-        assert_eq!(yaml_under(heading), example);
-    }
+fn the_manifests_are_those_in_deploy() {
+    let rows = README.lines().filter_map(|line| line.strip_prefix("| [")?.split_once("](deploy/"));
+    let mut named: Vec<_> = rows.map(|(name, _)| name.to_owned()).collect();
+    let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy")).unwrap();
+    let mut files: Vec<_> = folder.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    named.sort();
+    files.sort();
+    assert_eq!(named, files);
 }
