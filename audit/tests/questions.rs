@@ -1,0 +1,198 @@
+//! Rancher's form, held against the settings' schema, their defaults and the rules.
+
+use interlink_annotations_policy::json::Reader;
+use interlink_annotations_policy::rules::RULES;
+use interlink_annotations_policy::settings::{self, Settings};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// A question, in the fields that Rancher knows and that we use.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    variable: String,
+    label: String,
+    description: String,
+    /// None within a sequence.
+    group: Option<String>,
+    #[serde(rename = "type")]
+    kind: Kind,
+    default: Option<Value>,
+    #[serde(default)]
+    options: Vec<String>,
+    show_if: Option<String>,
+    #[serde(default)]
+    sequence_questions: Vec<Question>,
+}
+
+#[derive(Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Boolean,
+    Enum,
+    Int,
+    String,
+    #[serde(rename = "array[")]
+    Array,
+    /// A list of objects.
+    #[serde(rename = "sequence[")]
+    Sequence,
+}
+
+impl Question {
+    /// Whether the form can show, and send, a value.
+    fn takes(&self, value: &Value) -> bool {
+        let list = |takes: &dyn Fn(&Value) -> bool| value.as_array().is_some_and(|list| list.iter().all(takes));
+        match self.kind {
+            Kind::Boolean => value.is_boolean(),
+            Kind::Enum => self.options.iter().any(|option| value == option),
+            Kind::Int => value.is_u64(),
+            Kind::String => value.is_string(),
+            Kind::Array => list(&Value::is_string),
+            Kind::Sequence => list(&|entry| {
+                let asked = |name: &String| self.sequence_questions.iter().any(|question| question.variable == *name);
+                entry.as_object().is_some_and(|entry| entry.keys().all(asked))
+            }),
+        }
+    }
+}
+
+fn questions() -> Vec<Question> {
+    let mut form: Value = yaml_serde::from_str(include_str!("../../questions-ui.yml")).unwrap();
+    serde_json::from_value(form["questions"].take()).unwrap()
+}
+
+/// Settings in which one field is given, by its path.
+fn only(variable: &str, value: Value) -> Value {
+    variable.rsplit('.').fold(value, |value, name| json!({ name: value }))
+}
+
+/// What the module says of settings that it refuses.
+fn refusal(settings: &Value) -> Option<String> {
+    settings::validate(settings.to_string().as_bytes()).message
+}
+
+/// What the module says may be written in place of what is there.
+fn choices(settings: &Value) -> Vec<String> {
+    let message = refusal(settings).unwrap_or_default();
+    let choices = message.split_once("; write one of ").map(|(_, choices)| choices.split(", "));
+    choices.into_iter().flatten().map(str::to_owned).collect()
+}
+
+/// Every setting that has no others inside, as the module itself lists them when it meets an unknown field.
+fn schema(inside: &str) -> Vec<String> {
+    let path = |name: &str| format!("{inside}.{name}").trim_start_matches('.').to_owned();
+    let fields = choices(&only(&path("?"), Value::Null));
+    match fields.is_empty() {
+        true => vec![inside.to_owned()],
+        false => fields.iter().flat_map(|field| schema(&path(field))).collect(),
+    }
+}
+
+#[test]
+fn every_setting_has_a_question() {
+    let questions = questions();
+    let sorted = |mut names: Vec<String>| {
+        names.sort();
+        names
+    };
+    let names = |questions: &[Question]| sorted(questions.iter().map(|question| question.variable.clone()).collect());
+    assert_eq!(names(&questions), sorted(schema("")));
+    for question in &questions {
+        assert!(question.group.is_some(), "{}", question.variable);
+        // Sequences alone have entries with fields.
+        let fields = sorted(choices(&only(&question.variable, json!([{ "?": null }]))));
+        assert_eq!(names(&question.sequence_questions), fields, "{}", question.variable);
+        for field in &question.sequence_questions {
+            assert!(field.kind == Kind::String && field.default.is_none(), "{}", field.variable);
+        }
+    }
+}
+
+#[test]
+fn every_choice_is_offered() {
+    for question in questions() {
+        assert_eq!(question.options, choices(&only(&question.variable, json!("?"))), "{}", question.variable);
+    }
+}
+
+#[test]
+fn the_rules_are_explained_as_they_are_elsewhere() {
+    let questions = questions();
+    let asked = questions.iter().filter(|question| question.variable.starts_with("rules."));
+    let asked = asked.map(|question| (question.label.clone(), question.description.clone()));
+    let expected = RULES.iter().map(|rule| {
+        let refuses = rule.refuses.replace('`', "");
+        (rule.id.to_owned(), format!("What to do about {refuses}."))
+    });
+    assert_eq!(asked.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+}
+
+/// The settings that the form sends if nobody touches it, without some.
+fn defaults(questions: &[Question], left_out: impl Fn(&Question) -> bool) -> Value {
+    let mut settings = json!({});
+    for question in questions.iter().filter(|question| !left_out(question)) {
+        if let Some(default) = &question.default {
+            let field = question.variable.split('.').fold(&mut settings, |place, name| &mut place[name]);
+            *field = default.clone();
+        }
+    }
+    settings
+}
+
+#[test]
+fn the_form_left_alone_is_the_default() {
+    let questions = questions();
+    let undecided = questions.iter().filter(|question| question.default.is_none()).map(|question| &*question.variable);
+    assert!(undecided.eq(["podIP.octetRange.min", "podIP.octetRange.max"]));
+    // Rancher sends no empty list, no default of a sequence and none of what it hides.
+    let unsent = |question: &Question| {
+        question.kind == Kind::Sequence || question.show_if.is_some() || question.default == Some(json!([]))
+    };
+    // Nor does it send what is cleared.
+    let cleared = questions
+        .iter()
+        .map(|cleared| defaults(&questions, |question| unsent(question) || question.variable == cleared.variable));
+    for settings in cleared.chain([defaults(&questions, unsent), defaults(&questions, |_| false)]) {
+        let text = settings.to_string();
+        let read = Settings::read(Some(Reader::new(text.as_bytes()).value().unwrap()));
+        assert_eq!(read, Ok(Settings::default()), "{text}");
+    }
+}
+
+#[test]
+fn what_is_filled_in_is_taken() {
+    let mut filled = json!({
+        "scope": "VirtualNodePods",
+        "virtualNodes": {"taintKeys": ["example.org/hpc"], "names": ["hpc"]},
+        "trustedWriters": [{"username": "vk"}, {"group": "hpc-operators", "namespace": "hpc-*"}],
+        "trustedFieldManagers": ["vk-hpc"],
+        "podIP": {"cidrs": ["10.0.0.0/8", "fd00::/8"], "octetRange": {"min": 9, "max": 99}, "allowReserved": true},
+        "wstunnelTimeout": {"min": "10s", "max": "2m30s"},
+    });
+    for rule in &RULES {
+        filled["rules"][rule.id] = "Ignore".into();
+    }
+    for question in questions() {
+        let variable = &question.variable;
+        let value = filled.pointer(&format!("/{}", variable.replace('.', "/"))).expect(variable);
+        assert!(question.takes(value) && question.default.is_none_or(|default| default != *value), "{variable}");
+        assert_eq!(refusal(&only(variable, value.clone())), None);
+    }
+    assert_eq!(refusal(&filled), None);
+}
+
+#[test]
+fn what_the_form_shows_makes_sense() {
+    let questions = questions();
+    for question in &questions {
+        let variable = &question.variable;
+        assert!(question.default.as_ref().is_none_or(|default| question.takes(default)), "{variable}");
+        assert!(!question.label.is_empty() && !question.description.is_empty(), "{variable}");
+        if let Some(condition) = &question.show_if {
+            let (other, value) = condition.split_once('=').expect(variable);
+            let other = questions.iter().find(|question| question.variable == other).expect(condition);
+            assert!(other.takes(&value.into()), "{condition}");
+        }
+    }
+}
