@@ -15,6 +15,9 @@ policy.wasm: $(SOURCES) | $(TARGET) ## Build the policy module
 annotated-policy.wasm: policy.wasm policy-metadata.yml README.md ## Build the module that is published (needs kwctl)
 	kwctl annotate --metadata-path policy-metadata.yml --usage-path README.md --output-path $@ policy.wasm
 
+artifacthub-pkg.yml: policy-metadata.yml questions-ui.yml ## Write anew what Artifact Hub shows (needs kwctl)
+	kwctl scaffold artifacthub --metadata-path policy-metadata.yml --questions-path questions-ui.yml --output $@
+
 .PHONY: run
 run: policy.wasm ## Evaluate the module over the examples
 	cargo build --locked --package interlink-audit

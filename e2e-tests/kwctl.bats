@@ -35,6 +35,12 @@ refused() {
   [[ "$output" == *"interlink-annotations"* ]]
 }
 
+@test "Artifact Hub is told what kwctl makes of the metadata" {
+  kwctl scaffold artifacthub --metadata-path policy-metadata.yml --questions-path questions-ui.yml \
+    --output "$BATS_TEST_TMPDIR/package.yml"
+  diff --ignore-matching-lines=^createdAt: "$BATS_TEST_TMPDIR/package.yml" artifacthub-pkg.yml
+}
+
 @test "the good examples are accepted" {
   for example in examples/good/*.yaml; do
     create "$example"

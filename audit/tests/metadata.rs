@@ -1,0 +1,154 @@
+//! What describes the policy to Kubewarden and to Artifact Hub, held against the code and each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use interlink_annotations_policy::kind::{Carries, KINDS};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+const METADATA: &str = include_str!("../../policy-metadata.yml");
+const PACKAGE: &str = include_str!("../../artifacthub-pkg.yml");
+const REPOSITORY: &str = include_str!("../../artifacthub-repo.yml");
+const QUESTIONS: &str = include_str!("../../questions-ui.yml");
+const README: &str = include_str!("../../README.md");
+
+/// The annotations that kwctl reads, and passes over when they are mistyped.
+const ANNOTATIONS: [&str; 13] = [
+    "io.artifacthub.displayName",
+    "io.artifacthub.keywords",
+    "io.artifacthub.resources",
+    "io.kubewarden.policy.author",
+    "io.kubewarden.policy.category",
+    "io.kubewarden.policy.description",
+    "io.kubewarden.policy.license",
+    "io.kubewarden.policy.ociUrl",
+    "io.kubewarden.policy.severity",
+    "io.kubewarden.policy.source",
+    "io.kubewarden.policy.title",
+    "io.kubewarden.policy.url",
+    "io.kubewarden.policy.version",
+];
+
+/// The metadata, in the fields that kwctl knows.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Metadata {
+    rules: Vec<Rule>,
+    mutating: bool,
+    context_aware_resources: Vec<Value>,
+    host_capabilities: Vec<String>,
+    background_audit: bool,
+    execution_mode: String,
+    policy_type: String,
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Rule {
+    api_groups: Vec<String>,
+    api_versions: Vec<String>,
+    resources: Vec<String>,
+    operations: Vec<String>,
+}
+
+impl Metadata {
+    fn read() -> Self {
+        yaml(METADATA)
+    }
+
+    /// An annotation, by the end of its key.
+    fn get(&self, name: &str) -> &str {
+        let key = ANNOTATIONS.iter().find(|key| key.ends_with(&format!(".{name}"))).unwrap();
+        &self.annotations[*key]
+    }
+
+    /// Where this version is published.
+    fn image(&self) -> String {
+        format!("{}:v{}", self.get("ociUrl"), self.get("version"))
+    }
+}
+
+fn yaml<T: DeserializeOwned>(text: &str) -> T {
+    yaml_serde::from_str(text).unwrap()
+}
+
+#[test]
+fn the_metadata_is_complete() {
+    let metadata = Metadata::read();
+    assert!(metadata.annotations.keys().eq(ANNOTATIONS), "{:?}", metadata.annotations);
+    assert_eq!(metadata.get("version"), env!("CARGO_PKG_VERSION"));
+    assert_eq!(metadata.get("license"), env!("CARGO_PKG_LICENSE"));
+    assert!(["info", "low", "medium", "high", "critical"].contains(&metadata.get("severity")));
+    assert_eq!((&*metadata.execution_mode, &*metadata.policy_type), ("kubewarden-wapc", "kubernetes"));
+    assert!(metadata.background_audit);
+    // The policy changes nothing and asks nobody.
+    assert!(!metadata.mutating && metadata.context_aware_resources.is_empty() && metadata.host_capabilities.is_empty());
+}
+
+/// All but the kinds that only the hardening asks for.
+#[test]
+fn the_metadata_asks_for_every_kind_of_pod_and_template() {
+    let metadata = Metadata::read();
+    let kinds = || KINDS.iter().filter(|kind| matches!(kind.main_place().carries, Carries::Pod | Carries::Template));
+    let mut asked_for = BTreeSet::new();
+    for rule in &metadata.rules {
+        assert_eq!(rule.api_versions, ["v1"]);
+        assert_eq!(rule.operations, ["CREATE", "UPDATE"]);
+        for group in &rule.api_groups {
+            asked_for.extend(rule.resources.iter().map(|resource| (group.clone(), resource.clone())));
+        }
+    }
+    let expected = kinds().map(|kind| (kind.group.to_owned(), kind.name.to_lowercase() + "s"));
+    assert_eq!(asked_for, expected.collect());
+    assert_eq!(metadata.get("resources"), kinds().map(|kind| kind.name).collect::<Vec<_>>().join(", "));
+}
+
+/// Whether the file is what `make artifacthub-pkg.yml` would make, without kwctl. e2e-tests/kwctl.bats asks kwctl.
+#[test]
+fn artifact_hub_is_told_the_same() {
+    let (metadata, package): (_, Value) = (Metadata::read(), yaml(PACKAGE));
+    let image = metadata.image();
+    let expected = json!({
+        "version": metadata.get("version"),
+        "name": metadata.get("title"),
+        "displayName": metadata.get("displayName"),
+        "description": metadata.get("description"),
+        "license": metadata.get("license"),
+        "homeURL": metadata.get("url"),
+        "keywords": metadata.get("keywords").split(", ").collect::<Vec<_>>(),
+        "containersImages": [{"name": "policy", "image": image}],
+    });
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(package[field], *value, "{field}; run: make artifacthub-pkg.yml");
+    }
+    let install = package["install"].as_str().unwrap();
+    assert!(install.contains(&format!(" {image}\n")) && install.contains(&format!(" registry://{image}\n")));
+    assert!(package["links"].as_array().unwrap().contains(&json!({"name": "source", "url": metadata.get("source")})));
+    let annotations = &package["annotations"];
+    assert_eq!(annotations["kubewarden/mutation"], metadata.mutating.to_string());
+    assert_eq!(annotations["kubewarden/resources"], metadata.get("resources"));
+    let rules: Value = yaml(annotations["kubewarden/rules"].as_str().unwrap());
+    assert_eq!(rules, yaml::<Value>(METADATA)["rules"]);
+    assert!(annotations["kubewarden/questions-ui"] == QUESTIONS, "questions-ui.yml; run: make artifacthub-pkg.yml");
+}
+
+#[test]
+fn the_author_owns_the_repository() {
+    let (package, repository): (Value, Value) = (yaml(PACKAGE), yaml(REPOSITORY));
+    assert_eq!(repository["owners"], package["maintainers"]);
+    let text = |owner: &Value, field| owner[field].as_str().unwrap().to_owned();
+    let authors = repository["owners"].as_array().unwrap().iter();
+    let authors: Vec<_> = authors.map(|owner| format!("{} <{}>", text(owner, "name"), text(owner, "email"))).collect();
+    assert_eq!(authors.join(", "), Metadata::read().get("author"));
+}
+
+#[test]
+fn readme_names_the_same_module() {
+    let image = Metadata::read().image();
+    let (registry, _) = image.split_once('/').unwrap();
+    let named = README.split("registry://").skip(1).filter_map(|rest| rest.split_whitespace().next());
+    let named: BTreeSet<_> = named.filter(|module| module.starts_with(registry)).collect();
+    assert_eq!(named, BTreeSet::from([&*image]));
+}
