@@ -13,7 +13,7 @@ use crate::request::request;
 
 type Test = fn(&Both) -> Result<(), String>;
 
-pub const TESTS: [(&str, Test); 8] = [
+pub const TESTS: [(&str, Test); 9] = [
     ("the protocol version is v1", protocol_version),
     ("timeouts are read as Go reads durations", durations),
     ("addresses are read as Go reads them", addresses),
@@ -22,6 +22,7 @@ pub const TESTS: [(&str, Test); 8] = [
     ("how a request is written does not matter", any_writing),
     ("an update to itself brings nothing", any_update),
     ("size and depth have no limit", extremes),
+    ("what is not UTF-8 hides nothing", not_utf8),
 ];
 
 fn protocol_version(both: &Both) -> Result<(), String> {
@@ -210,11 +211,19 @@ fn extremes(both: &Both) -> Result<(), String> {
     let deep = "[".repeat(200_000) + &"]".repeat(200_000);
     let long = "x".repeat(3_000_000);
     let many = (0..20_000).map(|n| format!("\"key-{n}\":\"{n}\"")).collect::<Vec<_>>().join(",");
+    let unknown = (0..10_000).map(|n| format!("\"interlink.eu/key-{n}\":\"\"")).collect::<Vec<_>>().join(",");
+    let forged = "\"JobID\":\"1\"";
     for (name, annotations, spec, accepted) in [
-        ("deep", String::new(), deep, true),
+        ("deep", String::new(), deep.clone(), true),
+        ("deep, and a JobID", forged.to_owned(), deep.clone(), false),
+        ("deep in an annotation", format!("\"JobID\":{deep}"), "{}".to_owned(), false),
         ("long value", format!("\"interlink.eu/pod-ip\":\"{long}\""), "{}".to_owned(), false),
         ("long key", format!("\"{long}\":\"\""), "{}".to_owned(), true),
-        ("many", many, "{}".to_owned(), true),
+        ("long key, and a JobID", format!("\"{long}\":\"\",{forged}"), "{}".to_owned(), false),
+        ("many", many.clone(), "{}".to_owned(), true),
+        ("many, and a JobID", format!("{many},{forged}"), "{}".to_owned(), false),
+        ("many that are unknown", unknown.clone(), "{}".to_owned(), true),
+        ("many that are unknown, and a JobID", format!("{unknown},{forged}"), "{}".to_owned(), false),
     ] {
         let payload = format!(
             r#"{{"request":{{"operation":"CREATE","kind":{{"group":"","kind":"Pod"}},"userInfo":{{"username":"a"}},
@@ -223,6 +232,23 @@ fn extremes(both: &Both) -> Result<(), String> {
         let answer = both.validate(payload.as_bytes())?;
         if answer["accepted"] != accepted {
             return Err(format!("{name}: {answer}"));
+        }
+    }
+    Ok(())
+}
+
+/// What is not UTF-8 is no text, whether it is in a key, in a value, or in what is skipped.
+fn not_utf8(both: &Both) -> Result<(), String> {
+    for (place, accepted) in [("JobID\":\"?", false), ("?\":\"\",\"JobID\":\"1", false), ("a\":\"?", true)] {
+        let payload = payload(&json!({"HERE": ""}), &json!({}));
+        let text = String::from_utf8(payload).unwrap().replace("HERE\":\"", place);
+        for bytes in [&b"\xff"[..], b"\xc0\x80", b"\xed\xa0\x80", b"\xf0\x9f"] {
+            let payload: Vec<u8> =
+                text.bytes().flat_map(|byte| if byte == b'?' { bytes.to_vec() } else { vec![byte] }).collect();
+            let answer = both.validate(&payload)?;
+            if answer["accepted"] != accepted {
+                return Err(format!("{place} {bytes:?}: {answer}"));
+            }
         }
     }
     Ok(())

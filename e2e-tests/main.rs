@@ -47,7 +47,8 @@ fn trial(name: String, test: impl FnOnce(&Both) -> Result<(), String> + Send + '
 
 /// Writes what the fuzzer begins with: for each of its targets, a folder of payloads or texts.
 fn write_corpus(folder: &Path) {
-    let calls = case::all().into_iter().map(|(name, case)| case.call().unwrap_or_else(|error| panic!("{name}: {error}")));
+    let calls =
+        case::all().into_iter().map(|(name, case)| case.call().unwrap_or_else(|error| panic!("{name}: {error}")));
     let durations = generated::go_durations().map(|(text, _)| ("durations", text));
     for (index, (target, text)) in calls.chain(durations).enumerate() {
         fs::create_dir_all(folder.join(target)).unwrap();

@@ -261,7 +261,7 @@ fn brief(text: &(impl fmt::Display + ?Sized)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::net::TcpListener;
     use std::thread;
 
@@ -271,7 +271,14 @@ mod tests {
     fn pull_from(patience: Patience, serve: impl Fn(&mut dyn Write) + Send + 'static) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let image = format!("{}/policy", listener.local_addr().unwrap()).parse().unwrap();
-        thread::spawn(move || listener.incoming().for_each(|stream| serve(&mut stream.unwrap())));
+        thread::spawn(move || {
+            listener.incoming().for_each(|stream| {
+                let mut stream = stream.unwrap();
+                // Who is answered before asking takes it for a fault.
+                assert_ne!(stream.read(&mut [0; 1024]).unwrap(), 0);
+                serve(&mut stream);
+            });
+        });
         let credentials = Credentials { auth: RegistryAuth::Anonymous, remedy: String::new() };
         Pull { image, protocol: ClientProtocol::Http, credentials, patience }.run().unwrap_err().to_string()
     }

@@ -78,6 +78,8 @@ fn choose_object(choices: &mut Choices<'_>, kind: &Kind) -> Result<Value> {
     let manager = choices.choose(&["vk", "kubectl", "kube-controller-manager", ""])?;
     object["metadata"]["managedFields"] = json!([{"manager": manager, "fieldsV1": fields}]);
     object["metadata"]["resourceVersion"] = json!(choices.choose(&["", "0", "1"])?);
+    // What is long is not read if nothing in it is interLink's.
+    object["status"] = choices.choose(&[Value::Null, json!("x".repeat(2_000))])?.clone();
     Ok(object)
 }
 

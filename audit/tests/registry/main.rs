@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 fn check(arguments: &[&str], docker_config: &Path, environment: &[(&str, &str)]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_interlink-audit"))
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .args(["check", "--policy", "examples/policy.yaml", "examples/good", "examples/bad", "--format", "json"])
+        .args(["check", "--policy", "deploy/protect.yaml", "examples/good", "examples/bad", "--format", "json"])
         .args(arguments)
         .env("DOCKER_CONFIG", docker_config)
         .envs(environment.iter().copied())
