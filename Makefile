@@ -71,11 +71,17 @@ fuzz: | $(TARGET) ## Fuzz the policy, FUZZ_SECONDS=30 a target (needs a C++ comp
 		sed -n "s/stat::number_of_executed_units: */$$1, executions: /p" $$log; \
 	} && run validate && run validate_settings && run durations && run both validate validate_settings
 
+.PHONY: deny
+deny: ## Check licences, sources and advisories of all dependencies (needs cargo-deny)
+	cargo deny --locked check
+
 .PHONY: reproducible
 reproducible: policy.wasm ## Build the module again in another folder, and compare the two
 	copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
 		git ls-files -z | tar --null -T - -cf - | tar -xf - -C "$$copy" && \
 		$(MAKE) -C "$$copy" policy.wasm && cmp policy.wasm "$$copy/policy.wasm" && echo "The two are the same."
+	@# Nor may it tell where it was built, or it would differ for others.
+	! grep --quiet --text --fixed-strings "$$HOME" policy.wasm
 
 .PHONY: clean
 clean: ## Remove all that was built

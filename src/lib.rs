@@ -1,9 +1,10 @@
 //! A Kubewarden policy that enforces interLink's best practices for pod annotations.
 //!
-//! A request goes one way: [`request`] finds its parts, [`subject`] reads the annotations that a pod has or will have,
-//! [`writer`] tells who asks, [`replay`] who wrote a stored object, [`scope`] which pods are judged; the [`rules`]
-//! judge them, [`ratchet`] leaves out what an update did not bring, and [`verdict`] makes the answer. The waPC entry
-//! points at the end of this file are glue; all else is an ordinary library.
+//! A request goes one way: `glance` lets through what has nothing of interLink's; [`request`] finds the parts of all
+//! others, [`subject`] reads the annotations that a pod has or will have, [`writer`] tells who asks, [`replay`] who
+//! wrote a stored object, [`scope`] which pods are judged; the [`rules`] judge them, [`ratchet`] leaves out what an
+//! update did not bring, and [`verdict`] makes the answer. The waPC entry points at the end of this file are glue; all
+//! else is an ordinary library.
 
 pub mod annotations;
 mod glance;
