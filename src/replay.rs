@@ -97,7 +97,8 @@ fn read_owners<'a>(
         }
         let hand = if is_trusted(&manager) { Hand::InterLink } else { Hand::Manager(manager) };
         let owned = end_of_path(fields, &path).map_err(|problem| problem.inside(".fieldsV1"))?;
-        owned.map_or(Ok(()), |owned| sign(subject, owned, &hand))
+        let signed = owned.map_or(Ok(()), |owned| sign(subject, owned, &hand));
+        signed.map_err(|problem| problem.along(&path).inside(".fieldsV1"))
     })
 }
 
@@ -222,6 +223,10 @@ mod tests {
             (
                 r#"[{"manager": "x", "fieldsV1": {"f:metadata": 7}}]"#,
                 "metadata.managedFields[0].fieldsV1.f:metadata: must be an object, but is a number",
+            ),
+            (
+                r#"[{"manager": "x", "fieldsV1": {"f:metadata": {"f:annotations": 7}}}]"#,
+                "metadata.managedFields[0].fieldsV1.f:metadata.f:annotations: must be an object, but is a number",
             ),
         ] {
             assert_eq!(hand(&format!(r#""managedFields": {fields}"#)), Err(problem.to_owned()));

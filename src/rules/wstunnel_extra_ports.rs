@@ -145,10 +145,14 @@ fn is_protocol(text: &str) -> bool {
 
 /// Whether YAML takes a name for a number: those with a letter in them.
 fn is_yaml_number(name: &str) -> bool {
-    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    name.split_once('e').is_some_and(|(number, exponent)| are_digits(number) && are_digits(exponent))
-        || name.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        || name.strip_prefix("0o").is_some_and(are_digits)
+    let are_digits = |text: &str, radix| !text.is_empty() && text.chars().all(|digit| digit.is_digit(radix));
+    let power = |(number, power): (&str, &str)| {
+        are_digits(number, 10) && are_digits(power.strip_prefix('-').unwrap_or(power), 10)
+    };
+    name.split_once('e').is_some_and(power)
+        || [("0b", 2), ("0o", 8), ("0x", 16)]
+            .iter()
+            .any(|(prefix, radix)| name.strip_prefix(prefix).is_some_and(|digits| are_digits(digits, *radix)))
 }
 
 /// Whether Kubernetes takes a name for a port: an IANA service name.
@@ -223,6 +227,8 @@ mod tests {
             ("80:on", "YAML takes for something else"),
             ("80:1e3", "YAML takes for something else"),
             ("80:0x1f", "YAML takes for something else"),
+            ("80:0b1", "YAML takes for something else"),
+            ("80:1e-5", "YAML takes for something else"),
             ("80:udp", "write 80:NAME:udp"),
             ("80:Web", "whose name"),
             ("80: web", "whose name"),

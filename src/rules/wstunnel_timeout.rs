@@ -119,10 +119,24 @@ const UNITS: [(&[&str], u64); 4] = [
 /// The nanoseconds that the user may have meant: people write `1 day`, `2min`, `30` and `1m30`. `humantime` would read
 /// these too, but takes seven kilobytes of module for it.
 fn meant(text: &str) -> Option<i64> {
-    let text: String = text.to_ascii_lowercase().split_ascii_whitespace().collect();
-    match seconds(&text) {
+    let mut compact = String::new();
+    for word in text.to_ascii_lowercase().split_ascii_whitespace() {
+        let is_digit = |character: char| character.is_ascii_digit();
+        if compact.ends_with(is_digit) && word.starts_with(is_digit) {
+            // Two numbers: who knows how they belong together?
+            return None;
+        }
+        compact += word;
+    }
+    match seconds(&compact) {
         Some(seconds) => i64::try_from(seconds.checked_mul(1_000_000_000)?).ok(),
-        None => go_duration::parse(&format!("{text}s")).ok(),
+        // A fraction, for which Go's grammar serves.
+        None => {
+            if compact.ends_with(|character: char| character.is_ascii_digit()) {
+                compact.push('s');
+            }
+            go_duration::parse(&compact).ok()
+        }
     }
 }
 
@@ -190,6 +204,9 @@ mod tests {
             ("1h 5m", "write a time from 1s to 1h, such as 30s"),
             ("1 hour", "write 1h"),
             ("1m30", "write 1m30s"),
+            ("2.5 m", "write 2m30s"),
+            (".5 M", "write 30s"),
+            ("10 30s", "write a time from 1s to 1h, such as 30s"),
             ("1.5", "write 1s500ms"),
             ("1 Day", "write a time from 1s to 1h, such as 30s"),
             ("1é", "write a time from 1s to 1h, such as 30s"),
