@@ -197,6 +197,7 @@ impl Pull {
             Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) | rustls::Error::General(_)) => {
                 "let SSL_CERT_FILE name a file with its CA's certificate"
             }
+            Some(rustls::Error::InvalidCertificate(_)) => "its certificate must be valid, and name this host",
             _ => self.way(),
         };
         format!("{registry} cannot be reached, {}; {remedy}", brief(cause))
