@@ -149,7 +149,7 @@ pub fn read_file(file: &str) -> Vec<Result<Document, Problem>> {
 }
 
 /// Reads the documents of one file, lists as they stand.
-fn read_documents(file: &str) -> Result<Vec<Result<Document, Problem>>, Problem> {
+pub(crate) fn read_documents(file: &str) -> Result<Vec<Result<Document, Problem>>, Problem> {
     let text = read_text(file).map_err(|error| Source::file(file).problem(error))?;
     let text = text.trim_start_matches('\u{feff}');
     let documents = if file.ends_with(".json") {

@@ -13,7 +13,8 @@ const POLICY_KINDS: [&str; 2] = ["ClusterAdmissionPolicy", "AdmissionPolicy"];
 /// # Errors
 /// If the file cannot be read, is no map, or the policy refuses the settings.
 pub fn from_file(file: &str, policy: &Policy) -> Result<Value, Problem> {
-    let mut documents = read_all(file)?;
+    // A list is no settings, where it would be taken apart among manifests.
+    let mut documents = input::read_documents(file)?.into_iter().collect::<Result<Vec<_>, _>>()?;
     match (documents.pop(), documents.len()) {
         (Some(document), 0) => checked(document, policy),
         _ => Err(Source::file(file).problem("holds several documents, but settings are one")),

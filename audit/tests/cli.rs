@@ -165,6 +165,10 @@ fn wrong_settings_are_named() {
         "error: s.yaml:1: settings.podIP.cidr: is not a setting; write one of cidrs, octetRange, allowReserved\n"
     );
     assert_eq!(run(&files, &["check", "bad.yaml", "--settings", "two.yaml"]).0, 2);
+    for list in ["[]", "- {podIP: {cidrs: []}}\n"] {
+        let (code, _, errors) = run(&[("s.yaml", list)], &["check", "s.yaml", "--settings", "s.yaml"]);
+        assert_eq!((code, errors.as_str()), (2, "error: s.yaml:1: settings: must be an object, but is a list\n"));
+    }
     let (code, _, errors) = run(&files, &["check", "bad.yaml", "--policy", "bad.yaml"]);
     assert_eq!(code, 2);
     assert!(errors.contains("holds 0 of the kind ClusterAdmissionPolicy or AdmissionPolicy"), "{errors}");
