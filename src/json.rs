@@ -116,8 +116,10 @@ impl<'a> Value<'a> {
         self.0 == b"null"
     }
 
+    /// Makes sure that this is an object.
+    ///
     /// # Errors
-    /// If this is no object.
+    /// If it is none.
     pub fn must_be_object(self) -> Result<(), Unreadable> {
         if self.0.starts_with(b"{") { Ok(()) } else { Err(self.is_no("an object")) }
     }

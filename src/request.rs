@@ -28,6 +28,8 @@ pub struct Metadata<'a> {
     pub managed_fields: Option<Value<'a>>,
 }
 
+// Where what is found goes: an object in the slot with its name, and what is found in it behind that, in the order of
+// the functions below.
 const OPERATION: usize = 1;
 const KIND: usize = 2;
 const NAMESPACE: usize = 5;
