@@ -25,9 +25,6 @@ pub const CONTROLLERS: &str = "kube-controller-manager";
 /// know, or of whom there are too many to keep.
 const ANYONE: [&str; 3] = ["before-first-apply", "ancient-changes", ""];
 
-/// The most steps that lead to annotations: those of a CronJob's pods.
-const LONGEST_PATH: usize = 6;
-
 /// Says of each annotation whose hand wrote it, if the request is a replay: a CREATE, by nobody, of an object that has
 /// a version already.
 ///
@@ -87,10 +84,11 @@ fn read_owners<'a>(
         b"fieldsV1" => Some(Want { slot: 1, within: Some(Wanted::Path(&path)) }),
         _ => None,
     };
+    let mut found = vec![None; 2 + path.len()];
     managed_fields.reader().elements(&mut |entry| {
-        let mut found = [None; 2 + LONGEST_PATH];
+        found.fill(None);
         entry.find(Wanted::Fields(&wanted), &mut found)?;
-        let [manager, fields @ ..] = &found;
+        let (manager, fields) = (found[0], &found[1..]);
         let manager = text(manager.filter(|manager| !manager.is_null()), ".manager")?.unwrap_or_default();
         if ANYONE.contains(&&*manager) {
             return Ok(());

@@ -54,7 +54,7 @@ pub fn descend<'a>(start: Option<Value<'a>>, path: &[&str]) -> Result<Option<Val
 /// # Errors
 /// If something on the way is no object.
 pub fn end_of_path<'a>(found: &[Option<Value<'a>>], path: &[&str]) -> Result<Option<Value<'a>>, Unreadable> {
-    for (index, value) in found.iter().enumerate().take(path.len() + 1) {
+    for (index, value) in found.iter().enumerate() {
         match value.filter(|value| !value.is_null()) {
             Some(value) if index == path.len() => return Ok(Some(value)),
             Some(value) => value.must_be_object().map_err(|problem| problem.along(&path[..index]))?,
