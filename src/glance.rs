@@ -70,20 +70,16 @@ fn is_mention(text: &[u8], at: usize) -> bool {
 #[cfg(target_feature = "simd128")]
 #[inline(always)]
 fn candidates(block: &[u8; BLOCK + 1]) -> u64 {
-    use core::arch::wasm32::{i8x16_bitmask, i8x16_eq, u8x16_splat, u64x2, v128, v128_and, v128_any_true, v128_or};
+    use core::arch::wasm32::{i8x16_bitmask, u8x16_splat, v128_and, v128_any_true, v128_or};
 
-    let load = |at: usize| {
-        let (words, _) = block[at..].as_chunks::<8>();
-        let [low, high] = [words[0], words[1]].map(u64::from_le_bytes);
-        u64x2(low, high)
-    };
-    let is = |bytes: v128, byte: u8| i8x16_eq(bytes, u8x16_splat(byte));
+    use crate::simd::{load, which};
+
     let found = |at: usize| {
-        let (bytes, next) = (load(at), load(at + 1));
+        let (bytes, next) = (load(block, at), load(block, at + 1));
         let lower = v128_or(bytes, u8x16_splat(b' '));
-        let domain = v128_and(is(lower, b'k'), is(next, b'.'));
-        let escape = v128_and(is(bytes, b'\\'), is(next, b'u'));
-        v128_or(v128_or(domain, escape), is(bytes, b'J'))
+        let domain = v128_and(which(lower, b'k'), which(next, b'.'));
+        let escape = v128_and(which(bytes, b'\\'), which(next, b'u'));
+        v128_or(v128_or(domain, escape), which(bytes, b'J'))
     };
     let found @ [a, b, c, d] = [found(0), found(16), found(32), found(48)];
     if !v128_any_true(v128_or(v128_or(a, b), v128_or(c, d))) {

@@ -18,6 +18,8 @@ pub mod request;
 pub mod rules;
 pub mod scope;
 pub mod settings;
+#[cfg(target_feature = "simd128")]
+mod simd;
 pub mod subject;
 pub mod text;
 pub mod verdict;

@@ -110,14 +110,14 @@ impl Masks {
     #[cfg(target_feature = "simd128")]
     #[inline(always)]
     fn of(block: &[u8; BLOCK]) -> Self {
-        use core::arch::wasm32::{i8x16_bitmask, i8x16_eq, u8x16_splat, u64x2, v128, v128_or};
+        use core::arch::wasm32::{i8x16_bitmask, u8x16_splat, v128, v128_or};
 
-        let which = |bytes: v128, byte: u8| u64::from(i8x16_bitmask(i8x16_eq(bytes, u8x16_splat(byte))));
-        let (words, _) = block.as_chunks::<8>();
+        use crate::simd;
+
+        let which = |bytes: v128, byte: u8| u64::from(i8x16_bitmask(simd::which(bytes, byte)));
         let mut masks = Self::default();
         for part in (0..4).rev() {
-            let [low, high] = [words[2 * part], words[2 * part + 1]].map(u64::from_le_bytes);
-            let bytes = u64x2(low, high);
+            let bytes = simd::load(block, 16 * part);
             let curly = v128_or(bytes, u8x16_splat(CURLY));
             masks.quotes = masks.quotes << 16 | which(bytes, b'"');
             masks.backslashes = masks.backslashes << 16 | which(bytes, b'\\');
@@ -172,13 +172,12 @@ pub(super) fn end_of_string(mut text: &[u8]) -> Option<(&[u8], bool)> {
 #[cfg(target_feature = "simd128")]
 #[inline(always)]
 fn marks(chunk: &[u8; 16]) -> u32 {
-    use core::arch::wasm32::{i8x16_bitmask, i8x16_eq, u8x16_splat, u64x2, v128_or};
+    use core::arch::wasm32::{i8x16_bitmask, v128_or};
 
-    let (words, _) = chunk.as_chunks::<8>();
-    let [low, high] = [words[0], words[1]].map(u64::from_le_bytes);
-    let bytes = u64x2(low, high);
-    let which = |byte: u8| i8x16_eq(bytes, u8x16_splat(byte));
-    i8x16_bitmask(v128_or(which(b'"'), which(b'\\'))).into()
+    use crate::simd::{load, which};
+
+    let bytes = load(chunk, 0);
+    i8x16_bitmask(v128_or(which(bytes, b'"'), which(bytes, b'\\'))).into()
 }
 
 #[cfg(not(target_feature = "simd128"))]
