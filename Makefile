@@ -52,15 +52,15 @@ docs: | $(TARGET) ## Write docs/rules.md anew from the rules' own files
 bench: policy.wasm ## Count wasm instructions per request
 	$(BUILD_WASM) --examples --package interlink-bench-baselines
 	@# Both packages: alone, the benchmark would have wasmtime built anew, with fewer features.
-	cargo build --locked --package interlink-audit --package interlink-benches
-	target/debug/interlink-benches policy.wasm $(MODULES)/examples/accept_all.wasm $(MODULES)/examples/sdk_idiom.wasm
+	cargo build --locked --package interlink-audit --package interlink-bench
+	target/debug/interlink-bench policy.wasm $(MODULES)/examples/accept_all.wasm $(MODULES)/examples/sdk_idiom.wasm
 
 # For each target.
 FUZZ_SECONDS ?= 30
 
 .PHONY: fuzz
 fuzz: | $(TARGET) ## Fuzz the policy, FUZZ_SECONDS=30 a target (needs a C++ compiler)
-	FUZZ_CORPUS=$(CURDIR)/fuzz/corpus cargo test --locked --package interlink-audit --test e2e
+	FUZZ_CORPUS=$(CURDIR)/fuzz/corpus cargo test --locked --package interlink-e2e-tests --test e2e
 	@# In a target folder of its own: the policy's library has the same name there, but counts its steps.
 	RUSTC_WRAPPER=$(CURDIR)/fuzz/instrument \
 		cargo build --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz

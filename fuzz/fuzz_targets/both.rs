@@ -1,7 +1,8 @@
 //! The module answers as the native code does.
 #![no_main]
 
-use interlink_annotations_policy_fuzz::{both::Both, payload};
+use interlink_annotations_policy_fuzz::payload;
+use interlink_e2e_tests::both::Both;
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {

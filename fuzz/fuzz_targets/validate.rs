@@ -2,7 +2,8 @@
 #![no_main]
 
 use interlink_annotations_policy as policy;
-use interlink_annotations_policy_fuzz::{answer::check_texts, payload};
+use interlink_annotations_policy_fuzz::payload;
+use interlink_e2e_tests::answer::check_texts;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 #![no_main]
 
 use interlink_annotations_policy::{settings, validate};
-use interlink_annotations_policy_fuzz::answer::check_texts;
+use interlink_e2e_tests::answer::check_texts;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

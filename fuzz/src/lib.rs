@@ -1,17 +1,11 @@
 //! What the targets share: how the fuzzer's bytes become a payload, and what an answer must be.
 
-#[path = "../../e2e-tests/answer.rs"]
-pub mod answer;
-#[path = "../../e2e-tests/both.rs"]
-pub mod both;
-#[path = "../../e2e-tests/request.rs"]
-mod request;
-
 use std::borrow::Cow;
 
 use interlink_annotations_policy::annotations::{CATALOGUE, DOMAINS};
 use interlink_annotations_policy::kind::{Carries, KINDS, Kind};
 use interlink_annotations_policy::rules::RULES;
+use interlink_e2e_tests::request::request;
 use libfuzzer_sys::arbitrary::{Result, Unstructured as Choices};
 use serde_json::{Map, Value, json};
 
@@ -54,7 +48,7 @@ fn choose_payload(choices: &mut Choices<'_>) -> Result<Value> {
     }
     let old = if choices.arbitrary()? { choose_object(choices, kind)? } else { Value::Null };
     let object = choose_object(choices, kind)?;
-    Ok(json!({"request": request::request(&user, operation, &namespace, &old, &object), "settings": settings}))
+    Ok(json!({"request": request(&user, operation, &namespace, &old, &object), "settings": settings}))
 }
 
 fn choose_object(choices: &mut Choices<'_>, kind: &Kind) -> Result<Value> {

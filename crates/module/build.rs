@@ -9,10 +9,10 @@ const TARGET: &str = "wasm32-wasip1";
 
 fn main() {
     for input in ["src", "Cargo.toml", "Cargo.lock", ".cargo/config.toml", "rust-toolchain.toml"] {
-        println!("cargo::rerun-if-changed=../{input}");
+        println!("cargo::rerun-if-changed=../../{input}");
     }
     let variable = |name| PathBuf::from(env::var_os(name).expect("cargo sets it"));
-    let module = build_module(&variable("CARGO_MANIFEST_DIR").join(".."));
+    let module = build_module(&variable("CARGO_MANIFEST_DIR").join("../.."));
     fs::copy(module, variable("OUT_DIR").join("policy.wasm")).expect("the module can be copied");
 }
 

@@ -10,9 +10,9 @@ use interlink_annotations_policy::kind::{KINDS, Kind, Place};
 use interlink_annotations_policy::rules::RULES;
 use serde_json::{Value, json};
 
-use crate::both::Both;
 use crate::case;
-use crate::request::request;
+use interlink_e2e_tests::both::Both;
+use interlink_e2e_tests::request::request;
 
 type Test = fn(&Both) -> Result<(), String>;
 
@@ -24,7 +24,8 @@ pub const TESTS: [(&str, Test); 4] = [
 ];
 
 /// The usual policy, whose conditions `monitor.yaml` and `namespace.yaml` share, and the hardening.
-const MANIFESTS: [&str; 2] = [include_str!("../deploy/protect.yaml"), include_str!("../deploy/hardening.yaml")];
+const MANIFESTS: [&str; 2] =
+    [include_str!("../../../deploy/protect.yaml"), include_str!("../../../deploy/hardening.yaml")];
 
 /// An API server to which the manifests were applied.
 struct ApiServer {

@@ -2,14 +2,11 @@
 //!
 //! `cases/` holds the cases as data, a file for each topic; `case.rs` says what a case looks like.
 
-mod answer;
-mod both;
 mod case;
 mod examples;
 mod generated;
 mod life;
 mod match_conditions;
-mod request;
 
 use std::env;
 use std::fs;
@@ -18,7 +15,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use both::Both;
+use interlink_e2e_tests::both::Both;
 
 thread_local! {
     /// A module has one memory, so that each thread needs its own.

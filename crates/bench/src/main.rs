@@ -27,7 +27,7 @@ const BATCHES: usize = 20;
 fn main() -> ExitCode {
     let modules: Vec<String> = env::args().skip(1).collect();
     if modules.is_empty() {
-        eprintln!("usage: interlink-benches MODULE.wasm…");
+        eprintln!("usage: interlink-bench MODULE.wasm…");
         return ExitCode::from(2);
     }
     match measure_all(&modules) {

@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use crate::both::Both;
-use crate::request::request;
+use interlink_e2e_tests::both::Both;
+use interlink_e2e_tests::request::request;
 
 /// One case. A request is put together from its parts, or given as a whole, or as raw text.
 #[derive(Deserialize)]
@@ -71,7 +71,7 @@ struct Expectation {
 
 /// Every case of every topic, with its name.
 pub fn all() -> Vec<(String, Case)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../e2e-tests/cases");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
     let entries = fs::read_dir(folder).expect("the folder of cases can be read");
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     files.sort();

@@ -35,7 +35,11 @@ fn main() -> ExitCode {
         ("a registry may say anything", a_registry_may_say_anything),
     ];
     if !missing.is_empty() {
-        println!("\nSKIPPED: {} tests of audit/tests/registry need {} on PATH", real.len(), missing.join(" and "));
+        println!(
+            "\nSKIPPED: {} tests of crates/audit/tests/registry need {} on PATH",
+            real.len(),
+            missing.join(" and ")
+        );
     }
     let trial = |(name, test): (&str, fn())| {
         Trial::test(name, move || {
@@ -50,7 +54,7 @@ fn main() -> ExitCode {
 /// Runs `check` over the examples, and tells its exit code, report and errors.
 fn check(arguments: &[&str], docker_config: &Path, environment: &[(&str, &str)]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_interlink-audit"))
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .args(["check", "--policy", "deploy/protect.yaml", "examples/good", "examples/bad", "--format", "json"])
         .args(arguments)
         .env("DOCKER_CONFIG", docker_config)

@@ -8,7 +8,7 @@ use interlink_annotations_policy::settings::{OctetRange, Settings};
 use interlink_audit::reference;
 use serde_json::Value;
 
-const README: &str = include_str!("../../README.md");
+const README: &str = include_str!("../../../README.md");
 
 #[test]
 fn the_table_lists_every_rule() {
@@ -30,7 +30,7 @@ fn the_annotations_are_those_of_the_catalogue() {
 
 #[test]
 fn the_rules_reference_is_current() {
-    assert!(include_str!("../../docs/rules.md") == reference::rules(), "docs/rules.md is old; run: make docs");
+    assert!(include_str!("../../../docs/rules.md") == reference::rules(), "docs/rules.md is old; run: make docs");
 }
 
 /// The YAML blocks under a heading.
@@ -60,7 +60,7 @@ fn the_settings_shown_are_the_defaults() {
 fn the_manifests_are_those_in_deploy() {
     let rows = README.lines().filter_map(|line| line.strip_prefix("| [")?.split_once("](deploy/"));
     let mut named: Vec<_> = rows.map(|(name, _)| name.to_owned()).collect();
-    let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy")).unwrap();
+    let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy")).unwrap();
     let mut files: Vec<_> = folder.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     named.sort();
     files.sort();

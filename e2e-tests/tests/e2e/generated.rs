@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestError, TestRunner};
 use serde_json::{Value, json};
 
-use crate::answer::check_texts;
-use crate::both::Both;
-use crate::request::request;
+use interlink_e2e_tests::answer::check_texts;
+use interlink_e2e_tests::both::Both;
+use interlink_e2e_tests::request::request;
 
 type Test = fn(&Both) -> Result<(), String>;
 
@@ -49,7 +49,7 @@ fn oracle<T: serde::de::DeserializeOwned>(text: &'static str) -> impl Iterator<I
 }
 
 pub fn go_durations() -> impl Iterator<Item = (String, Option<i64>)> {
-    oracle(include_str!("../tests/oracle/go-durations.jsonl"))
+    oracle(include_str!("../../../tests/oracle/go-durations.jsonl"))
 }
 
 fn durations(both: &Both) -> Result<(), String> {
@@ -67,7 +67,7 @@ fn durations(both: &Both) -> Result<(), String> {
 /// Every address that Go reads passes, save IPv4 that is written as IPv6.
 fn addresses(both: &Both) -> Result<(), String> {
     let settings = json!({"podIP": {"cidrs": ["0.0.0.0/0", "::/0"], "allowReserved": true}});
-    for (text, address) in oracle::<String>(include_str!("../tests/oracle/go-ips.jsonl")) {
+    for (text, address) in oracle::<String>(include_str!("../../../tests/oracle/go-ips.jsonl")) {
         let mixed = text.contains(':') && (text.contains('.') || address.as_ref().is_some_and(|a| a.contains('.')));
         let expected = address.is_some() && !mixed;
         if accepts(both, "interlink.eu/pod-ip", &text, &settings)? != expected {

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-const METADATA: &str = include_str!("../../policy-metadata.yml");
-const PACKAGE: &str = include_str!("../../artifacthub-pkg.yml");
-const REPOSITORY: &str = include_str!("../../artifacthub-repo.yml");
-const QUESTIONS: &str = include_str!("../../questions-ui.yml");
-const README: &str = include_str!("../../README.md");
+const METADATA: &str = include_str!("../../../policy-metadata.yml");
+const PACKAGE: &str = include_str!("../../../artifacthub-pkg.yml");
+const REPOSITORY: &str = include_str!("../../../artifacthub-repo.yml");
+const QUESTIONS: &str = include_str!("../../../questions-ui.yml");
+const README: &str = include_str!("../../../README.md");
 
 /// The annotations that kwctl reads, and passes over when they are mistyped.
 const ANNOTATIONS: [&str; 13] = [

@@ -58,7 +58,7 @@ impl Question {
 }
 
 fn questions() -> Vec<Question> {
-    let mut form: Value = yaml_serde::from_str(include_str!("../../questions-ui.yml")).unwrap();
+    let mut form: Value = yaml_serde::from_str(include_str!("../../../questions-ui.yml")).unwrap();
     serde_json::from_value(form["questions"].take()).unwrap()
 }
 

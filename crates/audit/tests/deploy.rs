@@ -11,7 +11,7 @@ use kubewarden_policy_sdk::crd::policies::{AdmissionPolicy, ClusterAdmissionPoli
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/");
 
 fn read<T: DeserializeOwned>(file: &str) -> T {
     let text = fs::read_to_string(FOLDER.to_owned() + file).unwrap();
@@ -66,7 +66,7 @@ fn asked_for(rules: &Value) -> BTreeMap<String, [Vec<String>; 2]> {
 
 #[test]
 fn together_they_ask_for_every_kind() {
-    let metadata: Value = yaml_serde::from_str(include_str!("../../policy-metadata.yml")).unwrap();
+    let metadata: Value = yaml_serde::from_str(include_str!("../../../policy-metadata.yml")).unwrap();
     let [protect, hardening] = ["protect.yaml", "hardening.yaml"].map(|file| read::<Value>(file)["spec"].take());
     assert_eq!(protect["rules"], metadata["rules"]);
     let [mut usual, mut hardening] = [protect, hardening].map(|spec| asked_for(&spec["rules"]));

@@ -3,8 +3,8 @@
 use interlink_annotations_policy::rules::{RULES, documentation};
 use serde_json::{Value, json};
 
-use crate::both::Both;
-use crate::request::request;
+use interlink_e2e_tests::both::Both;
+use interlink_e2e_tests::request::request;
 
 /// Every example under *Refused* breaks its rule; none under *Accepted* breaks any.
 pub fn of_the_documentation(both: &Both) -> Result<(), String> {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::both::Both;
-use crate::request::request;
+use interlink_e2e_tests::both::Both;
+use interlink_e2e_tests::request::request;
 
 const ALICE: &str = "alice";
 const SCHEDULER: &str = "system:kube-scheduler";
