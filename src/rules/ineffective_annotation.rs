@@ -2,23 +2,36 @@
 //!
 //! ## What it refuses
 //!
-//! - An annotation of interLink's, save `JobID`, on a Deployment, Job or other workload itself, in place of its pod
-//!   template; on a CronJob, also one on its job template. What a controller made is left out: it is given such
-//!   annotations.
-//! - What only a tunnel heeds, on a pod that gets none: `interlink.virtual-kubelet.io/wstunnel-timeout` or
-//!   `interlink.eu/shadow-same-ns` where no container has a port and `interlink.eu/wstunnel-extra-ports` names none, or
-//!   where the VPN takes the tunnel's place. A pod with an annotation for WireGuard, or with one that interLink writes
-//!   for a tunnel, is left out.
+//! - An interLink annotation other than `JobID` on a `Deployment`, a `Job` or another workload instead of its pod
+//!   template. On a `CronJob`, also one on its job template. Objects that a controller created are exempt, because
+//!   controllers copy annotations to them.
+//! - `interlink.virtual-kubelet.io/wstunnel-timeout` or `interlink.eu/shadow-same-ns` on a pod that gets no tunnel: no
+//!   container has a port and `interlink.eu/wstunnel-extra-ports` is missing or empty.
+//! - `interlink.eu/shadow-same-ns` on a pod that gets the VPN instead of a tunnel.
+//!
+//! A pod that has `JobID`, an annotation for WireGuard or one that interLink writes for a tunnel is exempt from the
+//! last two: it may have a tunnel.
 //!
 //! ## Why
 //!
-//! interLink sees pods alone, and Kubernetes gives a pod the annotations of the template that it is made of. interLink
-//! makes a tunnel only for a pod that has a port, or for every pod where it is set up as a full mesh, which the policy
-//! cannot know.
+//! interLink reads the annotations of pods only, and Kubernetes gives a pod the annotations of its template, not those
+//! of its workload. interLink creates a tunnel only for a pod that has a port and no VPN. If interLink runs a full
+//! mesh, every pod has a tunnel, but the policy cannot see that.
 //!
-//! ## How to mend it
+//! ## How to fix it
 //!
-//! Move the annotation to the pod template. Give the container that listens its port.
+//! Move the annotation to the pod template. Add a port to the container that listens on it, or remove the annotation.
+//!
+//! ## Settings
+//!
+//! - `rules.ineffective-annotation`: `Warn` (the default), `Deny` or `Ignore`.
+//!
+//! ## References
+//!
+//! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `hasExposedPorts`, `hasExtraPortsAnnotation` and
+//!   `shouldCreateWstunnel`.
+//! - interLink's pod annotations reference: "Networking Considerations".
+//! - Kubernetes' documentation: <https://kubernetes.io/docs/concepts/workloads/pods/#pod-templates>.
 //!
 //! ## Refused
 //!

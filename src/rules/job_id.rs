@@ -2,23 +2,41 @@
 //!
 //! ## What it refuses
 //!
-//! The annotation `JobID` on a pod that is created, in a pod template or on a Binding; and, on a pod that is there,
-//! whatever sets, changes or removes it. Only a trusted writer may: interLink itself. In an audit of stored objects, it
-//! refuses a `JobID` that a field manager owns who is not in `trustedFieldManagers`.
+//! `JobID`, when anyone but a trusted writer sets, changes or removes it. Usually, the only trusted writer is
+//! interLink itself.
+//!
+//! - On a new pod, in a pod template or on a Binding, the annotation is refused.
+//! - On an existing pod, every change to the annotation is refused, removal included.
+//! - In an audit of stored objects, the annotation is refused if a field manager that is not in `trustedFieldManagers`
+//!   owns it.
 //!
 //! ## Why
 //!
-//! interLink keeps in `JobID` which job at the HPC centre belongs to a pod. When it starts anew, it adopts every pod
-//! on its node that has the annotation, whatever the value, and submits every pod that has none. A forged `JobID`
-//! makes it follow, and delete, a job that it never submitted; a lost one starts the job a second time. In a template,
-//! it forges that of every pod to come.
+//! interLink records in `JobID` that it has submitted the pod's job to the HPC centre. When interLink restarts, it
+//! takes over every pod on its node that has the annotation, whatever the value, and submits the job of every pod that
+//! lacks it. With a forged `JobID`, interLink tracks a job that it never submitted. Without its `JobID`, a job starts
+//! a second time. A `JobID` in a template reaches every pod that is created from the template.
 //!
-//! ## How to mend it
+//! ## How to fix it
 //!
-//! Leave `JobID` out of the pod; interLink sets it once the job is submitted. Manifests that were copied from a
-//! running pod often still carry it. If interLink itself is refused, name its user in the setting `trustedWriters`. If
-//! an audit finds a `JobID` on a running pod, look at the HPC centre whose job that is before you delete the pod:
-//! interLink would cancel the job.
+//! Remove `JobID` from the manifest; interLink sets it when it submits the job. Manifests exported from a running pod
+//! often contain it. If interLink itself is refused, add its user to `trustedWriters`. If an audit reports a running
+//! pod, find out whose job it is before you delete the pod: interLink then asks its plugin to cancel the pod's job.
+//!
+//! ## Settings
+//!
+//! - `rules.job-id`: `Deny` (the default), `Warn` or `Ignore`.
+//! - `trustedWriters`: the users and groups that may write `JobID`. The default is interLink's service accounts in the
+//!   namespace `interlink`, and the `Deployment` and `ReplicaSet` controllers in the tunnels' namespaces,
+//!   `*-wstunnel`.
+//! - `trustedFieldManagers`: the field managers that count as interLink in an audit. The default is `vk`.
+//!
+//! ## References
+//!
+//! - interLink 0.6.2, `pkg/virtualkubelet/execute.go`: `RemoteExecution` sets `JobID`.
+//! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `RetrievePodsFromCluster` takes over the pods that have
+//!   `JobID`, and `DeletePod` asks the plugin to cancel the job.
+//! - interLink's pod annotations reference: "Job Management", and "Best Practices".
 //!
 //! ## Refused
 //!

@@ -2,26 +2,49 @@
 //!
 //! ## What it refuses
 //!
-//! The other annotations that interLink writes, set on a pod that is created, in a pod template or on a Binding; and,
-//! on a pod that is there, whatever sets, changes or removes them. Only a trusted writer may: interLink itself. In an
-//! audit of stored objects, it refuses those that a field manager owns who is not in `trustedFieldManagers`.
+//! The other annotations that only interLink writes, when anyone but a trusted writer sets, changes or removes them.
 //!
 //! - `interlink.eu/wstunnel-client-commands`
 //! - `interlink.eu/wstunnel-path-prefix`
 //! - `interlink.eu/pod-subnet`
 //! - `interlink.eu/wireguard-client-snippet`
-//! - `interlink.virtual-kubelet.io/ping-response`, which is guarded in this way on a Node, and never belongs on a pod
+//! - `interlink.virtual-kubelet.io/ping-response`, which belongs on a Node and never on a pod
+//!
+//! On a new pod, in a pod template or on a Binding, these annotations are refused. On an existing pod, and for
+//! `ping-response` on a Node, every change to them is refused, removal included. `ping-response` may be removed from a
+//! pod. In an audit of stored objects, these annotations are refused if a field manager that is not in
+//! `trustedFieldManagers` owns them.
 //!
 //! ## Why
 //!
-//! interLink's SLURM plugin copies `wstunnel-client-commands` into the job script, outside the container: who sets it
-//! runs any command under the job's account at the HPC centre. `wstunnel-path-prefix` is read back as the tunnel's
-//! password. The subnet and the WireGuard snippet are pasted into network configurations.
+//! interLink's SLURM plugin copies `wstunnel-client-commands` into the job script, outside the container. Anyone who
+//! can set it can run any command under the job's account at the HPC centre. interLink uses the `wstunnel-path-prefix`
+//! of an existing shadow Deployment as the tunnel's password. Users and plugins configure networks from the subnet and
+//! the WireGuard snippet.
 //!
-//! ## How to mend it
+//! ## How to fix it
 //!
-//! Leave them out; interLink sets them where they are needed. What they hold may be secret, so that messages do not
-//! repeat it. If interLink itself is refused, name its user in the setting `trustedWriters`.
+//! Remove these annotations; interLink sets them where they are needed. Messages do not show their values, because the
+//! values can be secret. If interLink itself is refused, add its user to `trustedWriters`.
+//!
+//! ## Settings
+//!
+//! - `rules.managed-annotations`: `Deny` (the default), `Warn` or `Ignore`.
+//! - `trustedWriters`: the users and groups that may write these annotations. The default is interLink's service
+//!   accounts in the namespace `interlink`, and the `Deployment` and `ReplicaSet` controllers in the tunnels'
+//!   namespaces, `*-wstunnel`.
+//! - `trustedFieldManagers`: the field managers that count as interLink in an audit. The default is `vk`.
+//!
+//! ## References
+//!
+//! - interLink 0.6.2, `pkg/virtualkubelet/mesh.go`: `addWstunnelClientAnnotation` writes `wstunnel-client-commands`
+//!   and `wireguard-client-snippet`.
+//! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `createDummyPod` reads `wstunnel-path-prefix`,
+//!   `CreatePod` writes `pod-subnet`, and `nodeUpdate` writes `ping-response`.
+//! - interLink 0.6.2, `pkg/virtualkubelet/templates/wstunnel-wireguard-template.yaml` sets `wstunnel-path-prefix`.
+//! - interlink-slurm-plugin 0.6.1, `pkg/slurm/prepare.go`: `produceSLURMScript` copies `wstunnel-client-commands` into
+//!   the job script.
+//! - interLink's pod annotations reference: "`interlink.eu/wstunnel-client-commands`", and "System Annotations".
 //!
 //! ## Refused
 //!

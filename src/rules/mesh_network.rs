@@ -2,15 +2,24 @@
 //!
 //! ## What it refuses
 //!
-//! A value of `interlink.eu/mesh-network` other than `disabled`. Space around it and capital letters do not matter.
+//! A value of `interlink.eu/mesh-network` other than `disabled`. Case, and spaces around the value, do not matter.
 //!
 //! ## Why
 //!
-//! interLink looks for `disabled` alone. `off` or `false` leave the pod in the mesh network.
+//! interLink recognizes only `disabled`. With `off` or `false`, the pod stays in the mesh network.
 //!
-//! ## How to mend it
+//! ## How to fix it
 //!
-//! Write `disabled` to keep the pod out of the mesh network. Leave the annotation out to have it in.
+//! Set it to `disabled` to keep the pod out of the mesh network, or remove it to keep the pod in.
+//!
+//! ## Settings
+//!
+//! - `rules.mesh-network`: `Warn` (the default), `Deny` or `Ignore`.
+//!
+//! ## References
+//!
+//! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `isMeshNetworkingDisabled`.
+//! - interLink's pod annotations reference: "`interlink.eu/mesh-network`".
 //!
 //! ## Refused
 //!

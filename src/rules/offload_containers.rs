@@ -2,20 +2,33 @@
 //!
 //! ## What it refuses
 //!
-//! A name in `interlink.eu/disable-offload-containers` that none of the pod's containers has, and one in
-//! `interlink.eu/disable-offload-init-containers` that none of its init containers has. Names stand between commas.
-//! Space around one and an empty one do not matter.
+//! - A name in `interlink.eu/disable-offload-containers` that no container of the pod has
+//! - A name in `interlink.eu/disable-offload-init-containers` that no init container of the pod has
+//!
+//! Commas separate the names. Spaces around a name, and empty names, are allowed.
 //!
 //! ## Why
 //!
-//! interLink keeps the containers of these names in the cluster, and sends all others to the HPC centre. A name that no
-//! container has does nothing, and nobody is told: a mistyped one sends away what should stay, with the secrets that it
-//! mounts. What is kept runs in the tunnel's shadow pod: on a pod without a tunnel, it runs nowhere,
-//! which no rule notices.
+//! interLink keeps the containers with these names in the cluster, and sends all others to the HPC centre. It ignores
+//! a name that no container has, and reports nothing. After a typo, a container that should stay leaves the cluster,
+//! with the secrets that it mounts. The containers that stay run in the tunnel's shadow pod. On a pod without a tunnel
+//! they run nowhere, which this rule does not check.
 //!
-//! ## How to mend it
+//! ## How to fix it
 //!
-//! Write the names as they stand in `spec.containers` or `spec.initContainers`.
+//! Write the names as they are in `spec.containers` and `spec.initContainers`.
+//!
+//! ## Settings
+//!
+//! - `rules.offload-containers`: `Warn` (the default), `Deny` or `Ignore`.
+//!
+//! ## References
+//!
+//! - interLink 0.6.2, `pkg/virtualkubelet/execute.go`: `parseDisableOffloadContainers` and
+//!   `parseDisableOffloadInitContainers` read the names, and `RemoteExecution` sends the other containers.
+//! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `applyOrUpdateDeployment` adds the containers that stay
+//!   to the shadow Deployment.
+//! - interLink's pod annotations reference does not list these annotations.
 //!
 //! ## Refused
 //!

@@ -4,26 +4,47 @@
 //!
 //! A value of `interlink.eu/pod-ip` that is
 //!
-//! - not exactly an IP address, but has space around it, a port, a prefix length or a zone, or is IPv4 written as IPv6;
-//! - an address outside every range in `podIP.cidrs`; without a range, every address;
-//! - one of the first two addresses or the last of an IPv4 range of four or more that it is in, unless
-//!   `podIP.allowReserved` is set;
-//! - an IPv4 address whose last octet is outside `podIP.octetRange`, where that is set.
+//! - not exactly an IP address: with spaces around it, a port, a prefix length or a zone, or IPv4 written as IPv6;
+//! - an address outside all ranges in `podIP.cidrs`; without a range, every address;
+//! - one of the first two addresses or the last address of an IPv4 range that contains it, unless
+//!   `podIP.allowReserved` is set or the range has fewer than four addresses;
+//! - an IPv4 address whose last octet is outside `podIP.octetRange`, if that is set.
 //!
-//! In an audit of stored objects, an address that interLink gave out need not be in these ranges: one that a field
-//! manager in `trustedFieldManagers` owns, or, on a pod with the VPN, nobody that the object tells.
+//! In an audit of stored objects, an address that interLink assigned may be outside these ranges. interLink assigned
+//! it if a field manager in `trustedFieldManagers` owns the annotation or, on a pod with the VPN, if no owner is
+//! known.
 //!
 //! ## Why
 //!
-//! Without the VPN, interLink takes the text as the pod's address, unchecked: a pod can claim any address, another
-//! pod's too, and Services send it that pod's traffic. Its SLURM plugin writes the text unquoted into the job script:
-//! what is no address runs as a command at the HPC centre. With the VPN, an address that is asked for cannot be given
-//! to another pod. interLink itself never gives out the first two addresses of a range, nor the last.
+//! Without the VPN, interLink uses the value as the pod's address, unchecked. A pod can claim any address, even that
+//! of another pod, and Services then send it that pod's traffic. interLink's SLURM plugin writes the value unquoted
+//! into the job script, so text that is not an address runs as a command at the HPC centre. With the VPN, interLink
+//! ignores the requested address and replaces it with the first free one, although its documentation says otherwise.
+//! While any pod has an address in this annotation, interLink assigns that address to no other pod. interLink itself
+//! never assigns the first two addresses of a range, nor the last one.
 //!
-//! ## How to mend it
+//! ## How to fix it
 //!
-//! Leave the annotation out, and interLink picks an address if the VPN is on. To ask for one, write a free address of
-//! your virtual node's range, and nothing else. The examples are judged with `podIP.cidrs: [10.244.0.0/16]`.
+//! Remove the annotation; with the VPN, interLink picks an address. To request an address, set the annotation to a
+//! free address in your virtual node's range, and to nothing else. The examples below use the setting
+//! `podIP.cidrs: [10.244.0.0/16]`.
+//!
+//! ## Settings
+//!
+//! - `rules.pod-ip`: `Deny` (the default), `Warn` or `Ignore`.
+//! - `podIP.cidrs`: the ranges of addresses that pods may request. There are none by default, so no address is
+//!   allowed.
+//! - `podIP.octetRange`: the least and the greatest last octet, `min` and `max`, of an IPv4 address. Not set by
+//!   default.
+//! - `podIP.allowReserved`: `true` allows the first two addresses and the last one of a range. The default is `false`.
+//! - `trustedFieldManagers`: the field managers that count as interLink in an audit. The default is `vk`.
+//!
+//! ## References
+//!
+//! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `CreatePod` uses the address, `setupVPNPodIP` and
+//!   `findFirstFreeIP` replace it with the VPN.
+//! - interlink-slurm-plugin 0.6.1, `pkg/slurm/prepare.go`: `produceSLURMScript` copies the value into the job script.
+//! - interLink's pod annotations reference: "`interlink.eu/pod-ip`".
 //!
 //! ## Refused
 //!

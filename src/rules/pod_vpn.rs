@@ -6,12 +6,23 @@
 //!
 //! ## Why
 //!
-//! interLink turns the VPN on wherever the annotation is present, and does not look at its value: `"false"` turns it
-//! on as well. The empty value turns on the VPN and the tunnel, which exclude each other.
+//! interLink enables the VPN whenever the annotation is present, whatever its value: `"false"` enables it too. With an
+//! empty value, interLink enables the VPN and also creates a tunnel for the pod's ports, although the two exclude each
+//! other.
 //!
-//! ## How to mend it
+//! ## How to fix it
 //!
-//! Write `"true"`, with the quotes, to have the VPN. Leave the annotation out to have none.
+//! Set it to `"true"`, with the quotes, or remove it to disable the VPN.
+//!
+//! ## Settings
+//!
+//! - `rules.pod-vpn`: `Deny` (the default), `Warn` or `Ignore`.
+//!
+//! ## References
+//!
+//! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `CreatePod` checks whether the annotation is present,
+//!   and `shouldCreateWstunnel` whether its value is empty.
+//! - interLink's pod annotations reference: "`interlink.eu/pod-vpn`".
 //!
 //! ## Refused
 //!

@@ -2,17 +2,31 @@
 //!
 //! ## What it refuses
 //!
-//! A value of `interlink.eu/shadow-same-ns` other than `true`, to the letter.
+//! A value of `interlink.eu/shadow-same-ns` other than exactly `true`.
 //!
 //! ## Why
 //!
-//! interLink looks for exactly `true`. With `yes` or `True` it makes the tunnel's shadow pod in
-//! `<pod's namespace>-wstunnel` all the same.
+//! interLink recognizes only `true`. With `yes` or `True`, it still creates the tunnel's shadow pod in a separate
+//! namespace, `<pod's namespace>-wstunnel`, which it shortens if the names are long.
 //!
-//! ## How to mend it
+//! ## How to fix it
 //!
-//! Write `"true"`, with the quotes, to have the shadow pod in the pod's own namespace. Leave the annotation out to have
-//! it in a namespace of its own. The policy's `trustedWriters` must trust the controllers that make it there.
+//! Set it to `"true"`, with the quotes, to create the shadow pod in the pod's own namespace. The policy must then
+//! trust the controllers that create it there (see Settings). Remove the annotation to create the shadow pod in a
+//! separate namespace.
+//!
+//! ## Settings
+//!
+//! - `rules.shadow-same-ns`: `Warn` (the default), `Deny` or `Ignore`.
+//! - `trustedWriters`: with `true`, add the `Deployment` and `ReplicaSet` controllers for the pod's namespace. The
+//!   default trusts them only in the tunnels' namespaces, `*-wstunnel`.
+//!
+//! ## References
+//!
+//! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `createDummyPod` and `DeletePod`.
+//! - interLink 0.6.2, `pkg/virtualkubelet/mesh.go`: `computeWstunnelResourceNames` and
+//!   `computeWstunnelResourceNamesForSameNamespace` name the namespace.
+//! - interLink's pod annotations reference does not list this annotation.
 //!
 //! ## Refused
 //!

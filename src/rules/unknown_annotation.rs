@@ -2,17 +2,28 @@
 //!
 //! ## What it refuses
 //!
-//! A key under `interlink.eu/` or `interlink.virtual-kubelet.io/` that interLink does not know. It names the one that
-//! comes nearest.
+//! A key under `interlink.eu/` or `interlink.virtual-kubelet.io/` that this policy does not know. If a known key is
+//! similar, the message names it.
 //!
 //! ## Why
 //!
-//! interLink passes over keys that it does not know. A mistyped one does nothing, and nobody is told.
+//! interLink ignores keys that it does not know, and reports nothing. A mistyped key has no effect.
 //!
-//! ## How to mend it
+//! ## How to fix it
 //!
-//! Write the key as interLink knows it, capital letters and domain included. README and `interlink-audit annotations`
-//! list them all.
+//! Write the key exactly as in the list of annotations, including its case and its domain. The README has the list,
+//! and `interlink-audit annotations` prints it.
+//!
+//! ## Settings
+//!
+//! - `rules.unknown-annotation`: `Warn` (the default), `Deny` or `Ignore`.
+//!
+//! ## References
+//!
+//! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go` and `pkg/virtualkubelet/mesh.go`: interLink looks up each
+//!   annotation by its exact key.
+//! - interLink's pod annotations reference: the whole page, which omits some of the keys.
+//! - Kubernetes' documentation: <https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations/>.
 //!
 //! ## Refused
 //!

@@ -2,19 +2,31 @@
 //!
 //! ## What it refuses
 //!
-//! `interlink.eu/pod-vpn` together with an annotation of the tunnel:
-//! `interlink.virtual-kubelet.io/wstunnel-timeout`, `interlink.eu/wstunnel-extra-ports` or
-//! `interlink.eu/wstunnel-client-commands`.
+//! `interlink.eu/pod-vpn` together with an annotation for the tunnel:
+//!
+//! - `interlink.virtual-kubelet.io/wstunnel-timeout`
+//! - `interlink.eu/wstunnel-extra-ports`
+//! - `interlink.eu/wstunnel-client-commands`
 //!
 //! ## Why
 //!
-//! The VPN takes precedence: with it, interLink makes no tunnel, and says nothing. Who set a tunnel's annotation
-//! expects ports to be forwarded, and they are not. A pod with VPN and ordinary container ports is fine.
+//! The VPN takes precedence over the tunnel. For a pod with the VPN, interLink creates no tunnel unless it runs a full
+//! mesh, and it reports nothing: the ports that you expect to be forwarded are not. A pod with the VPN and ordinary
+//! container ports is fine.
 //!
-//! ## How to mend it
+//! ## How to fix it
 //!
-//! Choose one: remove `interlink.eu/pod-vpn` to reach the pod's ports through the tunnel, or the tunnel's
-//! annotations to have the pod in the cluster's network.
+//! Choose one of the two. Remove `interlink.eu/pod-vpn` to reach the pod's ports through the tunnel, or remove the
+//! tunnel's annotations to connect the pod to the cluster's network.
+//!
+//! ## Settings
+//!
+//! - `rules.vpn-with-wstunnel`: `Deny` (the default), `Warn` or `Ignore`.
+//!
+//! ## References
+//!
+//! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `shouldCreateWstunnel` and `CreatePod`.
+//! - interLink's pod annotations reference: "`interlink.eu/pod-vpn`", and "Best Practices".
 //!
 //! ## Refused
 //!

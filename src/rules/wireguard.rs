@@ -2,24 +2,38 @@
 //!
 //! ## What it refuses
 //!
-//! - `interlink.eu/wg-mtu` that is not a whole number from 1 to 65535;
-//! - `interlink.eu/wg-keepalive-seconds` that is not one from 0 to 65535;
-//! - `interlink.eu/wg-peer-public-key` that is not a WireGuard key: 32 bytes in base64;
-//! - `interlink.eu/wg-private-key`, always.
+//! - `interlink.eu/wg-mtu` that is not a whole number from 1 to 65535
+//! - `interlink.eu/wg-keepalive-seconds` that is not a whole number from 0 to 65535
+//! - `interlink.eu/wg-peer-public-key` that is not a WireGuard key, which is 32 bytes in base64
+//! - `interlink.eu/wg-private-key`, always
 //!
-//! Space around a value does not matter, numbers may have a sign, and a key may be empty, which has one generated. A
-//! private key with a control character or `---` in it is refused even if the rule only warns.
+//! Spaces around a value are allowed, and so is a sign before a number. An empty key is allowed: interLink then
+//! generates one. A private key that contains `---` or a control character is denied even at level `Warn`.
 //!
 //! ## Why
 //!
-//! interLink takes 1280 for an MTU, and 25 seconds for a keepalive, that it cannot read, and says nothing. With a wrong
-//! public key the pod's creation fails late, or its network never comes up. A private key in an annotation can be read
-//! by everyone who may read pods, and is copied to the tunnel's shadow pod.
+//! interLink reads these annotations in a full mesh. If the MTU or the keepalive is not a number or is too small, it
+//! uses 1280 bytes or 25 seconds, and reports nothing. If one is too large, the pod's network fails. If the public key
+//! is not base64, interLink fails to create the pod. With any other public key, even a valid one, interLink 0.6.2
+//! cannot set up the mesh network, and the pod runs without it. Everyone who can read the pod can read a private key
+//! in its annotations, and interLink copies the key to the tunnel's shadow pod.
 //!
-//! ## How to mend it
+//! ## How to fix it
 //!
-//! Leave the private key out, and take it for known to others: interLink generates one. Write for the public key what
-//! `wg pubkey` prints, or leave it out as well. Messages repeat neither key.
+//! Remove the private key, and stop using it: others may have read it. interLink generates a new one. Remove the
+//! public key too, or set it to the output of `wg pubkey`. Messages show neither key.
+//!
+//! ## Settings
+//!
+//! - `rules.wireguard`: `Warn` (the default), `Deny` or `Ignore`.
+//!
+//! ## References
+//!
+//! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `setupWireGuardConfig` reads the four annotations,
+//!   `copyPodLabelsAndAnnotations` copies them to the shadow pod, and `applyWstunnelManifests` splits manifests at
+//!   `---`.
+//! - interLink 0.6.2, `pkg/virtualkubelet/mesh.go`: `generateFullMeshScript` fails without a generated key.
+//! - interLink's mesh networking guide: "WireGuard Key Generation". The annotations themselves are not documented.
 //!
 //! ## Refused
 //!

@@ -2,21 +2,41 @@
 //!
 //! ## What it refuses
 //!
-//! A value of `interlink.eu/wstunnel-extra-ports` without a port, or with an entry that is not
-//! `port[:name[:protocol]]`: a port from 1 to 65535, a name that Kubernetes takes for a port, and `TCP` or `UDP`; or
-//! that has a port and protocol, or a name, twice. Entries stand between commas. Space around one, an empty one and
-//! small letters in a protocol do not matter. An entry with a line break or another control character in it is refused
-//! even if the rule has its default level.
+//! A value of `interlink.eu/wstunnel-extra-ports` that lists no port, or has an entry
+//!
+//! - that is not `port[:name[:protocol]]`;
+//! - whose port is not a number from 1 to 65535;
+//! - whose name Kubernetes does not accept for a port, or YAML reads as something other than text, such as `on`;
+//! - whose protocol is neither `TCP` nor `UDP`;
+//! - that repeats a port with the same protocol, or a name.
+//!
+//! Commas separate the entries. Spaces around an entry, empty entries and lower-case protocols are allowed. An entry
+//! that contains `---` or a control character, such as a line break, is denied even at level `Warn`.
 //!
 //! ## Why
 //!
-//! interLink leaves out an entry whose port it cannot read, and says nothing: the port is not forwarded. It does not
-//! check the rest, so that Kubernetes refuses the tunnel.
+//! interLink drops an entry whose port is not a number, and reports nothing: the port is not forwarded. If two entries
+//! have the same port and protocol, it uses the first. It copies names and protocols unchecked into the tunnel's
+//! manifests. Kubernetes refuses the tunnel if they are wrong, and a line break in them could add another manifest.
 //!
-//! ## How to mend it
+//! ## How to fix it
 //!
-//! Write the ports with commas between them, each with a name and a protocol if it needs them. `TCP` is the protocol
-//! unless another is given.
+//! List the ports as `port:name:protocol`, separated by commas. Name every port: the rule does not require it, but
+//! Kubernetes refuses the tunnel's Service if one of several ports has no name. `TCP` is the default protocol; to set
+//! another, name the port first, as in `5353:dns:UDP`.
+//!
+//! ## Settings
+//!
+//! - `rules.wstunnel-extra-ports`: `Warn` (the default), `Deny` or `Ignore`.
+//!
+//! ## References
+//!
+//! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `parseExtraPortsAnnotation` reads the value, and
+//!   `extractPortMappings` adds the ports to those of the containers.
+//! - interLink 0.6.2, `pkg/virtualkubelet/templates/wstunnel-template.yaml`: the tunnel's Deployment and Service.
+//! - Kubernetes' documentation:
+//!   <https://kubernetes.io/docs/concepts/services-networking/service/#multi-port-services>.
+//! - interLink's pod annotations reference: "`interlink.eu/wstunnel-extra-ports`".
 //!
 //! ## Refused
 //!

@@ -2,19 +2,33 @@
 //!
 //! ## What it refuses
 //!
-//! A value of `interlink.virtual-kubelet.io/wstunnel-timeout` that Go's `time.ParseDuration` does not read, or that is
-//! outside `wstunnelTimeout.min` and `wstunnelTimeout.max`, one second and one hour unless set.
+//! A value of `interlink.virtual-kubelet.io/wstunnel-timeout` that Go's `time.ParseDuration` rejects, or that is less
+//! than `wstunnelTimeout.min` or more than `wstunnelTimeout.max`.
 //!
 //! ## Why
 //!
-//! interLink waits 30 seconds, and says nothing, if it cannot read the value: a typo is not noticed. It fails the pod
-//! at once if the value is zero or less. The wait holds one of the virtual kubelet's few workers: a few pods with
-//! `2562047h` stop the node.
+//! If interLink cannot parse the value, it waits 30 seconds and reports nothing, so a typo goes unnoticed. If the
+//! value is zero or less, the pod fails at once. While interLink waits, the virtual kubelet's only worker is busy: one
+//! pod with a long timeout stops the whole node until its tunnel is ready or the time is over.
 //!
-//! ## How to mend it
+//! ## How to fix it
 //!
-//! Write numbers with the units `h`, `m`, `s` or `ms`, without space: `30s`, `2m30s`, `1.5h`. There is no unit for
+//! Write numbers with the units `h`, `m`, `s` or `ms`, without spaces: `30s`, `2m30s` or `1.5h`. There is no unit for
 //! days.
+//!
+//! ## Settings
+//!
+//! - `rules.wstunnel-timeout`: `Deny` (the default), `Warn` or `Ignore`.
+//! - `wstunnelTimeout.min`: the shortest timeout, `1s` by default.
+//! - `wstunnelTimeout.max`: the longest timeout, `1h` by default.
+//!
+//! ## References
+//!
+//! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `handleWstunnelCreation` parses the value, and
+//!   `waitForWstunnelPodIP` waits.
+//! - interLink 0.6.2, `cmd/virtual-kubelet/main.go`: `main` starts the pod controller with one worker.
+//! - Go's documentation: <https://pkg.go.dev/time#ParseDuration>.
+//! - interLink's pod annotations reference: "`interlink.virtual-kubelet.io/wstunnel-timeout`".
 //!
 //! ## Refused
 //!
