@@ -1,5 +1,5 @@
 TARGET := wasm32-wasip1
-# Flags for the host's builds would take the place of those in .cargo/config.toml.
+# Unset, because flags for the host's builds would replace those in .cargo/config.toml.
 BUILD_WASM := env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS cargo build --release --locked --target $(TARGET) --target-dir target/module
 MODULES := target/module/$(TARGET)/release
 SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock .cargo/config.toml rust-toolchain.toml
@@ -12,16 +12,16 @@ help: ## List the targets
 policy.wasm: $(SOURCES) | $(TARGET) ## Build the policy module
 	cargo run --locked --package interlink-policy-module -- $@
 
-annotated-policy.wasm: policy.wasm policy-metadata.yml README.md ## Build the module that is published (needs kwctl)
+annotated-policy.wasm: policy.wasm policy-metadata.yml README.md ## Build the module to publish (needs kwctl)
 	kwctl annotate --metadata-path policy-metadata.yml --usage-path README.md --output-path $@ policy.wasm
 
-artifacthub-pkg.yml: policy-metadata.yml questions-ui.yml ## Write anew what Artifact Hub shows (needs kwctl)
+artifacthub-pkg.yml: policy-metadata.yml questions-ui.yml ## Regenerate what Artifact Hub shows (needs kwctl)
 	kwctl scaffold artifacthub --metadata-path policy-metadata.yml --questions-path questions-ui.yml --output $@
 
 .PHONY: run
 run: policy.wasm ## Evaluate the module over the examples
 	cargo build --locked --package interlink-audit
-	@# Some are refused, and are meant to be: exit code 1.
+	@# The bad examples are refused, so the exit code is 1.
 	$(AUDIT) check --policy deploy/protect.yaml examples/good examples/bad || test $$? -eq 1
 
 .PHONY: test
@@ -30,7 +30,7 @@ test: | $(TARGET) ## Run all tests
 	$(MAKE) --no-print-directory e2e
 
 .PHONY: e2e
-e2e: ## Run the module in kwctl, where it is installed with bats
+e2e: ## Run the module in kwctl, if kwctl and bats are installed
 	@if command -v kwctl >/dev/null && command -v bats >/dev/null; then \
 		$(MAKE) --no-print-directory annotated-policy.wasm && bats e2e-tests/kwctl.bats; \
 	else \
@@ -72,23 +72,23 @@ fuzz: | $(TARGET) ## Fuzz the policy, FUZZ_SECONDS=30 a target (needs a C++ comp
 	} && run validate && run validate_settings && run durations && run both validate validate_settings
 
 .PHONY: deny
-deny: ## Check licences, sources and advisories of all dependencies (needs cargo-deny)
+deny: ## Check licences, sources and advisories of the dependencies (needs cargo-deny)
 	cargo deny --locked check
 
 .PHONY: reproducible
-reproducible: policy.wasm ## Build the module again in another folder, and compare the two
+reproducible: policy.wasm ## Build the module again in another folder, and compare
 	copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
 		git ls-files -z | tar --null -T - -cf - | tar -xf - -C "$$copy" && \
 		$(MAKE) -C "$$copy" policy.wasm && cmp policy.wasm "$$copy/policy.wasm" && echo "The two are the same."
-	@# Nor may it tell where it was built, or it would differ for others.
+	@# It must not contain the path where it was built, or it would differ for others.
 	! grep --quiet --text --fixed-strings "$$HOME" policy.wasm
 
 .PHONY: clean
-clean: ## Remove all that was built
+clean: ## Remove everything that was built
 	cargo clean
 	rm -f policy.wasm annotated-policy.wasm
 
-# Installs the target where it is missing.
+# Installs the target if it is missing.
 .PHONY: $(TARGET)
 $(TARGET):
 	@test -d "$$(rustc --print target-libdir --target $(TARGET))" || rustup target add $(TARGET)
