@@ -43,10 +43,9 @@ lint: | $(TARGET) ## Check format and lints
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-.PHONY: docs
-docs: | $(TARGET) ## Write docs/rules.md anew from the rules' own files
-	cargo build --locked --package interlink-audit
-	$(AUDIT) explain > docs/rules.md
+.PHONY: generate
+generate: ## Write what is generated from the rules: docs/rules.md, README's tables, Rancher's form
+	cargo run --locked --package interlink-generate
 
 .PHONY: bench
 bench: policy.wasm ## Count wasm instructions per request

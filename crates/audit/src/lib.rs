@@ -7,7 +7,6 @@
 pub mod host;
 pub mod input;
 pub mod policy_settings;
-pub mod reference;
 pub mod registry;
 pub mod report;
 pub mod review;

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use interlink_annotations_policy::rules::{self, RULES};
 use interlink_audit::host::{Answer, Policy};
 use interlink_audit::input::{self, Problem, Source};
 use interlink_audit::report::{Report, printable_text};
 use interlink_audit::review::{Asker, Review};
 use interlink_audit::versions::Versions;
-use interlink_audit::{MODULE, policy_settings, reference, registry};
+use interlink_audit::{MODULE, policy_settings, registry};
+use interlink_generate::reference;
 use serde_json::{Value, json};
 
 /// Evaluates interlink-annotations-policy, in the runtime that Kubewarden uses.
@@ -86,10 +86,10 @@ const TROUBLE: u8 = 2;
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Check(check) => run(check),
-        Command::Rules => list_rules(),
+        Command::Rules => print(&reference::rule_list()).map(|()| ExitCode::SUCCESS),
         Command::Explain { rule: Some(rule) } => explain(&rule),
         Command::Explain { rule: None } => print(&reference::rules()).map(|()| ExitCode::SUCCESS),
-        Command::Annotations => print(&reference::annotations()).map(|()| ExitCode::SUCCESS),
+        Command::Annotations => print(&reference::annotations_table()).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|problem| {
         complain(&problem);
@@ -177,20 +177,9 @@ fn load_settings(check: &Check, policy: &Policy) -> Result<Value, Problem> {
     }
 }
 
-fn list_rules() -> Result<ExitCode, Problem> {
-    let width = RULES.iter().map(|rule| rule.id.len()).max().unwrap_or_default();
-    let mut list = format!("{:width$}  LEVEL   REFUSES\n", "RULE");
-    for rule in &RULES {
-        let (level, refuses) = (rule.default_level.name(), rule.refuses.replace('`', ""));
-        list += &format!("{:width$}  {level:6}  {refuses}\n", rule.id);
-    }
-    print(&list)?;
-    Ok(ExitCode::SUCCESS)
-}
-
 fn explain(id: &str) -> Result<ExitCode, Problem> {
     let Some(text) = reference::rule(id) else {
-        eprintln!("error: {id:?} is not a rule; the rules are {}", rules::ids());
+        eprintln!("error: {id:?} is not a rule; the rules are {}", reference::rule_ids());
         return Ok(ExitCode::from(TROUBLE));
     };
     print(&text)?;

@@ -116,18 +116,6 @@ fn every_choice_is_offered() {
     }
 }
 
-#[test]
-fn the_rules_are_explained_as_they_are_elsewhere() {
-    let questions = questions();
-    let asked = questions.iter().filter(|question| question.variable.starts_with("rules."));
-    let asked = asked.map(|question| (question.label.clone(), question.description.clone()));
-    let expected = RULES.iter().map(|rule| {
-        let refuses = rule.refuses.replace('`', "");
-        (rule.id.to_owned(), format!("What to do about {refuses}."))
-    });
-    assert_eq!(asked.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
-}
-
 /// The settings that the form sends if nobody touches it, without some.
 fn defaults(questions: &[Question], left_out: impl Fn(&Question) -> bool) -> Value {
     let mut settings = json!({});

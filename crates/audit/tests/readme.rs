@@ -5,33 +5,9 @@ use std::fs;
 use interlink_annotations_policy::json::Reader;
 use interlink_annotations_policy::rules::RULES;
 use interlink_annotations_policy::settings::{OctetRange, Settings};
-use interlink_audit::reference;
 use serde_json::Value;
 
 const README: &str = include_str!("../../../README.md");
-
-#[test]
-fn the_table_lists_every_rule() {
-    let rows: Vec<_> = README.lines().filter(|line| line.starts_with("| [`")).collect();
-    let expected: Vec<_> = RULES
-        .iter()
-        .map(|rule| {
-            let level = rule.default_level.name();
-            format!("| [`{0}`](docs/rules.md#{0}) | {1} | {level} |", rule.id, rule.refuses)
-        })
-        .collect();
-    assert_eq!(rows, expected);
-}
-
-#[test]
-fn the_annotations_are_those_of_the_catalogue() {
-    assert!(README.contains(&reference::annotations()), "expected:\n{}", reference::annotations());
-}
-
-#[test]
-fn the_rules_reference_is_current() {
-    assert!(include_str!("../../../docs/rules.md") == reference::rules(), "docs/rules.md is old; run: make docs");
-}
 
 /// The YAML blocks under a heading.
 fn yaml_under(heading: &str) -> Value {
