@@ -14,71 +14,85 @@ pub struct Policy {
 /// A policy's answer to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    pub accepted: bool,
-    /// Why the request is refused.
-    pub message: Option<String>,
+    pub(crate) accepted: bool,
+    /// The reason of a refusal.
+    pub(crate) message: Option<String>,
     /// The HTTP status of a refusal.
-    pub code: Option<u16>,
-    pub warnings: Vec<String>,
-    pub audit_annotations: BTreeMap<String, String>,
+    pub(crate) code: Option<u16>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) audit_annotations: BTreeMap<String, String>,
 }
 
-/// Why a module gave no answer.
-#[derive(Debug)]
-pub struct HostError(String);
-
-impl std::fmt::Display for HostError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
+/// The reason why a module cannot be used, or gives no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The bytes are not a WebAssembly module.
+    #[error("is not a policy module that can be loaded: {0}")]
+    Load(#[source] wasmtime_provider::errors::Error),
+    /// The module is not a waPC guest.
+    #[error("is not a policy module that can be started: {0}")]
+    Start(#[source] wapc::errors::Error),
+    /// The module lacks the function, fails or traps.
+    #[error("the module's function {function} failed: {source}")]
+    Call {
+        /// The function's name.
+        function: String,
+        /// The runtime's error.
+        source: wapc::errors::Error,
+    },
+    /// The answer does not have the form that Kubewarden expects.
+    #[error("the module's function {function} gave an answer of an unknown form: {answer}")]
+    UnknownAnswer {
+        /// The function's name.
+        function: &'static str,
+        /// The answer.
+        answer: String,
+    },
+    /// The policy refuses its settings; the text is its own.
+    #[error("{0}")]
+    InvalidSettings(String),
 }
-
-impl std::error::Error for HostError {}
 
 impl Policy {
     /// Compiles and starts a module.
     ///
     /// # Errors
-    /// If it is no WebAssembly, or no waPC guest.
+    /// [`HostError::Load`] or [`HostError::Start`].
     pub fn load(module: &[u8]) -> Result<Self, HostError> {
-        let engine = WasmtimeEngineProviderBuilder::new()
-            .module_bytes(module)
-            .build()
-            .map_err(|error| HostError(format!("is not a policy module that can be loaded: {error}")))?;
-        let host = WapcHost::new(Box::new(engine), None)
-            .map_err(|error| HostError(format!("is not a policy module that can be started: {error}")))?;
+        let engine = WasmtimeEngineProviderBuilder::new().module_bytes(module).build().map_err(HostError::Load)?;
+        let host = WapcHost::new(Box::new(engine), None).map_err(HostError::Start)?;
         Ok(Self { host })
     }
 
     /// Calls a waPC function of the module.
     ///
     /// # Errors
-    /// If the module has no such function, fails or traps.
+    /// [`HostError::Call`].
     pub fn call(&self, function: &str, payload: &[u8]) -> Result<Vec<u8>, HostError> {
-        self.host.call(function, payload).map_err(|error| HostError(format!("the module's {function} failed: {error}")))
+        self.host.call(function, payload).map_err(|source| HostError::Call { function: function.to_owned(), source })
     }
 
-    /// Judges an `AdmissionRequest`.
+    /// Evaluates an `AdmissionRequest`.
     ///
     /// # Errors
-    /// If the module fails, or gives no answer of the form that Kubewarden expects.
+    /// [`HostError::Call`] or [`HostError::UnknownAnswer`].
     pub fn validate(&self, request: &Value, settings: &Value) -> Result<Answer, HostError> {
         let payload = json!({"request": request, "settings": settings}).to_string();
         let answer = self.call("validate", payload.as_bytes())?;
-        Answer::parse(&answer).ok_or_else(|| unexpected("validate", &answer))
+        Answer::parse(&answer).ok_or_else(|| unknown_answer("validate", &answer))
     }
 
-    /// Whether a policy with these settings may be deployed; if not, why.
+    /// Checks whether a policy with these settings may be deployed.
     ///
     /// # Errors
-    /// If the module fails, or gives no answer of the form that Kubewarden expects.
-    pub fn validate_settings(&self, settings: &Value) -> Result<Result<(), String>, HostError> {
+    /// [`HostError::InvalidSettings`] if not, [`HostError::Call`] or [`HostError::UnknownAnswer`].
+    pub(crate) fn validate_settings(&self, settings: &Value) -> Result<(), HostError> {
         let answer = self.call("validate_settings", settings.to_string().as_bytes())?;
         let tree: Value = serde_json::from_slice(&answer).unwrap_or_default();
         match tree["valid"].as_bool() {
-            Some(true) => Ok(Ok(())),
-            Some(false) => Ok(Err(tree["message"].as_str().unwrap_or_default().to_owned())),
-            None => Err(unexpected("validate_settings", &answer)),
+            Some(true) => Ok(()),
+            Some(false) => Err(HostError::InvalidSettings(tree["message"].as_str().unwrap_or_default().to_owned())),
+            None => Err(unknown_answer("validate_settings", &answer)),
         }
     }
 }
@@ -86,26 +100,23 @@ impl Policy {
 impl Answer {
     fn parse(answer: &[u8]) -> Option<Self> {
         let tree: Value = serde_json::from_slice(answer).ok()?;
-        let strings = |value: &Value| value.as_str().map(str::to_owned);
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let warnings = tree["warnings"].as_array();
         let annotations = tree["audit_annotations"].as_object();
         Some(Self {
             accepted: tree["accepted"].as_bool()?,
-            message: strings(&tree["message"]),
+            message: text(&tree["message"]),
             code: tree["code"].as_u64().and_then(|code| code.try_into().ok()),
-            warnings: tree["warnings"]
-                .as_array()
-                .map(|list| list.iter().filter_map(strings).collect())
-                .unwrap_or_default(),
+            warnings: warnings.into_iter().flatten().filter_map(text).collect(),
             audit_annotations: annotations
                 .into_iter()
                 .flatten()
-                .filter_map(|(key, value)| Some((key.clone(), strings(value)?)))
+                .filter_map(|(key, value)| Some((key.clone(), text(value)?)))
                 .collect(),
         })
     }
 }
 
-fn unexpected(function: &str, answer: &[u8]) -> HostError {
-    let answer = String::from_utf8_lossy(answer);
-    HostError(format!("the module's {function} gave an answer of another form: {answer}"))
+fn unknown_answer(function: &'static str, answer: &[u8]) -> HostError {
+    HostError::UnknownAnswer { function, answer: String::from_utf8_lossy(answer).into_owned() }
 }

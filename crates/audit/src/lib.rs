@@ -1,16 +1,22 @@
 //! Evaluates the policy over manifests, in the runtime that Kubewarden's policy server uses.
 //!
-//! [`input`] finds the objects in files, [`versions`] their earlier versions, [`review`] makes the request of each that
-//! Kubernetes or Kubewarden would make, [`host`] runs the module on it, and [`report`] tells the outcome. The module is
-//! [`MODULE`], or comes from a [`registry`]. The command `interlink-audit` puts them together.
+//! [`input`] finds the objects in files, [`versions`] their earlier versions, [`review`] makes the request that
+//! Kubernetes or Kubewarden would make of each, [`host`] runs the module on it, and [`report`] shows the outcome. The
+//! module is [`MODULE`], or comes from a [`registry`]. The command `interlink-audit` puts them together.
+//!
+//! Every error is one line: what is wrong, the cause, and how to fix it where that is not plain. The cause is in `source`,
+//! too.
 
+pub mod document;
 pub mod host;
 pub mod input;
+mod json;
+mod object;
 pub mod policy_settings;
 pub mod registry;
 pub mod report;
 pub mod review;
 pub mod versions;
-pub mod yaml;
+mod yaml;
 
 pub use interlink_policy_module::MODULE;

@@ -1,68 +1,81 @@
-//! Earlier versions of objects, for judging manifests as updates.
+//! Earlier versions of objects, for checking manifests as updates.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::input::{self, Problem, Source};
-use crate::review::{api_group, namespace_of};
+use crate::document::{Document, Origin, Problem};
+use crate::input;
+use crate::object::{api_group, namespace, text};
 
-/// What makes two objects versions of one: group, kind, namespace and name.
+/// The group, kind, namespace and name that two versions of an object have in common.
 type Identity = [String; 4];
 
-/// Objects as they were before.
+/// The earlier versions of objects.
 #[derive(Debug, Default)]
 pub struct Versions(HashMap<Identity, Version>);
 
 #[derive(Debug)]
 struct Version {
-    source: Source,
-    object: Value,
-    has_later_one: bool,
+    document: Document,
+    has_later_version: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum VersionError {
+    #[error("is not a Kubernetes object: kind or apiVersion is missing")]
+    NotAnObject,
+    #[error("is the same object as in {0}; give one earlier version of each object")]
+    Duplicate(Origin),
 }
 
 impl Versions {
-    /// Reads the objects of a file, a folder or standard input. What the API server names has no earlier version.
+    /// Reads the objects in a file, a folder or standard input.
+    ///
+    /// An object without a name, which the API server generates, has no earlier version and is left out.
     ///
     /// # Errors
-    /// If something cannot be read, is no object, or is there twice.
+    /// If something cannot be read, is not a Kubernetes object, or is there twice.
     pub fn read(path: &str) -> Result<Self, Problem> {
         let mut versions: HashMap<Identity, Version> = HashMap::new();
         for document in input::read(&[path.to_owned()]) {
             let document = document?;
             let Some(group) = api_group(&document.object) else {
-                return Err(document.source.problem("is not a Kubernetes object, kind or apiVersion is missing"));
+                return Err(document.origin.problem(VersionError::NotAnObject));
             };
             let Some(identity) = identity(group, &document.object) else {
                 continue;
             };
-            let version = Version { source: document.source, object: document.object, has_later_one: false };
             if let Some(other) = versions.get(&identity) {
-                let problem = format!("is the same object as in {}; give one earlier version of each", other.source);
-                return Err(version.source.problem(problem));
+                let error = VersionError::Duplicate(other.document.origin.clone());
+                return Err(document.origin.problem(error));
             }
-            versions.insert(identity, version);
+            versions.insert(identity, Version { document, has_later_version: false });
         }
         Ok(Self(versions))
     }
 
-    /// The earlier version of an object, if there is one.
-    pub fn before(&mut self, object: &Value) -> Option<&Value> {
+    /// Returns the earlier version of an object, if there is one, and notes that it has a later one.
+    pub(crate) fn earlier_version_of(&mut self, object: &Value) -> Option<&Value> {
         let version = self.0.get_mut(&identity(api_group(object)?, object)?)?;
-        version.has_later_one = true;
-        Some(&version.object)
+        version.has_later_version = true;
+        Some(&version.document.object)
     }
 
-    /// How many objects there are, and of how many no later version was asked for.
-    pub fn counts(&self) -> (usize, usize) {
-        (self.0.len(), self.0.values().filter(|version| !version.has_later_one).count())
+    /// Returns the number of objects.
+    pub fn total(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns the number of objects of which no later version was found.
+    pub fn without_later_version(&self) -> usize {
+        self.0.values().filter(|version| !version.has_later_version).count()
     }
 }
 
 fn identity(group: &str, object: &Value) -> Option<Identity> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let name = text(&object["metadata"]["name"]);
-    (!name.is_empty()).then(|| [group.to_owned(), text(&object["kind"]), namespace_of(object).to_owned(), name])
+    let [kind, name] = [&object["kind"], &object["metadata"]["name"]].map(text);
+    (!name.is_empty()).then(|| [group, kind, namespace(object), name].map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -75,7 +88,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("old.json");
         std::fs::write(&file, objects.to_string()).unwrap();
-        Versions::read(file.to_str().unwrap()).map_err(|problem| problem.message)
+        Versions::read(file.to_str().unwrap()).map_err(|problem| problem.message())
+    }
+
+    fn counts(versions: &Versions) -> (usize, usize) {
+        (versions.total(), versions.without_later_version())
     }
 
     fn deployment(version: &str, namespace: &str) -> Value {
@@ -83,23 +100,27 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_known_by_group_kind_namespace_and_name() {
+    fn matches_versions_by_group_kind_namespace_and_name() {
         let old = deployment("apps/v1beta1", "");
         let mut versions = read(&json!([old])).unwrap();
         for other in [deployment("v1", ""), deployment("apps/v1", "physics"), json!({"kind": "Deployment"})] {
-            assert_eq!(versions.before(&other), None);
+            assert_eq!(versions.earlier_version_of(&other), None);
         }
-        assert_eq!(versions.counts(), (1, 1));
-        assert_eq!(versions.before(&deployment("apps/v1", "default")), Some(&old));
-        assert_eq!(versions.counts(), (1, 0));
+        assert_eq!(counts(&versions), (1, 1));
+        assert_eq!(versions.earlier_version_of(&deployment("apps/v1", "default")), Some(&old));
+        assert_eq!(counts(&versions), (1, 0));
     }
 
     #[test]
-    fn what_cannot_be_an_earlier_version_is_named_or_left_out() {
+    fn rejects_duplicates_and_documents_that_are_not_objects() {
         let twice = read(&json!([deployment("apps/v1", ""), deployment("apps/v1", "default")])).unwrap_err();
         assert!(twice.starts_with("is the same object as in "), "{twice}");
         assert!(read(&json!([{"kind": "Pod"}])).is_err());
+    }
+
+    #[test]
+    fn leaves_out_objects_without_a_name() {
         let generated = json!([{"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "p-"}}]);
-        assert_eq!(read(&generated).unwrap().counts(), (0, 0));
+        assert_eq!(counts(&read(&generated).unwrap()), (0, 0));
     }
 }

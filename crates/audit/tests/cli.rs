@@ -1,4 +1,4 @@
-//! The command as a user meets it: what it prints, and its exit codes.
+//! The command line: output and exit codes.
 
 use std::fs;
 use std::io::Write;
@@ -16,7 +16,7 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs the command in a folder with these files.
+/// Runs the command in a folder with these files. Returns the exit code, standard output and standard error.
 fn run(files: &[(&str, &str)], arguments: &[&str]) -> (i32, String, String) {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -24,16 +24,17 @@ fn run(files: &[(&str, &str)], arguments: &[&str]) -> (i32, String, String) {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, text).unwrap();
     }
-    told(command(folder.path(), arguments).output().unwrap())
+    outcome(command(folder.path(), arguments).output().unwrap())
 }
 
-fn told(output: Output) -> (i32, String, String) {
+/// Returns the exit code, standard output and standard error.
+fn outcome(output: Output) -> (i32, String, String) {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
 #[test]
-fn the_exit_code_tells_the_outcome() {
+fn exits_with_a_code_for_the_outcome() {
     let files = [("good.yaml", GOOD), ("bad.yaml", BAD), ("broken.yaml", "a: [")];
     assert_eq!(run(&files, &["check", "good.yaml"]).0, 0);
     assert_eq!(run(&files, &["check", "good.yaml", "bad.yaml"]).0, 1);
@@ -44,7 +45,7 @@ fn the_exit_code_tells_the_outcome() {
 }
 
 #[test]
-fn the_table_has_findings_under_their_object_and_no_colours_in_a_pipe() {
+fn prints_findings_below_their_object_without_colours_in_a_pipe() {
     let (_, table, _) = run(&[("a.yaml", BAD), ("b.yaml", GOOD)], &["check", "."]);
     let lines: Vec<_> = table.lines().collect();
     assert_eq!(
@@ -63,7 +64,7 @@ fn the_table_has_findings_under_their_object_and_no_colours_in_a_pipe() {
 }
 
 #[test]
-fn what_cannot_be_read_is_named_and_the_rest_judged() {
+fn reports_unreadable_documents_and_checks_the_others() {
     let several = format!("{GOOD}---\nkind: Pod\nb: [\n---\n{BAD}");
     let files = [("several.yaml", several.as_str()), ("sub/list.json", r#"{"kind": "List", "items": [{"a": 1}]}"#)];
     let (code, table, errors) = run(&files, &["check", "several.yaml", "sub", "missing.yaml"]);
@@ -71,12 +72,12 @@ fn what_cannot_be_read_is_named_and_the_rest_judged() {
     assert!(table.contains("1 accepted, 1 refused"), "{table}");
     let errors: Vec<_> = errors.lines().collect();
     assert!(errors[0].starts_with("error: several.yaml:"), "{errors:?}");
-    assert_eq!(errors[1], "error: sub/list.json:1 items[0]: is not a Kubernetes object, kind is missing");
+    assert_eq!(errors[1], "error: sub/list.json:1 items[0]: is not a Kubernetes object: kind is missing");
     assert!(errors[2].starts_with("error: missing.yaml: "), "{errors:?}");
 }
 
 #[test]
-fn folders_are_read_with_what_they_hold() {
+fn reads_the_manifests_in_folders() {
     let files = [("m/b.yml", GOOD), ("m/a.yaml", BAD), ("m/deep/c.json", "{}"), ("m/notes.txt", "no"), ("e/x.txt", "")];
     let (_, json, _) = run(&files, &["check", "--format", "json", "m"]);
     let report: Value = serde_json::from_str(&json).unwrap();
@@ -88,7 +89,7 @@ fn folders_are_read_with_what_they_hold() {
 }
 
 #[test]
-fn json_tells_all_of_an_answer() {
+fn prints_the_whole_answer_as_json() {
     let (code, json, _) = run(&[("bad.yaml", BAD)], &["check", "--format", "json", "bad.yaml"]);
     let report: Value = serde_json::from_str(&json).unwrap();
     let result = &report["results"][0];
@@ -103,7 +104,7 @@ fn json_tells_all_of_an_answer() {
 }
 
 #[test]
-fn what_kubectl_would_read_is_read() {
+fn reads_what_kubectl_reads() {
     let hidden = [("m/..evil.yaml", BAD), ("m/..data/twin.yaml", BAD), ("m/..x/good.yaml", GOOD)];
     let (code, table, _) = run(&hidden, &["check", "m"]);
     assert_eq!(code, 1);
@@ -113,11 +114,11 @@ fn what_kubectl_would_read_is_read() {
     assert_eq!(code, 2);
     assert!(errors.contains("a << in quotes"), "{errors}");
     let (code, _, errors) = run(&[("none.json", r#"{"kind": "List", "items": []}"#)], &["check", "none.json"]);
-    assert_eq!((code, errors.as_str()), (0, "note: nothing was judged\n"));
+    assert_eq!((code, errors.as_str()), (0, "note: nothing was checked\n"));
 }
 
 #[test]
-fn standard_input_is_a_file_named_by_a_dash() {
+fn reads_standard_input_for_a_dash() {
     let mut child = command(Path::new("."), &["check", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -125,13 +126,13 @@ fn standard_input_is_a_file_named_by_a_dash() {
         .spawn()
         .unwrap();
     child.stdin.take().unwrap().write_all(BAD.as_bytes()).unwrap();
-    let (code, table, _) = told(child.wait_with_output().unwrap());
+    let (code, table, _) = outcome(child.wait_with_output().unwrap());
     assert_eq!(code, 1);
     assert!(table.contains("bad"), "{table}");
 }
 
 #[test]
-fn who_asks_decides() {
+fn impersonates_users_and_groups() {
     let files = [("bad.yaml", BAD), ("s.yaml", "trustedWriters: [{group: operators}]")];
     let writer = ["check", "bad.yaml", "--as", "system:serviceaccount:interlink:node"];
     assert_eq!(run(&files, &writer).0, 0);
@@ -139,11 +140,11 @@ fn who_asks_decides() {
     assert_eq!(run(&files, &member).0, 0);
     assert_eq!(run(&files, &member[..6]).0, 1);
     assert_eq!(run(&files, &["check", "bad.yaml", "--as-group", "operators"]).0, 2);
-    assert_eq!(run(&files, &["check", "bad.yaml", "--as", ""]).0, 2, "nobody is no one to ask");
+    assert_eq!(run(&files, &["check", "bad.yaml", "--as", ""]).0, 2, "an empty user name is rejected");
 }
 
 #[test]
-fn settings_come_from_a_file_or_from_the_policy() {
+fn takes_settings_from_a_file_or_a_policy() {
     let policy = "apiVersion: policies.kubewarden.io/v1\nkind: ClusterAdmissionPolicy\n\
                   spec: {settings: {rules: {job-id: Warn}}}\n";
     let files = [("bad.yaml", BAD), ("policy.yaml", policy), ("settings.yaml", "rules: {job-id: Ignore}\n")];
@@ -156,7 +157,7 @@ fn settings_come_from_a_file_or_from_the_policy() {
 }
 
 #[test]
-fn wrong_settings_are_named() {
+fn rejects_invalid_settings() {
     let files = [("bad.yaml", BAD), ("s.yaml", "podIP: {cidr: []}"), ("two.yaml", "{}\n---\n{}\n")];
     let (code, table, errors) = run(&files, &["check", "bad.yaml", "--settings", "s.yaml"]);
     assert_eq!((code, table.as_str()), (2, ""));
@@ -175,19 +176,19 @@ fn wrong_settings_are_named() {
     for spec in ["", "spec: text\n", "spec: []\n"] {
         let policy = format!("apiVersion: policies.kubewarden.io/v1\nkind: AdmissionPolicy\n{spec}");
         let (code, _, errors) = run(&[("p.yaml", &policy)], &["check", "p.yaml", "--policy", "p.yaml"]);
-        assert_eq!((code, errors.as_str()), (2, "error: p.yaml:1: is a policy whose spec is missing, or no map\n"));
+        assert_eq!((code, errors.as_str()), (2, "error: p.yaml:1: is a policy whose spec is missing, or not a map\n"));
     }
 }
 
 #[test]
-fn a_module_that_is_none_is_named() {
+fn rejects_a_file_that_is_not_a_module() {
     let (code, _, errors) = run(&[("bad.yaml", BAD)], &["check", "bad.yaml", "--module", "bad.yaml"]);
     assert_eq!(code, 2);
     assert!(errors.starts_with("error: bad.yaml: is not a policy module"), "{errors}");
 }
 
 #[test]
-fn a_hostile_name_does_not_reach_the_terminal() {
+fn escapes_control_characters_in_names() {
     let hostile =
         "apiVersion: v1\nkind: \"P\\e[2J\"\nmetadata: {name: \"n\\e[31m\\nfake accepted\", namespace: \"\\u202e\"}\n";
     let (_, table, _) = run(&[("h.yaml", hostile)], &["check", "h.yaml"]);
@@ -200,7 +201,7 @@ fn a_hostile_name_does_not_reach_the_terminal() {
 }
 
 #[test]
-fn a_users_key_does_not_pass_for_a_finding() {
+fn keeps_a_key_with_separators_in_one_finding() {
     let forged = "apiVersion: v1\nkind: Pod\nmetadata: {annotations: {\"a; job-id: metadata: nothing\": 7}}\n";
     let (_, json, _) = run(&[("f.yaml", forged)], &["check", "f.yaml", "--format", "json"]);
     let report: Value = serde_json::from_str(&json).unwrap();
@@ -208,40 +209,42 @@ fn a_users_key_does_not_pass_for_a_finding() {
 }
 
 #[test]
-fn what_carries_no_pods_annotations_is_not_judged() {
+fn does_not_check_other_kinds() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, annotations: {JobID: '1'}}\n";
     let (code, table, _) = run(&[("s.yaml", service), ("g.yaml", GOOD), ("b.yaml", "a: [")], &["check", "."]);
     assert_eq!(code, 2);
-    assert!(table.contains("web   -          not judged"), "{table}");
-    let last = "1 accepted, 0 refused, 1 not judged, since the policy does not look at such, 1 not readable";
+    assert!(table.contains("web   -          not checked"), "{table}");
+    let last = "1 accepted, 0 refused, 1 not checked, because the policy does not cover their kind or operation, 1 not readable";
     assert_eq!(table.lines().last(), Some(last));
 }
 
-/// A pod as `kubectl get` shows it.
+/// Returns a stored pod, as `kubectl get` shows it, whose `JobID` this field manager set.
 fn stored(manager: Option<&str>) -> String {
-    let managed = manager.map_or(String::new(), |manager| {
+    let managed_fields = manager.map_or(String::new(), |name| {
         let fields = "{\"f:metadata\": {\"f:annotations\": {\"f:JobID\": {}}}}";
-        format!("  managedFields: [{{manager: {manager}, fieldsType: FieldsV1, fieldsV1: {fields}}}]\n")
+        format!("  managedFields: [{{manager: {name}, fieldsType: FieldsV1, fieldsV1: {fields}}}]\n")
     });
-    format!(
-        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: stored\n  resourceVersion: '7'\n  annotations: {{JobID: '1'}}\n{managed}"
-    )
+    let metadata = "name: stored\n  resourceVersion: '7'\n  annotations: {JobID: '1'}";
+    format!("apiVersion: v1\nkind: Pod\nmetadata:\n  {metadata}\n{managed_fields}")
 }
 
 #[test]
-fn an_object_of_a_cluster_is_judged_as_the_audit_scanner_would() {
-    let (by_vk, by_hand, untold) = (stored(Some("vk")), stored(Some("kubectl-edit")), stored(None));
-    let files = [("vk.yaml", &*by_vk), ("hand.yaml", &*by_hand), ("untold.yaml", &*untold)];
+fn checks_a_stored_object_as_the_audit_scanner_does() {
+    let [by_vk, by_kubectl, unknown] = [Some("vk"), Some("kubectl-edit"), None].map(stored);
+    let files = [("vk.yaml", &*by_vk), ("kubectl.yaml", &*by_kubectl), ("unknown.yaml", &*unknown)];
     let (code, table, errors) = run(&files, &["check", "vk.yaml"]);
     assert_eq!((code, errors.as_str()), (0, ""));
     assert!(table.contains("stored     accepted"), "{table}");
-    let (code, table, _) = run(&files, &["check", "hand.yaml"]);
+    let (code, table, _) = run(&files, &["check", "kubectl.yaml"]);
     assert_eq!(code, 1);
     assert!(table.contains("by the field manager \"kubectl-edit\""), "{table}");
-    let (code, _, errors) = run(&files, &["check", "untold.yaml"]);
+    let (code, _, errors) = run(&files, &["check", "unknown.yaml"]);
     assert_eq!(code, 0);
-    assert!(errors.starts_with("note: objects with annotations that interLink writes, and without"), "{errors}");
-    let (_, table, _) = run(&files, &["check", "untold.yaml"]);
+    assert!(
+        errors.starts_with("note: objects with annotations that interLink writes, but without managedFields"),
+        "{errors}"
+    );
+    let (_, table, _) = run(&files, &["check", "unknown.yaml"]);
     assert!(table.contains("stored     accepted, writers unknown"), "{table}");
     let (code, table, errors) = run(&files, &["check", "vk.yaml", "--as", "alice"]);
     assert_eq!((code, errors.as_str()), (1, ""));
@@ -249,7 +252,7 @@ fn an_object_of_a_cluster_is_judged_as_the_audit_scanner_would() {
 }
 
 #[test]
-fn two_versions_are_judged_as_an_update() {
+fn checks_two_versions_as_an_update() {
     let bad_with_label = BAD.replace("name: bad", "name: bad, labels: {a: b}");
     let forged = BAD.replace("name: bad", "name: good");
     let files =
@@ -260,7 +263,7 @@ fn two_versions_are_judged_as_an_update() {
     let (code, table, errors) = run(&files, &["check", "f.yaml", "--old", "old"]);
     assert_eq!(code, 1);
     assert!(table.contains("update     refused (403)"), "{table}");
-    assert_eq!(errors, "note: 1 of 2 objects in --old have no later version in the files given\n");
+    assert_eq!(errors, "note: 1 of 2 objects in --old have no later version in the given files\n");
     let (code, table, _) = run(&files, &["check", "label.yaml", "--old", "old/good.yaml"]);
     assert_eq!(code, 1);
     assert!(table.contains("creation   refused (403)"), "{table}");
@@ -270,7 +273,7 @@ fn two_versions_are_judged_as_an_update() {
 }
 
 #[test]
-fn rules_are_listed_and_explained() {
+fn lists_and_explains_rules() {
     let (code, list, _) = run(&[], &["rules"]);
     assert_eq!(code, 0);
     assert!(list.contains("job-id                  Deny    JobID set"), "{list}");

@@ -1,4 +1,4 @@
-//! The manifests in `deploy/`, held against Kubewarden's own types, the module, its metadata and the kinds it judges.
+//! Checks the manifests in `deploy/` against Kubewarden's types, the module, its metadata and the kinds it knows.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +19,7 @@ fn read<T: DeserializeOwned>(file: &str) -> T {
 }
 
 #[test]
-fn kubewarden_and_the_module_take_each() {
+fn are_valid_for_kubewarden_and_the_module() {
     let module = Policy::load(MODULE).unwrap();
     let spec = |file| read::<ClusterAdmissionPolicy>(file).spec.unwrap();
     let modules = [
@@ -32,13 +32,14 @@ fn kubewarden_and_the_module_take_each() {
         concat!("registry://registry.example.org/policies/interlink-annotations:v", env!("CARGO_PKG_VERSION"));
     for (file, named) in modules {
         assert_eq!(named, address, "{file}");
-        let settings = policy_settings::from_manifest(&(FOLDER.to_owned() + file), &module);
-        assert_eq!(settings, Ok(json!({"podIP": {"cidrs": ["10.244.0.0/16"]}})), "{file}");
+        let settings = policy_settings::from_manifest(&(FOLDER.to_owned() + file), &module).unwrap();
+        assert_eq!(settings.value, json!({"podIP": {"cidrs": ["10.244.0.0/16"]}}), "{file}");
+        assert_eq!(settings.missing_in, None, "{file}");
     }
 }
 
 #[test]
-fn they_differ_in_mode_and_scope_alone() {
+fn differ_only_in_mode_and_scope() {
     let [monitor, protect, namespaced] = ["monitor.yaml", "protect.yaml", "namespace.yaml"].map(read::<Value>);
     assert_eq!(protect["spec"]["mode"], "protect");
     let mut expected = protect.clone();
@@ -50,8 +51,8 @@ fn they_differ_in_mode_and_scope_alone() {
     assert_eq!(namespaced, expected);
 }
 
-/// The resources that rules ask for, as `group/resource`, with their versions and operations.
-fn asked_for(rules: &Value) -> BTreeMap<String, [Vec<String>; 2]> {
+/// Returns the resources that rules match, as `group/resource`, with their versions and operations.
+fn matched_resources(rules: &Value) -> BTreeMap<String, [Vec<String>; 2]> {
     let mut resources = BTreeMap::new();
     for rule in rules.as_array().unwrap() {
         let texts = |name| serde_json::from_value::<Vec<String>>(rule[name].clone()).unwrap();
@@ -65,11 +66,11 @@ fn asked_for(rules: &Value) -> BTreeMap<String, [Vec<String>; 2]> {
 }
 
 #[test]
-fn together_they_ask_for_every_kind() {
+fn match_every_kind_together() {
     let metadata: Value = yaml_serde::from_str(include_str!("../../../policy-metadata.yml")).unwrap();
     let [protect, hardening] = ["protect.yaml", "hardening.yaml"].map(|file| read::<Value>(file)["spec"].take());
     assert_eq!(protect["rules"], metadata["rules"]);
-    let [mut usual, mut hardening] = [protect, hardening].map(|spec| asked_for(&spec["rules"]));
+    let [mut usual, mut hardening] = [protect, hardening].map(|spec| matched_resources(&spec["rules"]));
     for kind in &KINDS {
         let resource = format!("{}/{}s", kind.group, kind.name.to_lowercase());
         let (rules, operations) = match kind.main_place().carries {
@@ -77,24 +78,24 @@ fn together_they_ask_for_every_kind() {
             Carries::Binding => (&mut hardening, vec!["CREATE"]),
             Carries::Node => (&mut hardening, vec!["CREATE", "UPDATE"]),
         };
-        assert!(rules.remove(&resource).is_some_and(|[_, asked]| asked == operations), "{resource}");
+        assert!(rules.remove(&resource).is_some_and(|[_, matched]| matched == operations), "{resource}");
     }
     assert!(usual.is_empty(), "{usual:?}");
     assert_eq!(hardening.keys().collect::<Vec<_>>(), ["/nodes/status", "/pods/binding", "/pods/status"]);
 }
 
 #[test]
-fn the_audit_scanner_is_asked_to_list_only_what_it_can() {
+fn let_the_audit_scanner_list_only_what_it_can() {
     let [protect, hardening] = ["protect.yaml", "hardening.yaml"].map(|file| read::<Value>(file)["spec"].take());
     assert_eq!(protect["backgroundAudit"], Value::Null);
-    // It takes no subresource, and would count an error; it leaves out what is asked for in every version.
-    assert!(asked_for(&protect["rules"]).keys().all(|resource| resource.matches('/').count() == 1));
+    // It reports an error for a subresource, and skips rules that match every version.
+    assert!(matched_resources(&protect["rules"]).keys().all(|resource| resource.matches('/').count() == 1));
     assert_eq!(hardening["backgroundAudit"], false);
-    assert!(asked_for(&hardening["rules"]).values().all(|[versions, _]| *versions == ["*"]));
+    assert!(matched_resources(&hardening["rules"]).values().all(|[versions, _]| *versions == ["*"]));
 }
 
 #[test]
-fn the_kustomization_is_both_in_monitor_mode() {
+fn kustomize_to_both_policies_in_monitor_mode() {
     let kustomization: Value = read("kustomization.yaml");
     let patch = &kustomization["patches"][0];
     let [monitor, mut hardening] = ["monitor.yaml", "hardening.yaml"].map(read::<Value>);
@@ -109,7 +110,7 @@ fn the_kustomization_is_both_in_monitor_mode() {
     assert_eq!(built.collect::<Vec<_>>(), [monitor, hardening]);
 }
 
-/// Changes an object as kustomize does.
+/// Applies a strategic merge patch without lists.
 fn merge(object: &mut Value, patch: &Value) {
     match patch {
         Value::Object(fields) => fields.iter().for_each(|(name, patch)| merge(&mut object[name], patch)),

@@ -1,4 +1,4 @@
-//! What the pages name, held against what is there: links, commands, the version and the workflows' actions.
+//! Checks the links, commands and versions on the pages, and the actions in the workflows.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,13 +12,13 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The files with this ending in some folders.
-fn files(folders: &[&str], ending: &str) -> Vec<PathBuf> {
+/// Returns the files with this extension in some folders.
+fn files(folders: &[&str], extension: &str) -> Vec<PathBuf> {
     let entries = folders.iter().flat_map(|folder| fs::read_dir(Path::new(ROOT).join(folder)).expect("a folder"));
     let paths = entries.map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = paths.filter(|path| path.extension().is_some_and(|it| it == ending)).collect();
+    let mut files: Vec<_> = paths.filter(|path| path.extension().is_some_and(|it| it == extension)).collect();
     files.sort();
-    assert!(!files.is_empty(), "no {ending} in {folders:?}");
+    assert!(!files.is_empty(), "no {extension} in {folders:?}");
     files
 }
 
@@ -26,17 +26,17 @@ fn pages() -> Vec<PathBuf> {
     files(&["", "docs"], "md")
 }
 
-/// The text between each second pair of marks.
+/// Returns the text between each pair of marks.
 fn between<'t>(text: &'t str, mark: &'t str) -> impl Iterator<Item = &'t str> {
     text.split(mark).skip(1).step_by(2)
 }
 
-/// A page without its blocks of code.
+/// Returns a page without its code blocks.
 fn prose(page: &str) -> String {
     page.split("```").step_by(2).collect()
 }
 
-/// What heads a page's sections, as GitHub writes it in links.
+/// Returns the anchors of a page's headings, as GitHub generates them.
 fn anchors(page: &str) -> BTreeSet<String> {
     let text = prose(page);
     let headings = text.lines().filter_map(|line| line.strip_prefix('#')?.split_once(' ')).map(|(_, heading)| heading);
@@ -45,7 +45,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn links_have_a_target() {
     for page in pages() {
         let text = read(&page);
         let links = prose(&text);
@@ -62,7 +62,7 @@ fn links_lead_somewhere() {
     }
 }
 
-/// The commands in a text's blocks and code spans, each on one line.
+/// Returns the commands in a text's code blocks and spans, each on one line.
 fn commands(text: &str) -> Vec<String> {
     let blocks = between(text, "```").filter_map(|block| block.split_once('\n')).map(|(_, block)| block);
     let blocks: Vec<_> = blocks.map(|block| block.replace("\\\n", " ").replace("|\n", "| ")).collect();
@@ -96,7 +96,7 @@ fn the_flags_of_interlink_audit_exist() {
             }
         }
     }
-    assert!(found > 0, "no page has such a command");
+    assert!(found > 0, "no page has a command with flags");
 }
 
 #[test]
@@ -116,10 +116,10 @@ fn the_targets_of_make_exist() {
             }
         }
     }
-    assert!(found > 0, "nothing makes anything");
+    assert!(found > 0, "no page or workflow runs make");
 }
 
-/// A release takes its notes from there.
+/// A release takes its notes from the changelog.
 #[test]
 fn the_changelog_begins_with_this_version() {
     let changelog = read("CHANGELOG.md");

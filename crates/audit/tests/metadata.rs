@@ -1,4 +1,4 @@
-//! What describes the policy to Kubewarden and to Artifact Hub, held against the code and each other.
+//! Checks the metadata for Kubewarden and Artifact Hub against the code and each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ const REPOSITORY: &str = include_str!("../../../artifacthub-repo.yml");
 const QUESTIONS: &str = include_str!("../../../questions-ui.yml");
 const README: &str = include_str!("../../../README.md");
 
-/// The annotations that kwctl reads, and passes over when they are mistyped.
+/// The annotations that kwctl reads. It ignores a mistyped one.
 const ANNOTATIONS: [&str; 13] = [
     "io.artifacthub.displayName",
     "io.artifacthub.keywords",
@@ -58,13 +58,13 @@ impl Metadata {
         yaml(METADATA)
     }
 
-    /// An annotation, by the end of its key.
+    /// Returns an annotation, by the end of its key.
     fn get(&self, name: &str) -> &str {
         let key = ANNOTATIONS.iter().find(|key| key.ends_with(&format!(".{name}"))).unwrap();
         &self.annotations[*key]
     }
 
-    /// Where this version is published.
+    /// Returns the reference under which this version is published.
     fn image(&self) -> String {
         format!("{}:v{}", self.get("ociUrl"), self.get("version"))
     }
@@ -83,31 +83,31 @@ fn the_metadata_is_complete() {
     assert!(["info", "low", "medium", "high", "critical"].contains(&metadata.get("severity")));
     assert_eq!((&*metadata.execution_mode, &*metadata.policy_type), ("kubewarden-wapc", "kubernetes"));
     assert!(metadata.background_audit);
-    // The policy changes nothing and asks nobody.
+    // The policy mutates nothing and calls no host capability.
     assert!(!metadata.mutating && metadata.context_aware_resources.is_empty() && metadata.host_capabilities.is_empty());
 }
 
-/// All but the kinds that only the hardening asks for.
+/// The other kinds are matched by deploy/hardening.yaml only.
 #[test]
-fn the_metadata_asks_for_every_kind_of_pod_and_template() {
+fn the_metadata_matches_every_kind_of_pod_and_template() {
     let metadata = Metadata::read();
     let kinds = || KINDS.iter().filter(|kind| matches!(kind.main_place().carries, Carries::Pod | Carries::Template));
-    let mut asked_for = BTreeSet::new();
+    let mut matched = BTreeSet::new();
     for rule in &metadata.rules {
         assert_eq!(rule.api_versions, ["v1"]);
         assert_eq!(rule.operations, ["CREATE", "UPDATE"]);
         for group in &rule.api_groups {
-            asked_for.extend(rule.resources.iter().map(|resource| (group.clone(), resource.clone())));
+            matched.extend(rule.resources.iter().map(|resource| (group.clone(), resource.clone())));
         }
     }
     let expected = kinds().map(|kind| (kind.group.to_owned(), kind.name.to_lowercase() + "s"));
-    assert_eq!(asked_for, expected.collect());
+    assert_eq!(matched, expected.collect());
     assert_eq!(metadata.get("resources"), kinds().map(|kind| kind.name).collect::<Vec<_>>().join(", "));
 }
 
-/// Whether the file is what `make artifacthub-pkg.yml` would make, without kwctl. e2e-tests/kwctl.bats asks kwctl.
+/// Compares the file with what `make artifacthub-pkg.yml` would write, without kwctl. e2e-tests/kwctl.bats uses kwctl.
 #[test]
-fn artifact_hub_is_told_the_same() {
+fn the_artifact_hub_package_repeats_the_metadata() {
     let (metadata, package): (_, Value) = (Metadata::read(), yaml(PACKAGE));
     let image = metadata.image();
     let expected = json!({
@@ -135,7 +135,7 @@ fn artifact_hub_is_told_the_same() {
 }
 
 #[test]
-fn the_author_owns_the_repository() {
+fn the_author_is_the_owner_and_maintainer() {
     let (package, repository): (Value, Value) = (yaml(PACKAGE), yaml(REPOSITORY));
     assert_eq!(repository["owners"], package["maintainers"]);
     let text = |owner: &Value, field| owner[field].as_str().unwrap().to_owned();
@@ -145,7 +145,7 @@ fn the_author_owns_the_repository() {
 }
 
 #[test]
-fn readme_names_the_same_module() {
+fn the_readme_uses_the_published_reference() {
     let image = Metadata::read().image();
     let (registry, _) = image.split_once('/').unwrap();
     let named = README.split("registry://").skip(1).filter_map(|rest| rest.split_whitespace().next());

@@ -1,4 +1,4 @@
-//! Rancher's form, held against the settings' schema, their defaults and the rules.
+//! Checks Rancher's form against the settings' schema and defaults.
 
 use interlink_annotations_policy::json::Reader;
 use interlink_annotations_policy::rules::RULES;
@@ -6,14 +6,14 @@ use interlink_annotations_policy::settings::{self, Settings};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A question, in the fields that Rancher knows and that we use.
+/// A question, with the fields of Rancher that the form uses.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Question {
     variable: String,
     label: String,
     description: String,
-    /// None within a sequence.
+    /// `None` within a sequence.
     group: Option<String>,
     #[serde(rename = "type")]
     kind: Kind,
@@ -40,9 +40,9 @@ enum Kind {
 }
 
 impl Question {
-    /// Whether the form can show, and send, a value.
-    fn takes(&self, value: &Value) -> bool {
-        let list = |takes: &dyn Fn(&Value) -> bool| value.as_array().is_some_and(|list| list.iter().all(takes));
+    /// Returns whether the form can show and send a value.
+    fn accepts(&self, value: &Value) -> bool {
+        let list = |accepts: &dyn Fn(&Value) -> bool| value.as_array().is_some_and(|list| list.iter().all(accepts));
         match self.kind {
             Kind::Boolean => value.is_boolean(),
             Kind::Enum => self.options.iter().any(|option| value == option),
@@ -50,8 +50,8 @@ impl Question {
             Kind::String => value.is_string(),
             Kind::Array => list(&Value::is_string),
             Kind::Sequence => list(&|entry| {
-                let asked = |name: &String| self.sequence_questions.iter().any(|question| question.variable == *name);
-                entry.as_object().is_some_and(|entry| entry.keys().all(asked))
+                let has_question = |name: &String| self.sequence_questions.iter().any(|field| field.variable == *name);
+                entry.as_object().is_some_and(|entry| entry.keys().all(has_question))
             }),
         }
     }
@@ -62,35 +62,36 @@ fn questions() -> Vec<Question> {
     serde_json::from_value(form["questions"].take()).unwrap()
 }
 
-/// Settings in which one field is given, by its path.
+/// Returns settings with only one field, given by its path.
 fn only(variable: &str, value: Value) -> Value {
     variable.rsplit('.').fold(value, |value, name| json!({ name: value }))
 }
 
-/// What the module says of settings that it refuses.
+/// Returns the policy's error for settings, if it refuses them.
 fn refusal(settings: &Value) -> Option<String> {
     settings::validate(settings.to_string().as_bytes()).message
 }
 
-/// What the module says may be written in place of what is there.
+/// Returns the valid choices that the policy's error for settings lists.
 fn choices(settings: &Value) -> Vec<String> {
     let message = refusal(settings).unwrap_or_default();
     let choices = message.split_once("; write one of ").map(|(_, choices)| choices.split(", "));
     choices.into_iter().flatten().map(str::to_owned).collect()
 }
 
-/// Every setting that has no others inside, as the module itself lists them when it meets an unknown field.
-fn schema(inside: &str) -> Vec<String> {
-    let path = |name: &str| format!("{inside}.{name}").trim_start_matches('.').to_owned();
+/// Returns the path of every setting that is not an object, from the policy's errors for unknown fields.
+fn schema(object: &str) -> Vec<String> {
+    let path = |name: &str| format!("{object}.{name}").trim_start_matches('.').to_owned();
     let fields = choices(&only(&path("?"), Value::Null));
-    match fields.is_empty() {
-        true => vec![inside.to_owned()],
-        false => fields.iter().flat_map(|field| schema(&path(field))).collect(),
+    if fields.is_empty() {
+        vec![object.to_owned()]
+    } else {
+        fields.iter().flat_map(|field| schema(&path(field))).collect()
     }
 }
 
 #[test]
-fn every_setting_has_a_question() {
+fn asks_for_every_setting() {
     let questions = questions();
     let sorted = |mut names: Vec<String>| {
         names.sort();
@@ -100,7 +101,7 @@ fn every_setting_has_a_question() {
     assert_eq!(names(&questions), sorted(schema("")));
     for question in &questions {
         assert!(question.group.is_some(), "{}", question.variable);
-        // Sequences alone have entries with fields.
+        // Only sequences have entries with fields.
         let fields = sorted(choices(&only(&question.variable, json!([{ "?": null }]))));
         assert_eq!(names(&question.sequence_questions), fields, "{}", question.variable);
         for field in &question.sequence_questions {
@@ -110,16 +111,16 @@ fn every_setting_has_a_question() {
 }
 
 #[test]
-fn every_choice_is_offered() {
+fn offers_every_choice() {
     for question in questions() {
         assert_eq!(question.options, choices(&only(&question.variable, json!("?"))), "{}", question.variable);
     }
 }
 
-/// The settings that the form sends if nobody touches it, without some.
-fn defaults(questions: &[Question], left_out: impl Fn(&Question) -> bool) -> Value {
+/// Returns the settings that an unchanged form sends, without those of some questions.
+fn defaults(questions: &[Question], omitted: impl Fn(&Question) -> bool) -> Value {
     let mut settings = json!({});
-    for question in questions.iter().filter(|question| !left_out(question)) {
+    for question in questions.iter().filter(|question| !omitted(question)) {
         if let Some(default) = &question.default {
             let field = question.variable.split('.').fold(&mut settings, |place, name| &mut place[name]);
             *field = default.clone();
@@ -129,15 +130,16 @@ fn defaults(questions: &[Question], left_out: impl Fn(&Question) -> bool) -> Val
 }
 
 #[test]
-fn the_form_left_alone_is_the_default() {
+fn sends_the_defaults_when_unchanged() {
     let questions = questions();
-    let undecided = questions.iter().filter(|question| question.default.is_none()).map(|question| &*question.variable);
-    assert!(undecided.eq(["podIP.octetRange.min", "podIP.octetRange.max"]));
-    // Rancher sends no empty list, no default of a sequence and none of what it hides.
+    let without_default =
+        questions.iter().filter(|question| question.default.is_none()).map(|question| &*question.variable);
+    assert!(without_default.eq(["podIP.octetRange.min", "podIP.octetRange.max"]));
+    // Rancher does not send empty lists, defaults of sequences or hidden questions.
     let unsent = |question: &Question| {
         question.kind == Kind::Sequence || question.show_if.is_some() || question.default == Some(json!([]))
     };
-    // Nor does it send what is cleared.
+    // Nor does it send a field that the user cleared.
     let cleared = questions
         .iter()
         .map(|cleared| defaults(&questions, |question| unsent(question) || question.variable == cleared.variable));
@@ -149,7 +151,7 @@ fn the_form_left_alone_is_the_default() {
 }
 
 #[test]
-fn what_is_filled_in_is_taken() {
+fn sends_valid_settings_when_filled_in() {
     let mut filled = json!({
         "scope": "VirtualNodePods",
         "virtualNodes": {"taintKeys": ["example.org/hpc"], "names": ["hpc"]},
@@ -164,23 +166,23 @@ fn what_is_filled_in_is_taken() {
     for question in questions() {
         let variable = &question.variable;
         let value = filled.pointer(&format!("/{}", variable.replace('.', "/"))).expect(variable);
-        assert!(question.takes(value) && question.default.is_none_or(|default| default != *value), "{variable}");
+        assert!(question.accepts(value) && question.default.is_none_or(|default| default != *value), "{variable}");
         assert_eq!(refusal(&only(variable, value.clone())), None);
     }
     assert_eq!(refusal(&filled), None);
 }
 
 #[test]
-fn what_the_form_shows_makes_sense() {
+fn has_labels_and_valid_defaults_and_conditions() {
     let questions = questions();
     for question in &questions {
         let variable = &question.variable;
-        assert!(question.default.as_ref().is_none_or(|default| question.takes(default)), "{variable}");
+        assert!(question.default.as_ref().is_none_or(|default| question.accepts(default)), "{variable}");
         assert!(!question.label.is_empty() && !question.description.is_empty(), "{variable}");
         if let Some(condition) = &question.show_if {
             let (other, value) = condition.split_once('=').expect(variable);
             let other = questions.iter().find(|question| question.variable == other).expect(condition);
-            assert!(other.takes(&value.into()), "{condition}");
+            assert!(other.accepts(&value.into()), "{condition}");
         }
     }
 }

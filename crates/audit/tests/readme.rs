@@ -1,4 +1,4 @@
-//! What README claims about rules and settings, held against the code.
+//! Checks README's settings and list of manifests.
 
 use std::fs;
 
@@ -9,16 +9,16 @@ use serde_json::Value;
 
 const README: &str = include_str!("../../../README.md");
 
-/// The YAML blocks under a heading.
+/// Returns the first YAML block under a heading.
 fn yaml_under(heading: &str) -> Value {
-    let (_, section) = README.split_once(&format!("\n## {heading}\n")).expect("the heading is there");
-    let (_, block) = section.split_once("```yaml\n").expect("a block follows");
-    let (block, _) = block.split_once("```").expect("it ends");
-    yaml_serde::from_str(block).expect("it is YAML")
+    let (_, section) = README.split_once(&format!("\n## {heading}\n")).expect("no such heading");
+    let (_, block) = section.split_once("```yaml\n").expect("no YAML block");
+    let (block, _) = block.split_once("```").expect("the block has no end");
+    yaml_serde::from_str(block).expect("the block is not YAML")
 }
 
 #[test]
-fn the_settings_shown_are_the_defaults() {
+fn shows_the_default_settings() {
     let text = yaml_under("Settings").to_string();
     let shown = Settings::read(Some(Reader::new(text.as_bytes()).value().unwrap())).unwrap();
     let mut expected = Settings::default();
@@ -33,7 +33,7 @@ fn the_settings_shown_are_the_defaults() {
 }
 
 #[test]
-fn the_manifests_are_those_in_deploy() {
+fn lists_the_manifests_in_deploy() {
     let rows = README.lines().filter_map(|line| line.strip_prefix("| [")?.split_once("](deploy/"));
     let mut named: Vec<_> = rows.map(|(name, _)| name.to_owned()).collect();
     let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy")).unwrap();

@@ -19,18 +19,18 @@ pub struct MarkerError {
 impl Block {
     /// Replaces the lines between the markers, and indents the new ones as the first marker is.
     pub(crate) fn write_into(&self, text: &str) -> Result<String, MarkerError> {
-        let begin = self.find(text, format!("begin generated: {};", self.name))?;
+        let begin = find(text, format!("begin generated: {};", self.name))?;
         let (before, rest) = text.split_at(line_end(text, begin));
-        let end = self.find(rest, format!("end generated: {}", self.name))?;
+        let end = find(rest, format!("end generated: {}", self.name))?;
         let after = &rest[line_start(rest, end)..];
         let marker_line = &before[line_start(text, begin)..];
         let indent = &marker_line[..marker_line.len() - marker_line.trim_start().len()];
         Ok(before.to_owned() + &indented(&(self.render)(), indent) + after)
     }
+}
 
-    fn find(&self, text: &str, marker: String) -> Result<usize, MarkerError> {
-        text.find(&marker).ok_or(MarkerError { marker })
-    }
+fn find(text: &str, marker: String) -> Result<usize, MarkerError> {
+    text.find(&marker).ok_or(MarkerError { marker })
 }
 
 fn line_start(text: &str, at: usize) -> usize {

@@ -1,4 +1,4 @@
-//! A real registry, Debian's `docker-registry`, on a port of its own.
+//! A real registry: Debian's `docker-registry`, on a free port.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,18 +13,18 @@ use tempfile::TempDir;
 
 use crate::image;
 
-pub const PROGRAM: &str = "docker-registry";
+pub(crate) const PROGRAM: &str = "docker-registry";
 
 /// A registry that runs until it is dropped.
-pub struct DockerRegistry {
+pub(crate) struct DockerRegistry {
     process: Child,
-    pub port: u16,
+    pub(crate) port: u16,
     folder: TempDir,
 }
 
 impl DockerRegistry {
-    /// Starts one with these settings, named as its environment variables without `REGISTRY_`.
-    pub fn start(settings: &[(&str, &str)]) -> Self {
+    /// Starts a registry with these settings, named as its environment variables without `REGISTRY_`.
+    pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = "{version: 0.1, storage: {filesystem: {rootdirectory: storage}}, http: {addr: '127.0.0.1:0'}}";
         fs::write(folder.path().join("config.yml"), config).unwrap();
@@ -42,7 +42,7 @@ impl DockerRegistry {
         registry
     }
 
-    /// The port that the system gave it, as its log tells once it listens.
+    /// Waits until the registry listens, and returns its port from the log.
     fn await_port(&mut self, log: &Path) -> u16 {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
@@ -60,19 +60,19 @@ impl DockerRegistry {
         }
     }
 
-    /// Pushes a module, and tells its digest.
-    pub fn push(&self, name: &str, module: &[u8], auth: &RegistryAuth) -> String {
+    /// Pushes a module, and returns its digest.
+    pub(crate) fn push(&self, name: &str, module: &[u8], auth: &RegistryAuth) -> String {
         rustls::crypto::ring::default_provider().install_default().ok();
         let client = Client::try_from(ClientConfig { protocol: ClientProtocol::Http, ..Default::default() }).unwrap();
         let image: Reference = format!("localhost:{}/{name}", self.port).parse().unwrap();
-        let (layers, config, manifest) = image::of(module);
+        let (layers, config, manifest) = image::build(module);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let pushed = runtime.block_on(client.push(&image, &layers, config, auth, Some(manifest))).unwrap();
         pushed.manifest_url.rsplit_once('/').unwrap().1.to_owned()
     }
 
-    /// The files in the registry's storage that hold a blob of these bytes.
-    pub fn stored(&self, bytes: &[u8]) -> Vec<PathBuf> {
+    /// Returns the files in the registry's storage that hold a blob of these bytes.
+    pub(crate) fn find_blob(&self, bytes: &[u8]) -> Vec<PathBuf> {
         let blobs = walkdir::WalkDir::new(self.folder.path().join("storage/docker/registry/v2/blobs"));
         let files = blobs.into_iter().map(|entry| entry.unwrap().into_path()).filter(|path| path.is_file());
         files.filter(|file| fs::read(file).unwrap() == bytes).collect()

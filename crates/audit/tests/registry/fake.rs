@@ -1,4 +1,4 @@
-//! A registry that says whatever a test wants.
+//! A fake registry, which answers as a test wants.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,26 +8,26 @@ use serde_json::Value;
 
 use crate::image;
 
-/// The bytes that stand for a module: what is tested here is refused before they are looked at.
-pub const MODULE: &[u8] = b"\0asm and so on";
+/// Bytes in place of a module: pulling them succeeds, and loading them fails.
+pub(crate) const MODULE: &[u8] = b"\0asm and so on";
 
-/// What a client begins with that wants TLS. It would wait for an answer, and end no line.
+/// The first byte of a TLS handshake. Such a client waits for an answer without ending a line.
 const TLS_HANDSHAKE: u8 = 22;
 
-/// What a fake registry has.
-pub struct Fake {
-    /// The status and the body of the answer to who asks for a manifest.
-    pub manifest: (u16, String),
-    /// What it gives for the layer.
-    pub blob: Vec<u8>,
-    /// More lines of the head of its first answer, in which PORT stands for its port.
-    pub challenge: String,
-    /// What it gives for a token.
-    pub token: String,
+/// The answers of a fake registry.
+pub(crate) struct Fake {
+    /// The status and the body of the answer to a request for the manifest.
+    pub(crate) manifest: (u16, String),
+    /// The body of the answer to a request for the layer.
+    pub(crate) blob: Vec<u8>,
+    /// Header lines of a 401 answer to the first request, in which PORT stands for the port; empty to require no token.
+    pub(crate) challenge: String,
+    /// The body of the answer to a request for a token.
+    pub(crate) token: String,
 }
 
 impl Default for Fake {
-    /// One that gives what it ought to.
+    /// Returns a registry without faults.
     fn default() -> Self {
         Self {
             manifest: (200, manifest().to_string()),
@@ -38,21 +38,21 @@ impl Default for Fake {
     }
 }
 
-/// The manifest of `MODULE`.
-pub fn manifest() -> Value {
-    let (_, _, manifest) = image::of(MODULE);
+/// Returns the manifest of [`MODULE`].
+pub(crate) fn manifest() -> Value {
+    let (_, _, manifest) = image::build(MODULE);
     serde_json::to_value(manifest).unwrap()
 }
 
 impl Fake {
-    /// Serves for as long as the tests run, on the port that it tells.
-    pub fn serve(self) -> u16 {
+    /// Serves until the tests end. Returns the port.
+    pub(crate) fn serve(self) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let challenge = self.challenge.replace("PORT", &port.to_string());
         thread::spawn(move || {
             for stream in listener.incoming() {
-                // Who asks may leave at any time.
+                // The client may disconnect at any time.
                 self.answer(stream.unwrap(), &challenge).ok();
             }
         });

@@ -1,0 +1,120 @@
+//! The documents that are read, the places where they stand, and the problems found there.
+
+use std::error::Error;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+/// The file name that stands for standard input.
+pub(crate) const STANDARD_INPUT: &str = "-";
+
+/// The place where a document was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// The file as the user named it, or as it was found in a folder that the user named.
+    file: String,
+    /// The line on which the document begins, counted from 1.
+    pub(crate) line: Option<usize>,
+    /// The path within a list, such as `items[0]`; empty outside of a list.
+    item: String,
+}
+
+/// A document, and the place where it was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    pub(crate) origin: Origin,
+    pub(crate) object: Value,
+}
+
+/// An error, and the place it is about.
+///
+/// Its text is one line: the place, what is wrong with it, the cause, and how to fix it where that is not plain.
+#[derive(Debug, thiserror::Error, Serialize)]
+#[error("{origin}: {error}")]
+pub struct Problem {
+    #[serde(flatten)]
+    origin: Origin,
+    #[serde(rename = "message", serialize_with = "as_text")]
+    #[source]
+    error: Box<dyn Error + Send + Sync>,
+}
+
+impl Origin {
+    /// Creates the origin of what a file as a whole holds.
+    pub fn file(file: &str) -> Self {
+        Self { file: file.to_owned(), line: None, item: String::new() }
+    }
+
+    /// Creates the origin of a document that begins on this line of a file.
+    pub(crate) fn line(file: &str, line: usize) -> Self {
+        Self { line: Some(line), ..Self::file(file) }
+    }
+
+    /// Returns the origin of a list's item, by its path within the list.
+    pub(crate) fn item(&self, step: &str) -> Self {
+        let separator = if self.item.is_empty() { "" } else { "." };
+        Self { item: [&*self.item, step].join(separator), ..self.clone() }
+    }
+
+    /// Creates a problem with this origin.
+    pub fn problem(self, error: impl Into<Box<dyn Error + Send + Sync>>) -> Problem {
+        Problem { origin: self, error: error.into() }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.file.as_str() {
+            STANDARD_INPUT => f.write_str("standard input")?,
+            file => write!(f, "{}", file.escape_debug())?,
+        }
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        match self.item.as_str() {
+            "" => Ok(()),
+            item => write!(f, " {item}"),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Problem {
+    pub(crate) fn line(&self) -> Option<usize> {
+        self.origin.line
+    }
+
+    pub(crate) fn message(&self) -> String {
+        self.error.to_string()
+    }
+}
+
+fn as_text<S: Serializer>(error: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(error)
+}
+
+/// Removes the positions from a parser's message. They count from where the parser began, not from the file's first line.
+pub(crate) fn without_positions(message: &str) -> String {
+    fn skip_number(text: &str) -> &str {
+        text.trim_start_matches(|c: char| c.is_ascii_digit())
+    }
+    let mut parts = message.split(" at line ");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = skip_number(part);
+        text += rest.strip_prefix(" column ").map_or(rest, skip_number);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removes_positions_from_messages() {
+        let message = "no , at line 7 column 1, while parsing a map at line 2 column 4";
+        assert_eq!(without_positions(message), "no ,, while parsing a map");
+    }
+}

@@ -1,0 +1,131 @@
+//! The reasons why a module cannot be pulled.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::io;
+use std::time::Duration;
+
+use oci_client::ParseError;
+use oci_client::errors::{OciDistributionError, OciEnvelope};
+use oci_client::manifest::WASM_LAYER_MEDIA_TYPE;
+use rustls::CertificateError;
+
+/// The reason why a module was not pulled. Its text ends with the fix.
+#[derive(Debug, thiserror::Error)]
+pub enum PullError {
+    /// The reference cannot be parsed.
+    #[error("is not a reference to a module: {0}; write registry://HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]")]
+    InvalidReference(#[source] ParseError),
+    /// The asynchronous runtime cannot be started.
+    #[error("cannot be pulled: {0}")]
+    Runtime(#[source] io::Error),
+    /// The module did not arrive within the total time.
+    #[error("was not pulled within {} seconds; try again later", .0.as_secs_f32())]
+    TooSlow(Duration),
+    /// The registry stopped answering.
+    #[error("{registry} has sent nothing for {} seconds; {hint}", .silence.as_secs_f32())]
+    Silent {
+        /// The registry's host and port.
+        registry: String,
+        /// The time that it had.
+        silence: Duration,
+        /// What to check.
+        hint: &'static str,
+    },
+    /// The registry cannot be reached.
+    #[error("{registry} cannot be reached: {}; {hint}", excerpt(root(.source)))]
+    Unreachable {
+        /// The registry's host and port.
+        registry: String,
+        /// The client's error.
+        source: OciDistributionError,
+        /// What to check.
+        hint: &'static str,
+    },
+    /// The registry does not give the module to this user.
+    #[error("may not be pulled, or does not exist; {hint}")]
+    Denied {
+        /// How to log in.
+        hint: String,
+    },
+    /// The registry does not have the module.
+    #[error("is not in the registry; check the repository, and the tag or digest")]
+    NotFound,
+    /// The registry refuses the request for another reason.
+    #[error("is refused by the registry: {}", excerpt(.0))]
+    Refused(OciEnvelope),
+    /// The bytes do not have the digest that was asked for.
+    #[error(
+        "was changed in the registry: its digest is {actual}, not {}; contact the registry's administrator",
+        excerpt(.expected)
+    )]
+    WrongDigest {
+        /// The digest in the reference or the manifest.
+        expected: String,
+        /// The digest of the bytes.
+        actual: String,
+    },
+    /// The module does not have the size in its manifest.
+    #[error("does not have the size in its manifest; push it again")]
+    WrongSize,
+    /// The manifest gives a size that is out of bounds.
+    #[error("has a size of {bytes} bytes; the size must be from 0 to {limit} bytes")]
+    SizeOutOfBounds {
+        /// The size in the manifest.
+        bytes: i64,
+        /// The largest size.
+        limit: usize,
+    },
+    /// The image is not a Kubewarden policy.
+    #[error("is not a Kubewarden policy: {0}; push one with: kwctl push")]
+    NotAPolicy(#[from] ManifestError),
+    /// The registry's answer violates the protocol.
+    #[error("cannot be pulled, the registry's answer is invalid: {}", excerpt(.0))]
+    InvalidAnswer(#[source] OciDistributionError),
+}
+
+/// The reason why a manifest is not one of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// It lists images for several platforms.
+    #[error("it is an index of images")]
+    Index,
+    /// Its layer is not WebAssembly.
+    #[error("its layer is {}, not {WASM_LAYER_MEDIA_TYPE}", excerpt(.0))]
+    MediaType(String),
+    /// It does not have exactly one layer.
+    #[error("it has {0} layers, not one")]
+    LayerCount(usize),
+}
+
+/// Returns what to do about a certificate that is not accepted, if that is the cause.
+pub(super) fn tls_hint(error: &OciDistributionError) -> Option<&'static str> {
+    use rustls::Error::{General, InvalidCertificate};
+    match tls_error(root(error))? {
+        InvalidCertificate(CertificateError::UnknownIssuer) | General(_) => {
+            Some("set SSL_CERT_FILE to a file with its CA's certificate")
+        }
+        InvalidCertificate(_) => Some("its certificate must be valid, and name this host"),
+        _ => None,
+    }
+}
+
+fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    match cause.downcast_ref::<io::Error>() {
+        Some(error) => tls_error(error.get_ref()?),
+        None => cause.downcast_ref(),
+    }
+}
+
+/// Returns the last error in the chain of sources.
+fn root<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
+}
+
+/// Returns the beginning of a text that a registry may have sent.
+fn excerpt(text: &(impl Display + ?Sized)) -> String {
+    text.to_string().chars().take(300).collect()
+}
