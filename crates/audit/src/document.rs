@@ -29,7 +29,7 @@ pub struct Document {
 
 /// An error, and the place it is about.
 ///
-/// Its text is one line: the place, what is wrong with it, the cause, and how to fix it where that is not plain.
+/// Its text is one line: the place, the error with its cause, and the fix unless that is obvious.
 #[derive(Debug, thiserror::Error, Serialize)]
 #[error("{origin}: {error}")]
 pub struct Problem {

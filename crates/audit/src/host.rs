@@ -40,8 +40,8 @@ pub enum HostError {
         /// The runtime's error.
         source: wapc::errors::Error,
     },
-    /// The answer does not have the form that Kubewarden expects.
-    #[error("the module's function {function} gave an answer of an unknown form: {answer}")]
+    /// The answer is not in the format that Kubewarden expects.
+    #[error("the module's function {function} returned an answer in an unknown format: {answer}")]
     UnknownAnswer {
         /// The function's name.
         function: &'static str,

@@ -4,8 +4,7 @@
 //! Kubernetes or Kubewarden would make of each, [`host`] runs the module on it, and [`report`] shows the outcome. The
 //! module is [`MODULE`], or comes from a [`registry`]. The command `interlink-audit` puts them together.
 //!
-//! Every error is one line: what is wrong, the cause, and how to fix it where that is not plain. The cause is in `source`,
-//! too.
+//! An error's text is one line with its cause and, unless it is obvious, the fix. `source` returns the cause as well.
 
 pub mod document;
 pub mod host;

@@ -111,7 +111,7 @@ fn load_settings(arguments: &Check, policy: &Policy) -> Result<Value, Problem> {
     Ok(settings.value)
 }
 
-/// Prints what the report does not show: objects that were not compared or may be forged, and that nothing was checked.
+/// Prints notes on what the report leaves open.
 fn print_notes(report: &Report, earlier: &Versions) {
     let unmatched = earlier.without_later_version();
     if unmatched > 0 {

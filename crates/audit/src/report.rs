@@ -77,7 +77,7 @@ impl Report {
         !self.problems.is_empty()
     }
 
-    /// Returns the number of objects of which nobody can say whether interLink wrote their managed annotations.
+    /// Returns the number of objects with annotations that interLink writes, but without managed fields.
     pub fn with_unknown_owners(&self) -> usize {
         self.results.iter().filter(|result| result.has_unknown_owners).count()
     }
@@ -95,7 +95,7 @@ impl Report {
     /// Returns the report as JSON, in which every character that could control a terminal is escaped.
     ///
     /// # Errors
-    /// None that is known: a report has only string keys.
+    /// If the report cannot be serialized, for which no case is known.
     pub fn to_json(&self) -> serde_json::Result<String> {
         let json = serde_json::to_string_pretty(self)?;
         let mut escaped = String::with_capacity(json.len());

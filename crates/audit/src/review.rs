@@ -99,8 +99,8 @@ impl Review {
         }
     }
 
-    /// Returns whether nobody can say if interLink wrote what only interLink writes: on a stored object with such
-    /// annotations and without managed fields.
+    /// Returns whether this is a stored object with annotations that interLink writes, but without the managed fields
+    /// that show who owns them.
     pub(crate) fn has_unknown_owners(&self) -> bool {
         let object = &self.request["object"];
         let managed_fields = object["metadata"]["managedFields"].as_array();

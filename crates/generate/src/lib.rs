@@ -1,6 +1,6 @@
 //! The documentation of rules and annotations, and the files that repeat it.
 //!
-//! Each rule documents itself at the head of its source file. [`reference`] renders that documentation, and
+//! Each rule documents itself at the head of its source file. [`mod@reference`] renders that documentation, and
 //! `interlink-audit` prints it. [`pages`] puts it into the files that repeat it, between marker lines: `make generate`
 //! writes them, and a test fails when one of them is stale.
 
@@ -15,7 +15,8 @@ use block::{Block, MarkerError};
 
 /// The files with generated blocks, by their paths from the repository's root.
 ///
-/// artifacthub-pkg.yml embeds questions-ui.yml. kwctl writes all of it, but is not needed after a change of the rules.
+/// artifacthub-pkg.yml embeds questions-ui.yml. kwctl writes that file; with the block here, a change of the rules does
+/// not need kwctl.
 const PAGES: [(&str, &[Block]); 4] = [
     (
         "README.md",
@@ -80,7 +81,7 @@ fn page(path: PathBuf, blocks: &[Block]) -> Result<Page, GenerateError> {
     }
 }
 
-/// Surrounds Markdown with blank lines, which part it from the markers.
+/// Surrounds Markdown with blank lines, which separate it from the markers.
 fn as_paragraph(text: &str) -> String {
     format!("\n{text}\n")
 }

@@ -43,7 +43,7 @@ pub enum PullError {
         hint: &'static str,
     },
     /// The registry does not give the module to this user.
-    #[error("may not be pulled, or does not exist; {hint}")]
+    #[error("access is denied, or it does not exist; {hint}")]
     Denied {
         /// How to log in.
         hint: String,

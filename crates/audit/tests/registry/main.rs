@@ -132,7 +132,7 @@ fn uses_credentials_of_docker_login() {
         check(&["--module", &module], folder.path(), &[])
     };
     let none = error_for(&module);
-    assert_eq!(none, format!("may not be pulled, or does not exist; try: docker login {host}"));
+    assert_eq!(none, format!("access is denied, or it does not exist; try: docker login {host}"));
     let wrong = error_in(&module, as_docker_logged_in(json!({"auth": "amFuZTpndWVzcw=="})));
     assert!(wrong.ends_with(&format!("credentials in Docker's configuration; try: docker login {host}")), "{wrong}");
     let right = as_docker_logged_in(json!({"auth": "amFuZTpzZWNyZXQ="}));
@@ -235,9 +235,9 @@ fn reports_every_faulty_answer() {
         (manifest(200, "{\"schemaVersion\": 1}"), "cannot be pulled, the registry's answer is invalid"),
         (manifest(500, &"\u{1b}[2J".repeat(1000)), "cannot be pulled, the registry's answer is invalid"),
         (manifest(429, many), "is refused by the registry: OCI API errors: [OCI API error: wait]"),
-        (manifest(403, denied), "may not be pulled, or does not exist; try: docker login "),
-        (manifest(403, ""), "may not be pulled, or does not exist; try: docker login "),
-        (manifest(401, ""), "may not be pulled, or does not exist; try: docker login "),
+        (manifest(403, denied), "access is denied, or it does not exist; try: docker login "),
+        (manifest(403, ""), "access is denied, or it does not exist; try: docker login "),
+        (manifest(401, ""), "access is denied, or it does not exist; try: docker login "),
         (manifest(404, "<html>"), "is not in the registry"),
     ] {
         let error = error_from(fake, "interlink:v1");
