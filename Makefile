@@ -54,21 +54,25 @@ bench: policy.wasm ## Count wasm instructions per request
 	cargo build --locked --package interlink-audit --package interlink-bench
 	target/debug/interlink-bench policy.wasm $(MODULES)/examples/accept_all.wasm $(MODULES)/examples/sdk_idiom.wasm
 
-# For each target.
+# How long each target runs.
 FUZZ_SECONDS ?= 30
 
 .PHONY: fuzz
 fuzz: | $(TARGET) ## Fuzz the policy, FUZZ_SECONDS=30 a target (needs a C++ compiler)
 	FUZZ_CORPUS=$(CURDIR)/fuzz/corpus cargo test --locked --package interlink-e2e-tests --test e2e
-	@# In a target folder of its own: the policy's library has the same name there, but counts its steps.
+	@# In its own target folder: the policy's library has the same name there, but coverage counters.
 	RUSTC_WRAPPER=$(CURDIR)/fuzz/instrument \
 		cargo build --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
+	@# run TARGET [CORPUS...]: fuzzes a target from its own corpus and those of other targets.
 	@cd fuzz && run() { \
 		mkdir -p corpus/$$1 artifacts/$$1 && log=artifacts/$$1.log && \
 		../target/fuzz/debug/$$1 -max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 -print_final_stats=1 \
 			-artifact_prefix=artifacts/$$1/ $$(printf 'corpus/%s ' "$$@") 2> $$log || { cat $$log; return 1; }; \
 		sed -n "s/stat::number_of_executed_units: */$$1, executions: /p" $$log; \
-	} && run validate && run validate_settings && run durations && run both validate validate_settings
+	} && run validate \
+		&& run validate_settings \
+		&& run durations \
+		&& run module_vs_native validate validate_settings
 
 .PHONY: deny
 deny: ## Check licences, sources and advisories of the dependencies (needs cargo-deny)

@@ -1,5 +1,5 @@
-//! What the end-to-end tests, benchmarks and fuzz targets share.
+//! What the end-to-end tests, the benchmarks and the fuzz targets share.
 
-pub mod answer;
-pub mod both;
-pub mod request;
+pub mod admission_request;
+pub mod dual_policy;
+pub mod response;

@@ -1,51 +1,52 @@
-//! Any payload has an answer that can be shown, and the same one however its JSON is written.
+//! Any payload gets a response that is safe to print, and the same one whatever the formatting of its JSON.
 #![no_main]
 
 use interlink_annotations_policy as policy;
 use interlink_annotations_policy_fuzz::payload;
-use interlink_e2e_tests::answer::check_texts;
+use interlink_e2e_tests::response::check_texts;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 fuzz_target!(|bytes: &[u8]| {
     let payload = payload(bytes);
-    let answer = validate(&payload);
-    check_texts(&answer).unwrap();
-    assert_eq!(answer["accepted"] == true, answer["message"].is_null());
+    let response = validate(&payload);
+    check_texts(&response).unwrap();
+    assert_eq!(response["accepted"] == true, response["message"].is_null());
 
     if let Ok(tree) = serde_json::from_slice::<Value>(&payload) {
-        let writings = [payload.to_vec(), format!("{tree}").into(), format!("{tree:#}").into()];
-        let answers @ [_, dense, spaced] = &[answer, validate(&writings[1]), validate(&writings[2])];
-        if !writings.iter().all(|text| mentions_interlink(text)) {
-            // What is malformed may be told of one writing, and not be read of another.
-            assert!(answers.iter().all(is_quiet), "{answers:?}");
+        let formats = [payload.to_vec(), format!("{tree}").into(), format!("{tree:#}").into()];
+        let responses @ [original, compact, indented] = &[response, validate(&formats[1]), validate(&formats[2])];
+        if !formats.iter().all(|text| mentions_interlink(text)) {
+            // An error may be found in one format, while the policy does not parse another.
+            assert!(responses.iter().all(reports_nothing), "{responses:?}");
             return;
         }
-        assert_eq!(dense, spaced);
-        // The tree has its fields in another order, and of two with the same name the last: the policy refuses these.
-        if answers[0]["code"] != 400 {
+        assert_eq!(compact, indented);
+        // The tree sorts the fields, and keeps the last of two with one name; the policy rejects such a request.
+        if original["code"] != 400 {
             for field in ["accepted", "code", "audit_annotations"] {
-                assert_eq!(answers[0][field], dense[field], "{field}");
+                assert_eq!(original[field], compact[field], "{field}");
             }
         }
     }
 });
 
-/// Whether a JSON text may have a key of interLink's.
+/// Whether a JSON text may contain an interLink annotation.
 fn mentions_interlink(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
     text.contains("JobID") || text.contains("\\u") || text.to_ascii_lowercase().contains("interlink.")
 }
 
-/// Whether no rule has found anything.
-fn is_quiet(answer: &Value) -> bool {
-    answer["code"] == 400 || answer["accepted"] == true && answer["warnings"].is_null()
+/// Whether a response reports no finding of any rule.
+fn reports_nothing(response: &Value) -> bool {
+    response["code"] == 400 || response["accepted"] == true && response["warnings"].is_null()
 }
 
+/// Evaluates a payload, and checks that both ways to serialize the response agree.
 fn validate(payload: &[u8]) -> Value {
     let response = policy::validate(payload);
-    let written = policy::verdict::to_json(&response).expect("an answer can be written");
-    let answer: Value = serde_json::from_slice(&written).expect("an answer is JSON");
-    assert_eq!(answer, serde_json::to_value(response).expect("an answer can be written"));
-    answer
+    let written = policy::verdict::to_json(&response).expect("a response can be serialized");
+    let parsed: Value = serde_json::from_slice(&written).expect("a response is JSON");
+    assert_eq!(parsed, serde_json::to_value(response).expect("a response can be serialized"));
+    parsed
 }

@@ -1,8 +1,9 @@
-//! Any settings are valid or have a message that can be shown; `validate` refuses those that are not, and no others.
+//! `validate_settings` accepts settings, or rejects them with a message that is safe to print; `validate` returns code
+//! 400 for those that are rejected, and for no others.
 #![no_main]
 
 use interlink_annotations_policy::{settings, validate};
-use interlink_e2e_tests::answer::check_texts;
+use interlink_e2e_tests::response::check_texts;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -10,13 +11,14 @@ const REQUEST: &str = r#"{"request": {"operation": "CREATE", "kind": {"group": "
     "object": {"metadata": {"annotations": {"JobID": "1"}}}}, "settings": "#;
 
 fuzz_target!(|settings: &[u8]| {
-    let answer = serde_json::to_value(settings::validate(settings)).expect("an answer can be written");
-    check_texts(&answer).unwrap();
-    assert_eq!(answer["valid"] == true, answer["message"].is_null());
+    let response = serde_json::to_value(settings::validate(settings)).expect("a response can be serialized");
+    check_texts(&response).unwrap();
+    let is_valid = response["valid"] == true;
+    assert_eq!(is_valid, response["message"].is_null());
 
-    // What is no JSON value could end the payload early.
-    if answer["valid"] == true || serde_json::from_slice::<Value>(settings).is_ok() {
+    // Bytes that are not JSON could end the payload early.
+    if is_valid || serde_json::from_slice::<Value>(settings).is_ok() {
         let payload = [REQUEST.as_bytes(), settings, b"}"].concat();
-        assert_eq!(answer["valid"] == true, validate(&payload).code != Some(400));
+        assert_eq!(is_valid, validate(&payload).code != Some(400));
     }
 });

@@ -1,49 +1,45 @@
-//! A case: a request, the settings, and the answer that they must have.
+//! The format of `cases/*.yaml`: a request and settings, and the response that they must get.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use interlink_e2e_tests::admission_request::AdmissionRequest;
+use interlink_e2e_tests::dual_policy::DualPolicy;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use interlink_e2e_tests::both::Both;
-use interlink_e2e_tests::request::request;
-
-/// One case. A request is put together from its parts, or given as a whole, or as raw text.
+/// One case. It gives the parts of a request, a whole one, or the payload as text.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Case {
+pub(crate) struct Case {
     name: String,
-    #[serde(default = "empty")]
+    #[serde(default = "no_settings")]
     settings: Value,
-    /// `userInfo`; `null` for a request that does not tell.
+    /// The requester, as `userInfo`; `null` for a request without it.
     #[serde(default = "alice", rename = "as")]
     user_info: Value,
-    #[serde(default)]
+    /// The operation; CREATE if it is not given.
     operation: Option<String>,
-    #[serde(default)]
-    namespace: Option<String>,
-    /// The annotations of a small pod, which has a port; or a whole object.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default = "default_namespace")]
+    namespace: String,
+    /// The annotations of a small pod with a port.
+    #[serde(default, deserialize_with = "some")]
     annotations: Option<Value>,
-    #[serde(default)]
+    /// The object, in place of `annotations`.
     manifest: Option<Value>,
-    /// Likewise for the object before an UPDATE.
-    #[serde(default, deserialize_with = "given")]
+    /// The same for the old object.
+    #[serde(default, deserialize_with = "some")]
     old_annotations: Option<Value>,
-    #[serde(default)]
     old: Option<Value>,
     /// A whole `AdmissionRequest`.
-    #[serde(default)]
     request: Option<Value>,
-    /// What `validate` gets, as text.
-    #[serde(default)]
+    /// The payload of `validate`, as text.
     payload: Option<String>,
-    /// For a case of `validate_settings`: what it gets, as a value or as text.
-    #[serde(default, deserialize_with = "given")]
+    /// The payload of `validate_settings`, as a value.
+    #[serde(default, deserialize_with = "some")]
     validate_settings: Option<Value>,
-    #[serde(default)]
+    /// The payload of `validate_settings`, as text.
     validate_settings_text: Option<String>,
     expect: Expectation,
 }
@@ -51,26 +47,29 @@ pub struct Case {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Expectation {
+    /// For `validate`.
     accepted: Option<bool>,
-    /// For a case of `validate_settings`.
+    /// For `validate_settings`.
     valid: Option<bool>,
     code: Option<u64>,
-    /// The ids in the audit annotations, sorted.
+    /// The rule ids in the audit annotation `violations`, sorted.
     #[serde(default)]
     violations: Vec<String>,
+    /// The rule ids in the audit annotation `warnings`, sorted.
     #[serde(default)]
     warnings: Vec<String>,
+    /// The whole message.
     message: Option<String>,
-    /// What the message or a warning must hold.
+    /// Texts that the message or a warning contains.
     #[serde(default)]
     says: Vec<String>,
-    /// What must stand nowhere in the answer.
+    /// Texts that neither the message nor a warning contains.
     #[serde(default)]
-    silent_on: Vec<String>,
+    excludes: Vec<String>,
 }
 
-/// Every case of every topic, with its name.
-pub fn all() -> Vec<(String, Case)> {
+/// Loads the cases of all topics, with their names.
+pub(crate) fn all() -> Vec<(String, Case)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
     let entries = fs::read_dir(folder).expect("the folder of cases can be read");
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -86,12 +85,12 @@ pub fn all() -> Vec<(String, Case)> {
     cases.collect()
 }
 
-/// Tells `null` from nothing.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+/// Deserializes `null` as a value, which is not the same as an absent field.
+fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
-fn empty() -> Value {
+fn no_settings() -> Value {
     json!({})
 }
 
@@ -99,49 +98,47 @@ fn alice() -> Value {
     json!({"username": "alice"})
 }
 
+fn default_namespace() -> String {
+    "default".to_owned()
+}
+
 impl Case {
-    /// Holds the answers of the module and of the native code against the expectation.
+    /// Evaluates the case with the module and natively.
     ///
     /// # Errors
-    /// What is not as expected, and the answer.
-    pub fn run(&self, both: &Both) -> Result<(), String> {
+    /// The expectations that the response does not meet, and the response.
+    pub(crate) fn run(&self, policy: &DualPolicy) -> Result<(), String> {
         let (function, payload) = self.call()?;
-        let (answer, unmet) = match function {
-            "validate_settings" => {
-                let answer = both.validate_settings(payload.as_bytes())?;
-                let unmet = self.expect.unmet_settings(&answer);
-                (answer, unmet)
-            }
-            _ => {
-                let answer = both.validate(payload.as_bytes())?;
-                let unmet = self.expect.unmet(&answer);
-                (answer, unmet)
-            }
+        let (response, problems) = if function == "validate_settings" {
+            let response = policy.validate_settings(payload.as_bytes())?;
+            let problems = self.expect.check_settings(&response);
+            (response, problems)
+        } else {
+            let response = policy.validate(payload.as_bytes())?;
+            let problems = self.expect.check(&response);
+            (response, problems)
         };
-        match unmet.as_slice() {
-            [] => Ok(()),
-            unmet => Err(format!("{}\nthe answer is {answer:#}", unmet.join("\n"))),
-        }
+        if problems.is_empty() { Ok(()) } else { Err(format!("{}\nthe response is {response:#}", problems.join("\n"))) }
     }
 
-    /// The waPC function that the case calls, and what it gets.
+    /// Returns the name of the waPC function that the case calls, and its payload.
     ///
     /// # Errors
-    /// If the case does not say, or says too much.
-    pub fn call(&self) -> Result<(&'static str, String), String> {
+    /// If the case does not give exactly one payload.
+    pub(crate) fn call(&self) -> Result<(&'static str, String), String> {
         match (&self.validate_settings, &self.validate_settings_text) {
             (Some(settings), None) => Ok(("validate_settings", settings.to_string())),
             (None, Some(text)) => Ok(("validate_settings", text.clone())),
             (None, None) => Ok(("validate", self.payload()?)),
-            _ => Err("give validateSettings or validateSettingsText".to_owned()),
+            (Some(_), Some(_)) => Err("give either validateSettings or validateSettingsText".to_owned()),
         }
     }
 
-    /// What `validate` gets.
+    /// Returns the payload of `validate`.
     ///
     /// # Errors
-    /// If it is a case of something else.
-    pub fn payload(&self) -> Result<String, String> {
+    /// If the case gives none, or two objects where there is one.
+    pub(crate) fn payload(&self) -> Result<String, String> {
         if let Some(payload) = &self.payload {
             return Ok(payload.clone());
         }
@@ -153,90 +150,90 @@ impl Case {
     }
 
     fn admission_request(&self) -> Result<Value, String> {
-        let object = self.object(&self.annotations, &self.manifest)?;
-        let old = self.object(&self.old_annotations, &self.old)?;
+        let object = self.object(self.annotations.as_ref(), self.manifest.as_ref())?;
+        let old = self.object(self.old_annotations.as_ref(), self.old.as_ref())?;
         if object.is_null() && old.is_null() {
-            return Err("give annotations, manifest, old, oldAnnotations, request or payload".to_owned());
+            return Err("give annotations, manifest, oldAnnotations, old, request or payload".to_owned());
         }
-        let operation = self.operation.as_deref().unwrap_or("CREATE");
-        Ok(request(&self.user_info, operation, &self.namespace().into(), &old, &object))
+        let request = AdmissionRequest::update(old, object)
+            .operation(self.operation.as_deref().unwrap_or("CREATE"))
+            .namespace(&self.namespace)
+            .user_info(self.user_info.clone());
+        Ok(request.into_json())
     }
 
-    fn object(&self, annotations: &Option<Value>, whole: &Option<Value>) -> Result<Value, String> {
+    fn object(&self, annotations: Option<&Value>, whole: Option<&Value>) -> Result<Value, String> {
         match (annotations, whole) {
-            (Some(_), Some(_)) => Err("give the annotations or the whole object".to_owned()),
+            (Some(_), Some(_)) => Err("give either the annotations or the whole object".to_owned()),
             (Some(annotations), None) => Ok(json!({
                 "apiVersion": "v1",
                 "kind": "Pod",
-                "metadata": {"name": "pod", "namespace": self.namespace(), "annotations": annotations},
+                "metadata": {"name": "pod", "namespace": self.namespace, "annotations": annotations},
                 "spec": {"containers": [{"name": "app", "image": "busybox", "ports": [{"containerPort": 80}]}]},
             })),
             (None, Some(whole)) => Ok(whole.clone()),
             (None, None) => Ok(Value::Null),
         }
     }
-
-    fn namespace(&self) -> &str {
-        self.namespace.as_deref().unwrap_or("default")
-    }
 }
 
 impl Expectation {
-    /// What an answer to `validate` lacks.
-    fn unmet(&self, answer: &Value) -> Vec<String> {
-        let accepted = self.accepted.expect("a case says whether the request is accepted");
-        let code = self.code.map_or(Value::Null, Value::from);
-        assert_eq!(accepted, self.code.is_none(), "a refusal has a code");
-        let message = answer["message"].as_str();
-        let expected = self.message.as_deref();
-        let ids = [("violations", &self.violations), ("warnings", &self.warnings)];
-        let audit: BTreeMap<_, _> =
-            ids.into_iter().filter(|(_, ids)| !ids.is_empty()).map(|(name, ids)| (name, ids.join(","))).collect();
-        let audit = if audit.is_empty() { Value::Null } else { json!(audit) };
-        let mut unmet = Vec::new();
+    /// Returns the ways in which a response to `validate` is not as expected.
+    fn check(&self, response: &Value) -> Vec<String> {
+        let accepted = self.accepted.expect("a case for validate gives accepted");
+        assert_eq!(accepted, self.code.is_none(), "exactly the refusals have a code");
+        let mut problems = Vec::new();
         for (field, expected) in [
             ("accepted", Value::from(accepted)),
-            ("code", code),
-            ("audit_annotations", audit),
+            ("code", self.code.map_or(Value::Null, Value::from)),
+            ("audit_annotations", self.audit_annotations()),
             ("mutated_object", Value::Null),
         ] {
-            if answer[field] != expected {
-                unmet.push(format!("{field} should be {expected}, is {}", answer[field]));
+            if response[field] != expected {
+                problems.push(format!("{field} should be {expected}, is {}", response[field]));
             }
         }
+        let message = response["message"].as_str();
         if message.is_some() == accepted {
-            unmet.push("a message goes with a refusal, and with nothing else".to_owned());
+            problems.push("a response should have a message exactly if it is a refusal".to_owned());
         }
-        if expected.is_some() && message != expected {
-            unmet.push(format!("message should be {expected:?}"));
+        if self.message.is_some() && message != self.message.as_deref() {
+            problems.push(format!("message should be {:?}", self.message));
         }
-        let warnings = answer["warnings"].as_array();
+        let warnings = response["warnings"].as_array();
         if warnings.map_or(0, Vec::len) < self.warnings.len() || warnings.is_some() == self.warnings.is_empty() {
-            unmet.push(format!("warnings should be about {:?}", self.warnings));
+            problems.push(format!("warnings should be from {:?}", self.warnings));
         }
-        unmet.extend(self.unmet_texts(answer));
-        unmet
+        problems.extend(self.check_texts(response));
+        problems
     }
 
-    /// What an answer to `validate_settings` lacks.
-    fn unmet_settings(&self, answer: &Value) -> Vec<String> {
-        let valid = self.valid.expect("a case says whether the settings are valid");
-        let mut unmet = self.unmet_texts(answer);
-        if answer["valid"] != valid || answer["message"].is_string() == valid {
-            unmet.push(format!("valid should be {valid}"));
-        }
-        unmet
+    fn audit_annotations(&self) -> Value {
+        let ids = [("violations", &self.violations), ("warnings", &self.warnings)];
+        let annotations: BTreeMap<_, _> =
+            ids.into_iter().filter(|(_, ids)| !ids.is_empty()).map(|(name, ids)| (name, ids.join(","))).collect();
+        if annotations.is_empty() { Value::Null } else { json!(annotations) }
     }
 
-    fn unmet_texts(&self, answer: &Value) -> Vec<String> {
-        let warnings = answer["warnings"].as_array().into_iter().flatten();
-        let texts: Vec<_> = warnings.chain([&answer["message"]]).filter_map(Value::as_str).collect();
+    /// Returns the ways in which a response to `validate_settings` is not as expected.
+    fn check_settings(&self, response: &Value) -> Vec<String> {
+        let valid = self.valid.expect("a case for validate_settings gives valid");
+        let mut problems = self.check_texts(response);
+        if response["valid"] != valid || response["message"].is_string() == valid {
+            problems.push(format!("valid should be {valid}"));
+        }
+        problems
+    }
+
+    fn check_texts(&self, response: &Value) -> Vec<String> {
+        let warnings = response["warnings"].as_array().into_iter().flatten();
+        let texts: Vec<_> = warnings.chain([&response["message"]]).filter_map(Value::as_str).collect();
         let whole = texts.join("\n");
-        let unsaid = self.says.iter().filter(|text| !whole.contains(*text));
-        let said = self.silent_on.iter().filter(|text| whole.contains(*text));
-        unsaid
-            .map(|text| format!("should say {text:?}"))
-            .chain(said.map(|text| format!("should not say {text:?}")))
+        let missing = self.says.iter().filter(|text| !whole.contains(*text));
+        let excluded = self.excludes.iter().filter(|text| whole.contains(*text));
+        missing
+            .map(|text| format!("should contain {text:?}"))
+            .chain(excluded.map(|text| format!("should not contain {text:?}")))
             .collect()
     }
 }

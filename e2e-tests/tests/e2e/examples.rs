@@ -1,42 +1,46 @@
 //! The examples in the rules' documentation, run as cases.
 
 use interlink_annotations_policy::rules::{RULES, documentation};
+use interlink_e2e_tests::admission_request::AdmissionRequest;
+use interlink_e2e_tests::dual_policy::DualPolicy;
+use interlink_e2e_tests::response::rule_ids;
 use serde_json::{Value, json};
 
-use interlink_e2e_tests::both::Both;
-use interlink_e2e_tests::request::request;
+pub(crate) const TESTS: &[crate::Test] =
+    &[("responds to the examples in the rules' documentation as it says", responds_as_documented)];
 
-/// Every example under *Refused* breaks its rule; none under *Accepted* breaks any.
-pub fn of_the_documentation(both: &Both) -> Result<(), String> {
+/// Each example under *Refused* violates its rule; those under *Accepted* violate none.
+fn responds_as_documented(policy: &DualPolicy) -> Result<(), String> {
     for rule in &RULES {
         let text = documentation(rule.id).ok_or(rule.id)?;
-        let (text, accepted) = text.split_once("## Accepted").ok_or_else(|| format!("{}: none accepted", rule.id))?;
-        let (_, refused) = text.split_once("## Refused").ok_or_else(|| format!("{}: none refused", rule.id))?;
-        for example in examples(refused)? {
-            if !found(both, &example)?.iter().any(|id| id == rule.id) {
-                return Err(format!("{} should find something in {example:#}", rule.id));
+        let (text, accepted) =
+            text.split_once("## Accepted").ok_or_else(|| format!("{}: no accepted example", rule.id))?;
+        let (_, refused) = text.split_once("## Refused").ok_or_else(|| format!("{}: no refused example", rule.id))?;
+        for example in parse_examples(refused)? {
+            if !evaluate(policy, &example)?.iter().any(|id| id == rule.id) {
+                return Err(format!("{} should report {example:#}", rule.id));
             }
         }
-        for example in examples(accepted)? {
-            match found(both, &example)?.as_slice() {
-                [] => {}
-                ids => return Err(format!("{}: {ids:?} should find nothing in {example:#}", rule.id)),
+        for example in parse_examples(accepted)? {
+            let ids = evaluate(policy, &example)?;
+            if !ids.is_empty() {
+                return Err(format!("{}: {ids:?} should not report {example:#}", rule.id));
             }
         }
     }
     Ok(())
 }
 
-/// The blocks of YAML in a text, at least one, each a whole object.
-fn examples(text: &str) -> Result<Vec<Value>, String> {
+/// Parses the YAML blocks of a text, each of which is an object. There must be at least one.
+fn parse_examples(text: &str) -> Result<Vec<Value>, String> {
     let blocks = text.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
     let examples: Vec<Value> =
         blocks.map(yaml_serde::from_str).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
     if examples.is_empty() { Err(format!("no example in {text:?}")) } else { Ok(examples) }
 }
 
-/// The rules that find something in an object; what it leaves out is a pod with a port.
-fn found(both: &Both, example: &Value) -> Result<Vec<String>, String> {
+/// Returns the ids of the rules that report an object. The fields that it lacks are those of a pod with a port.
+fn evaluate(policy: &DualPolicy, example: &Value) -> Result<Vec<String>, String> {
     let mut object = json!({
         "apiVersion": "v1",
         "kind": "Pod",
@@ -45,10 +49,7 @@ fn found(both: &Both, example: &Value) -> Result<Vec<String>, String> {
     for (field, value) in example.as_object().ok_or("an example is an object")? {
         object[field] = value.clone();
     }
-    let request = request(&json!({"username": "alice"}), "CREATE", &json!("default"), &Value::Null, &object);
-    let payload = json!({"request": request, "settings": {"podIP": {"cidrs": ["10.244.0.0/16"]}}});
-    let answer = both.validate(payload.to_string().as_bytes())?;
-    let ids = ["violations", "warnings"]
-        .map(|name| answer["audit_annotations"][name].as_str().unwrap_or_default().to_owned());
-    Ok(ids.join(",").split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect())
+    let settings = json!({"podIP": {"cidrs": ["10.244.0.0/16"]}});
+    let response = policy.validate(&AdmissionRequest::create(object).namespace("default").payload(&settings))?;
+    Ok(rule_ids(&response).into_iter().map(str::to_owned).collect())
 }

@@ -1,25 +1,30 @@
-//! The module in the runtime that Kubewarden uses, and the same code natively: both must give one answer.
+//! Runs the policy's module in the runtime that Kubewarden uses, and the same code natively: their responses must be
+//! equal.
 //!
-//! `cases/` holds the cases as data, a file for each topic; `case.rs` says what a case looks like.
+//! `cases/` holds the cases as data, one file for each topic; [`case::Case`] documents their fields.
 
 mod case;
 mod examples;
-mod generated;
-mod life;
+mod go_oracles;
+mod limits;
 mod match_conditions;
+mod pod_lifecycle;
+mod properties;
 
 use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
+use interlink_e2e_tests::dual_policy::DualPolicy;
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use interlink_e2e_tests::both::Both;
+/// A test with its name.
+type Test = (&'static str, fn(&DualPolicy) -> Result<(), String>);
 
 thread_local! {
-    /// A module has one memory, so that each thread needs its own.
-    static BOTH: Both = Both::load();
+    /// A module has one memory, so each thread needs its own.
+    static POLICY: DualPolicy = DualPolicy::load();
 }
 
 fn main() -> ExitCode {
@@ -28,25 +33,28 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let arguments = Arguments::from_args();
-    let cases = case::all().into_iter().map(|(name, case)| trial(name, move |both| case.run(both)));
-    let tests = generated::TESTS.into_iter().chain(match_conditions::TESTS);
-    let tests = tests.map(|(name, test)| trial(name.to_owned(), test));
-    let told = [
-        trial("the life of a pod".to_owned(), life::life_of_a_pod),
-        trial("the examples of the documentation".to_owned(), examples::of_the_documentation),
+    let cases = case::all().into_iter().map(|(name, case)| trial(name, move |policy| case.run(policy)));
+    let tests = [
+        pod_lifecycle::TESTS,
+        examples::TESTS,
+        go_oracles::TESTS,
+        limits::TESTS,
+        match_conditions::TESTS,
+        properties::TESTS,
     ];
-    libtest_mimic::run(&arguments, cases.chain(tests).chain(told).collect()).exit_code()
+    let tests = tests.into_iter().flatten().map(|(name, test)| trial((*name).to_owned(), test));
+    libtest_mimic::run(&arguments, cases.chain(tests).collect()).exit_code()
 }
 
-fn trial(name: String, test: impl FnOnce(&Both) -> Result<(), String> + Send + 'static) -> Trial {
-    Trial::test(name, move || BOTH.with(test).map_err(Failed::from))
+fn trial(name: String, test: impl FnOnce(&DualPolicy) -> Result<(), String> + Send + 'static) -> Trial {
+    Trial::test(name, move || POLICY.with(test).map_err(Failed::from))
 }
 
-/// Writes what the fuzzer begins with: for each of its targets, a folder of payloads or texts.
+/// Writes the fuzz targets' seed corpora, one folder for each waPC function and one for the durations.
 fn write_corpus(folder: &Path) {
     let calls =
         case::all().into_iter().map(|(name, case)| case.call().unwrap_or_else(|error| panic!("{name}: {error}")));
-    let durations = generated::go_durations().map(|(text, _)| ("durations", text));
+    let durations = go_oracles::durations().map(|(text, _)| ("durations", text));
     for (index, (target, text)) in calls.chain(durations).enumerate() {
         fs::create_dir_all(folder.join(target)).unwrap();
         fs::write(folder.join(target).join(format!("case-{index}")), text).unwrap();

@@ -1,0 +1,65 @@
+//! Extreme sizes, deep nesting, bytes that are not UTF-8, and the protocol version.
+
+use interlink_e2e_tests::admission_request::AdmissionRequest;
+use interlink_e2e_tests::dual_policy::DualPolicy;
+use serde_json::json;
+
+pub(crate) const TESTS: &[crate::Test] = &[
+    ("reports protocol version v1", reports_protocol_version),
+    ("checks annotations in requests of any size and depth", checks_any_size_and_depth),
+    ("checks annotations next to bytes that are not UTF-8", checks_despite_invalid_utf8),
+];
+
+fn reports_protocol_version(policy: &DualPolicy) -> Result<(), String> {
+    let version = policy.protocol_version()?;
+    if version == br#""v1""# { Ok(()) } else { Err(String::from_utf8_lossy(&version).into_owned()) }
+}
+
+fn checks_any_size_and_depth(policy: &DualPolicy) -> Result<(), String> {
+    let deep = "[".repeat(200_000) + &"]".repeat(200_000);
+    let long = "x".repeat(3_000_000);
+    let many = (0..20_000).map(|n| format!("\"key-{n}\":\"{n}\"")).collect::<Vec<_>>().join(",");
+    let unknown = (0..10_000).map(|n| format!("\"interlink.eu/key-{n}\":\"\"")).collect::<Vec<_>>().join(",");
+    let forged = "\"JobID\":\"1\"";
+    for (name, annotations, spec, accepted) in [
+        ("a deep spec", String::new(), deep.as_str(), true),
+        ("a deep spec, and a JobID", forged.to_owned(), &deep, false),
+        ("a deep annotation", format!("\"JobID\":{deep}"), "{}", false),
+        ("a long value", format!("\"interlink.eu/pod-ip\":\"{long}\""), "{}", false),
+        ("a long key", format!("\"{long}\":\"\""), "{}", true),
+        ("a long key, and a JobID", format!("\"{long}\":\"\",{forged}"), "{}", false),
+        ("many annotations", many.clone(), "{}", true),
+        ("many annotations, and a JobID", format!("{many},{forged}"), "{}", false),
+        ("many unknown annotations", unknown.clone(), "{}", true),
+        ("many unknown annotations, and a JobID", format!("{unknown},{forged}"), "{}", false),
+    ] {
+        // Written as text: serde_json does not nest as deep.
+        let payload = format!(
+            r#"{{"request":{{"operation":"CREATE","kind":{{"group":"","kind":"Pod"}},"userInfo":{{"username":"a"}},
+            "object":{{"metadata":{{"annotations":{{{annotations}}}}},"spec":{spec}}}}}}}"#
+        );
+        let response = policy.validate(payload.as_bytes())?;
+        if response["accepted"] != accepted {
+            return Err(format!("{name}: {response}"));
+        }
+    }
+    Ok(())
+}
+
+/// Invalid UTF-8 is an error in a value that is read and in a key, and hides no annotation behind it.
+fn checks_despite_invalid_utf8(policy: &DualPolicy) -> Result<(), String> {
+    for (annotations, accepted) in [("JobID\":\"?", false), ("?\":\"\",\"JobID\":\"1", false), ("a\":\"?", true)] {
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"annotations": {"HERE": ""}}});
+        let payload = AdmissionRequest::create(pod).namespace("default").payload(&json!({}));
+        let text = String::from_utf8(payload).unwrap().replace("HERE\":\"", annotations);
+        for bytes in [&b"\xff"[..], b"\xc0\x80", b"\xed\xa0\x80", b"\xf0\x9f"] {
+            let payload: Vec<u8> =
+                text.bytes().flat_map(|byte| if byte == b'?' { bytes.to_vec() } else { vec![byte] }).collect();
+            let response = policy.validate(&payload)?;
+            if response["accepted"] != accepted {
+                return Err(format!("{annotations} {bytes:?}: {response}"));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! The wasm module responds as the native code does.
+#![no_main]
+
+use interlink_annotations_policy_fuzz::payload;
+use interlink_e2e_tests::dual_policy::DualPolicy;
+use libfuzzer_sys::fuzz_target;
+
+thread_local! {
+    static POLICY: DualPolicy = DualPolicy::load();
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    POLICY.with(|policy| {
+        policy.validate(&payload(bytes)).unwrap();
+        policy.validate_settings(bytes).unwrap();
+    });
+});
