@@ -47,12 +47,13 @@ lint: | $(TARGET) ## Check format and lints
 generate: ## Write what is generated from the rules: docs/rules.md, README's tables, Rancher's form
 	cargo run --locked --package interlink-generate
 
+# The examples in crates/bench-baselines that the policy is compared with.
+BASELINES := accept_all sdk_idiom
+
 .PHONY: bench
 bench: policy.wasm ## Count wasm instructions per request
 	$(BUILD_WASM) --examples --package interlink-bench-baselines
-	@# Both packages: alone, the benchmark would have wasmtime built anew, with fewer features.
-	cargo build --locked --package interlink-audit --package interlink-bench
-	target/debug/interlink-bench policy.wasm $(MODULES)/examples/accept_all.wasm $(MODULES)/examples/sdk_idiom.wasm
+	cargo run --locked --package interlink-bench -- policy.wasm $(BASELINES:%=$(MODULES)/examples/%.wasm)
 
 # How long each target runs.
 FUZZ_SECONDS ?= 30

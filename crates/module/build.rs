@@ -1,4 +1,4 @@
-//! Builds the policy's module, the one way for all: what ships is what is tested.
+//! Builds the policy's wasm module. All other packages use this one, so what is tested is what ships.
 
 use std::env;
 use std::fs;
@@ -11,22 +11,22 @@ fn main() {
     for input in ["src", "Cargo.toml", "Cargo.lock", ".cargo/config.toml", "rust-toolchain.toml"] {
         println!("cargo::rerun-if-changed=../../{input}");
     }
-    let variable = |name| PathBuf::from(env::var_os(name).expect("cargo sets it"));
+    let variable = |name| PathBuf::from(env::var_os(name).expect("cargo sets this variable"));
     let module = build_module(&variable("CARGO_MANIFEST_DIR").join("../.."));
     fs::copy(module, variable("OUT_DIR").join("policy.wasm")).expect("the module can be copied");
 }
 
-/// Runs cargo in a target folder of its own, since the outer cargo holds the usual one.
+/// Runs cargo in another target folder, because the outer cargo has locked the usual one. Returns the module's path.
 fn build_module(root: &Path) -> PathBuf {
     let target_dir = root.join("target/module");
-    let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets it"));
+    let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets this variable"));
     cargo
         .current_dir(root)
         .args(["build", "--release", "--lib", "--locked", "--target", TARGET])
         .args(["--package", "interlink-annotations-policy", "--target-dir"])
         .arg(&target_dir)
-        .args(["--config", &format!("target.{TARGET}.rustflags = [{:?}]", without_home())]);
-    // What the outer cargo sets for the host's build would change the module.
+        .args(["--config", &format!("target.{TARGET}.rustflags = [{:?}]", remap_home())]);
+    // The outer cargo's variables for the host would change the module.
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
         let inherited = ["CARGO_CFG_", "CARGO_FEATURE_", "CARGO_PROFILE_", "RUSTC_"];
@@ -35,18 +35,18 @@ fn build_module(root: &Path) -> PathBuf {
             cargo.env_remove(&*name);
         }
     }
-    let status = cargo.status().expect("cargo can be run");
+    let status = cargo.status().expect("cargo runs");
     assert!(
         status.success(),
-        "the policy's module was not built; if the target is missing, run: rustup target add {TARGET}"
+        "cargo cannot build the policy's module; if the target is missing, run: rustup target add {TARGET}"
     );
     target_dir.join(TARGET).join("release/interlink_annotations_policy.wasm")
 }
 
-/// Panics name the files of libraries. Without the folder that cargo keeps them in, the module is the same whoever
-/// builds it.
-fn without_home() -> String {
+/// Returns the flag that removes cargo's home folder from the file names in panics, so that the module is the same
+/// wherever it is built.
+fn remap_home() -> String {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).expect("cargo has a home");
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).expect("cargo has a home folder");
     format!("--remap-path-prefix={}=", home.join("registry/src").display())
 }

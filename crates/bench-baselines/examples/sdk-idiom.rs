@@ -1,4 +1,4 @@
-//! The usual way to write a policy: the whole request becomes a JSON tree, of which a few annotations are read.
+//! The usual way to write a policy: it parses the whole request into a JSON tree, and reads an annotation from that.
 
 use kubewarden_policy_sdk::{accept_request, protocol_version_guest, reject_request, request::ValidationRequest};
 use serde::Deserialize;
@@ -7,6 +7,7 @@ use wapc_guest::{CallResult, register_function};
 #[derive(Default, Deserialize)]
 struct Settings {}
 
+/// Registers the waPC functions.
 #[expect(unsafe_code, reason = "the host calls it by this name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn wapc_init() {

@@ -1,7 +1,9 @@
-//! A waPC guest on plain wasmtime, with the fuel meter on: one unit of fuel is one wasm instruction.
+//! A waPC guest on plain wasmtime with a fuel meter: one unit of fuel is one wasm instruction.
 //!
-//! The waPC host crate offers no fuel, so the few host functions that a policy needs stand here. Random
-//! numbers are constant: hash seeds must not change what is counted.
+//! The waPC host crate does not expose fuel, so this module has the few host functions that a policy needs. Random numbers
+//! are constant, because the seed of a hash map must not change the count.
+
+use std::mem;
 
 use wasmtime_provider::wasmtime::{
     self, Caller, Config, Engine, Error, Extern, Instance, Linker, Module, Result, Store, TypedFunc,
@@ -9,7 +11,7 @@ use wasmtime_provider::wasmtime::{
 
 const FUEL: u64 = u64::MAX / 2;
 
-/// What passes between host and guest during one call.
+/// The data that host and guest exchange during one call.
 #[derive(Default)]
 struct Exchange {
     operation: Vec<u8>,
@@ -18,30 +20,29 @@ struct Exchange {
     error: Vec<u8>,
 }
 
-/// An instance of a policy module, kept for many calls as the policy server keeps it.
-pub struct Guest {
+/// An instance of a policy module, which serves many calls as in the policy server.
+pub(crate) struct Guest {
     store: Store<Exchange>,
     instance: Instance,
-    call: TypedFunc<(i32, i32), i32>,
-    /// Whether the fuel meter is on.
-    counts: bool,
-    /// The instructions that it took to start, if they are counted.
-    pub start: u64,
+    call: TypedFunc<(u32, u32), u32>,
+    is_metered: bool,
+    /// The instructions that the start took; 0 without a meter.
+    pub(crate) start_instructions: u64,
 }
 
 impl Guest {
-    /// Starts a module, to count its instructions.
-    pub fn new(module: &[u8]) -> Result<Self> {
+    /// Starts a module whose instructions are counted.
+    pub(crate) fn new(module: &[u8]) -> Result<Self> {
         Self::start(module, true)
     }
 
-    /// Starts a module, to take the time that it takes: counting would slow it.
-    pub fn uncounted(module: &[u8]) -> Result<Self> {
+    /// Starts a module without a meter, which would distort the time.
+    pub(crate) fn unmetered(module: &[u8]) -> Result<Self> {
         Self::start(module, false)
     }
 
-    fn start(module: &[u8], counts: bool) -> Result<Self> {
-        let engine = Engine::new(Config::new().consume_fuel(counts))?;
+    fn start(module: &[u8], is_metered: bool) -> Result<Self> {
+        let engine = Engine::new(Config::new().consume_fuel(is_metered))?;
         let module = Module::new(&engine, module)?;
         let mut linker = Linker::new(&engine);
         add_wapc(&mut linker)?;
@@ -50,7 +51,7 @@ impl Guest {
         linker.define_unknown_imports_as_traps(&module)?;
 
         let mut store = Store::new(&engine, Exchange::default());
-        if counts {
+        if is_metered {
             store.set_fuel(FUEL)?;
         }
         let instance = linker.instantiate(&mut store, &module)?;
@@ -60,26 +61,26 @@ impl Guest {
             }
         }
         let call = instance.get_typed_func(&mut store, "__guest_call")?;
-        let start = if counts { FUEL - store.get_fuel()? } else { 0 };
-        Ok(Self { store, instance, call, counts, start })
+        let start_instructions = if is_metered { FUEL - store.get_fuel()? } else { 0 };
+        Ok(Self { store, instance, call, is_metered, start_instructions })
     }
 
-    /// The bytes of its linear memory, which grows and never shrinks.
-    pub fn memory(&mut self) -> usize {
+    /// Returns the size of the linear memory in bytes. It never shrinks.
+    pub(crate) fn memory(&mut self) -> usize {
         self.instance.get_memory(&mut self.store, "memory").map_or(0, |memory| memory.data_size(&self.store))
     }
 
-    /// Calls a waPC operation; returns its answer and how many instructions it took, if they are counted.
-    pub fn call(&mut self, operation: &str, payload: &[u8]) -> Result<(Vec<u8>, u64)> {
+    /// Calls a waPC operation. Returns the response, and the number of instructions; 0 without a meter.
+    pub(crate) fn call(&mut self, operation: &str, payload: &[u8]) -> Result<(Vec<u8>, u64)> {
+        let lengths = (u32::try_from(operation.len())?, u32::try_from(payload.len())?);
         *self.store.data_mut() =
             Exchange { operation: operation.into(), payload: payload.into(), ..Exchange::default() };
-        if self.counts {
+        if self.is_metered {
             self.store.set_fuel(FUEL)?;
         }
-        let lengths = (operation.len() as i32, payload.len() as i32);
         let ok = self.call.call(&mut self.store, lengths)?;
-        let instructions = if self.counts { FUEL - self.store.get_fuel()? } else { 0 };
-        let exchange = std::mem::take(self.store.data_mut());
+        let instructions = if self.is_metered { FUEL - self.store.get_fuel()? } else { 0 };
+        let exchange = mem::take(self.store.data_mut());
         if ok == 1 {
             Ok((exchange.response, instructions))
         } else {
@@ -93,8 +94,8 @@ fn add_wapc(linker: &mut Linker<Exchange>) -> Result<()> {
         "wapc",
         "__guest_request",
         |mut caller: Caller<'_, Exchange>, operation_at: u32, payload_at: u32| {
-            let operation = std::mem::take(&mut caller.data_mut().operation);
-            let payload = std::mem::take(&mut caller.data_mut().payload);
+            let operation = mem::take(&mut caller.data_mut().operation);
+            let payload = mem::take(&mut caller.data_mut().payload);
             write(&mut caller, operation_at, &operation)?;
             write(&mut caller, payload_at, &payload)
         },

@@ -1,6 +1,7 @@
-//! `make bench`: what the policy costs, in wasm instructions, beside a module that does nothing and one written
-//! in the usual SDK idiom. The count is the same on every run and machine, so that two commits can be compared; the time
-//! is not, and only tells the modules apart.
+//! `make bench`: the instructions, time and memory that a request takes in the policy, and in other modules beside it.
+//!
+//! The number of instructions is the same on every run and machine, so it compares two commits. The time is not: it
+//! compares the modules of one run.
 
 #[cfg(test)]
 mod budgets;
@@ -17,12 +18,15 @@ use guest::Guest;
 use requests::Case;
 use wasmtime_provider::wasmtime::{self, Result};
 
-/// Calls before the one that is counted, so that memory has grown to its size.
+/// The calls before the one whose instructions are counted. They grow the memory.
 const WARM_UP_CALLS: usize = 3;
 
-/// Calls whose time is taken together, and how often.
+/// The calls in a batch, which is timed as a whole.
 const CALLS: u32 = 200;
 const BATCHES: usize = 20;
+
+const HEADER: [&str; 9] =
+    ["request", "bytes", "module", "instructions", "per byte", "ratio", "µs", "ratio", "memory, KiB"];
 
 fn main() -> ExitCode {
     let modules: Vec<String> = env::args().skip(1).collect();
@@ -42,41 +46,31 @@ fn main() -> ExitCode {
     }
 }
 
-/// Sets the first module beside the others: how many times as much each of these takes.
+/// Measures every module with every request. The ratios are to the first module.
 fn measure_all(modules: &[String]) -> Result<Table> {
     let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_header([
-        "request",
-        "bytes",
-        "module",
-        "instructions",
-        "a byte",
-        "ratio",
-        "µs",
-        "ratio",
-        "memory, KiB",
-    ]);
+    table.load_style(presets::ASCII_MARKDOWN).set_header(HEADER);
     for module in modules {
-        let start = Guest::new(&fs::read(module)?)?.start;
+        let start = Guest::new(&fs::read(module)?)?.start_instructions;
         table.add_row(["start", "", &name(module), &start.to_string()]);
     }
     for case in requests::cases() {
-        let costs = modules.iter().map(|module| Cost::of(module, &case)).collect::<Result<Vec<_>>>()?;
+        let costs = modules.iter().map(|module| Cost::measure(module, &case)).collect::<Result<Vec<_>>>()?;
         for (module, cost) in modules.iter().zip(&costs) {
             table.add_row([
                 case.name.to_owned(),
                 case.payload.len().to_string(),
                 name(module),
                 cost.instructions.to_string(),
-                format!("{:.1}", cost.instructions as f64 / case.payload.len() as f64),
-                format!("{:.2}", cost.instructions as f64 / costs[0].instructions as f64),
+                format!("{:.1}", ratio(cost.instructions, case.payload.len() as u64)),
+                format!("{:.2}", ratio(cost.instructions, costs[0].instructions)),
                 format!("{:.1}", cost.time.as_secs_f64() * 1e6),
                 format!("{:.2}", cost.time.as_secs_f64() / costs[0].time.as_secs_f64()),
                 (cost.memory / 1024).to_string(),
             ]);
         }
     }
-    for column in [1, 3, 4, 5, 6, 7, 8] {
+    for column in (0..HEADER.len()).filter(|column| !["request", "module"].contains(&HEADER[*column])) {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -84,20 +78,26 @@ fn measure_all(modules: &[String]) -> Result<Table> {
     Ok(table)
 }
 
+#[expect(clippy::cast_precision_loss, reason = "the figures are far below 2^52")]
+fn ratio(figure: u64, base: u64) -> f64 {
+    figure as f64 / base as f64
+}
+
+/// Returns a module's file name without its extension.
 fn name(module: &str) -> String {
     Path::new(module).file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// What one call of a module costs.
+/// The cost of one call.
 struct Cost {
     instructions: u64,
     time: Duration,
-    /// Bytes of linear memory.
+    /// The size of the linear memory in bytes.
     memory: usize,
 }
 
 impl Cost {
-    fn of(path: &str, case: &Case) -> Result<Self> {
+    fn measure(path: &str, case: &Case) -> Result<Self> {
         let context = |error: wasmtime::Error| error.context(format!("{path}, {}", case.name));
         let module = fs::read(path)?;
         let mut guest = Guest::new(&module).map_err(context)?;
@@ -105,13 +105,13 @@ impl Cost {
         for _ in 0..=WARM_UP_CALLS {
             (_, instructions) = guest.call("validate", &case.payload).map_err(context)?;
         }
-        let time = time(&mut Guest::uncounted(&module)?, case).map_err(context)?;
+        let time = measure_time(&mut Guest::unmetered(&module)?, case).map_err(context)?;
         Ok(Self { instructions, time, memory: guest.memory() })
     }
 }
 
-/// The time that a call takes in the fastest of some batches: others had to wait for something else.
-fn time(guest: &mut Guest, case: &Case) -> Result<Duration> {
+/// Returns the time of a call in the fastest batch, which other processes disturbed least.
+fn measure_time(guest: &mut Guest, case: &Case) -> Result<Duration> {
     let mut fastest = Duration::MAX;
     for _ in 0..BATCHES {
         let start = Instant::now();

@@ -1,101 +1,90 @@
-//! The requests that are measured, in the form in which Kubewarden passes them on.
+//! The requests that are measured.
 
+use interlink_e2e_tests::admission_request::AdmissionRequest;
 use serde_json::{Map, Value, json};
 
 const IMAGE: &str =
     "registry.example.org/physics/training@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
 /// A request to measure.
-pub struct Case {
-    pub name: &'static str,
-    pub payload: Vec<u8>,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) payload: Vec<u8>,
 }
 
-/// A 3.2 KB CREATE and a 38 KB UPDATE, each without and with interLink annotations; and the audit scanner's CREATE of a
-/// stored pod with 20 field managers.
-pub fn cases() -> Vec<Case> {
-    let mut cases: Vec<_> = [
-        ("create, plain", 1, false, false),
-        ("create, interLink", 1, false, true),
-        ("update, plain", 8, true, false),
-        ("update, interLink", 8, true, true),
+/// Returns a 3.2 KB CREATE and a 38 KB UPDATE, each without and with interLink annotations, and an audit request for a
+/// pod with 20 field managers.
+pub(crate) fn cases() -> Vec<Case> {
+    let (plain, interlink) = (plain_annotations(), interlink_annotations());
+    [
+        ("create, plain", create(1, &plain)),
+        ("create, interLink", create(1, &interlink)),
+        ("update, plain", update(8, &plain)),
+        ("update, interLink", update(8, &interlink)),
+        ("audit, interLink", audit(8, &interlink, 20)),
     ]
-    .map(|(name, containers, update, interlink)| Case { name, payload: payload(containers, update, interlink) })
-    .into();
-    cases.push(Case { name: "replay, interLink", payload: replay(20) });
-    cases
+    .map(|(name, payload)| Case { name, payload })
+    .into()
 }
 
-/// A CREATE of a pod with these annotations and so many containers.
-#[cfg(test)]
-pub fn with_annotations(annotations: Value, containers: usize) -> Vec<u8> {
-    let mut object = pod(containers, false, false);
-    object["metadata"]["annotations"] = annotations;
-    request(object, false)
+/// Returns the payload for the CREATE of a pod.
+pub(crate) fn create(containers: usize, annotations: &Value) -> Vec<u8> {
+    payload(&by_physicist(AdmissionRequest::create(new_pod(containers, annotations))))
 }
 
-fn payload(containers: usize, update: bool, interlink: bool) -> Vec<u8> {
-    request(pod(containers, update, interlink), update)
+/// Returns the payload for an UPDATE that adds a label.
+fn update(containers: usize, annotations: &Value) -> Vec<u8> {
+    let old = stored_pod(containers, annotations);
+    let mut new = old.clone();
+    new["metadata"]["labels"]["touched"] = "yes".into();
+    payload(&by_physicist(AdmissionRequest::update(old, new)))
 }
 
-/// As the audit scanner sends it: nobody asks, for an object that is there already.
-fn replay(managers: usize) -> Vec<u8> {
-    let mut object = pod(8, true, true);
+/// Returns the payload for an audit request.
+fn audit(containers: usize, annotations: &Value, managers: usize) -> Vec<u8> {
+    let mut object = stored_pod(containers, annotations);
     let entries = object["metadata"]["managedFields"].as_array().into_iter().flatten().cycle().take(managers).cloned();
     object["metadata"]["managedFields"] = entries.collect();
-    let mut request = admission_request(object, false);
-    request["userInfo"] = json!({"username": ""});
-    with_settings(request)
+    payload(&AdmissionRequest::audit(object))
 }
 
-fn request(object: Value, update: bool) -> Vec<u8> {
-    with_settings(admission_request(object, update))
+fn by_physicist(request: AdmissionRequest) -> AdmissionRequest {
+    let groups = ["physicists", "system:authenticated"];
+    request.user_info(json!({"username": "alice@example.org", "groups": groups}))
 }
 
-fn with_settings(request: Value) -> Vec<u8> {
-    let settings = json!({"podIP": {"cidrs": ["10.244.0.0/16"]}});
-    json!({"request": request, "settings": settings}).to_string().into_bytes()
+fn payload(request: &AdmissionRequest) -> Vec<u8> {
+    request.payload(&json!({"podIP": {"cidrs": ["10.244.0.0/16"]}}))
 }
 
-fn admission_request(object: Value, update: bool) -> Value {
-    let mut request = json!({
-        "uid": "0df28fbd-5f5f-11e8-bc74-36e6bb280816",
-        "kind": {"group": "", "version": "v1", "kind": "Pod"},
-        "resource": {"group": "", "version": "v1", "resource": "pods"},
-        "requestKind": {"group": "", "version": "v1", "kind": "Pod"},
-        "requestResource": {"group": "", "version": "v1", "resource": "pods"},
-        "name": "training-7f9c",
-        "namespace": "physics",
-        "operation": "CREATE",
-        "userInfo": {
-            "username": "alice@example.org",
-            "groups": ["physicists", "system:authenticated"],
-        },
-        "object": object,
-        "dryRun": false,
-        "options": {"apiVersion": "meta.k8s.io/v1", "kind": "CreateOptions", "fieldManager": "kubectl"},
-    });
-    if update {
-        request["operation"] = "UPDATE".into();
-        request["oldObject"] = request["object"].clone();
-        request["object"]["metadata"]["labels"]["touched"] = "yes".into();
-    }
-    request
+fn plain_annotations() -> Value {
+    json!({
+        "kubectl.kubernetes.io/default-container": "worker-0",
+        "prometheus.io/scrape": "true",
+        "slurm-job.vk.io/flags": "--partition=boost --time=08:00:00 --nodes=2 --ntasks-per-node=4",
+    })
 }
 
-fn pod(containers: usize, stored: bool, interlink: bool) -> Value {
-    let names: Vec<String> = (0..containers).map(|i| format!("worker-{i}")).collect();
-    let mut pod = json!({
+fn interlink_annotations() -> Value {
+    let mut annotations = plain_annotations();
+    annotations["interlink.eu/pod-vpn"] = "true".into();
+    annotations["interlink.eu/pod-ip"] = "10.244.1.100".into();
+    annotations
+}
+
+/// Returns a pod as a client creates it.
+fn new_pod(containers: usize, annotations: &Value) -> Value {
+    json!({
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": "training-7f9c",
             "namespace": "physics",
             "labels": {"app.kubernetes.io/name": "training", "app.kubernetes.io/part-of": "simulation"},
-            "annotations": annotations(interlink),
+            "annotations": annotations,
         },
         "spec": {
-            "containers": names.iter().map(|name| container(name)).collect::<Vec<_>>(),
+            "containers": names(containers).map(|name| container(&name)).collect::<Vec<_>>(),
             "nodeSelector": {"kubernetes.io/hostname": "leonardo"},
             "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
                 {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["leonardo"]}]},
@@ -118,27 +107,22 @@ fn pod(containers: usize, stored: bool, interlink: bool) -> Value {
             "restartPolicy": "Never",
             "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "4Gi"}}],
         },
-    });
-    if stored {
-        pod["metadata"]["uid"] = "a2b4b1a8-0c41-4f5c-9a4e-5a7f1a6d5b11".into();
-        pod["metadata"]["resourceVersion"] = "918273".into();
-        pod["metadata"]["managedFields"] = managed_fields(&names, interlink);
-        pod["status"] = status(&names);
-    }
+    })
+}
+
+/// Returns a pod as it is stored while it runs.
+fn stored_pod(containers: usize, annotations: &Value) -> Value {
+    let mut pod = new_pod(containers, annotations);
+    let has_pod_ip = !annotations["interlink.eu/pod-ip"].is_null();
+    pod["metadata"]["uid"] = "a2b4b1a8-0c41-4f5c-9a4e-5a7f1a6d5b11".into();
+    pod["metadata"]["resourceVersion"] = "918273".into();
+    pod["metadata"]["managedFields"] = managed_fields(containers, has_pod_ip);
+    pod["status"] = status(containers);
     pod
 }
 
-fn annotations(interlink: bool) -> Value {
-    let mut annotations = json!({
-        "kubectl.kubernetes.io/default-container": "worker-0",
-        "prometheus.io/scrape": "true",
-        "slurm-job.vk.io/flags": "--partition=boost --time=08:00:00 --nodes=2 --ntasks-per-node=4",
-    });
-    if interlink {
-        annotations["interlink.eu/pod-vpn"] = "true".into();
-        annotations["interlink.eu/pod-ip"] = "10.244.1.100".into();
-    }
-    annotations
+fn names(containers: usize) -> impl Iterator<Item = String> {
+    (0..containers).map(|index| format!("worker-{index}"))
 }
 
 fn container(name: &str) -> Value {
@@ -175,9 +159,8 @@ fn container(name: &str) -> Value {
     })
 }
 
-fn managed_fields(containers: &[String], interlink: bool) -> Value {
-    let fields: Map<String, Value> = containers
-        .iter()
+fn managed_fields(containers: usize, has_pod_ip: bool) -> Value {
+    let fields: Map<String, Value> = names(containers)
         .map(|name| {
             let fields = json!({
                 ".": {}, "f:command": {}, "f:env": {
@@ -190,7 +173,7 @@ fn managed_fields(containers: &[String], interlink: bool) -> Value {
             (format!("k:{{\"name\":\"{name}\"}}"), fields)
         })
         .collect();
-    let address = if interlink { json!({"f:annotations": {"f:interlink.eu/pod-ip": {}}}) } else { json!({}) };
+    let metadata = if has_pod_ip { json!({"f:annotations": {"f:interlink.eu/pod-ip": {}}}) } else { json!({}) };
     json!([{
         "manager": "kubectl-client-side-apply",
         "operation": "Update",
@@ -208,7 +191,7 @@ fn managed_fields(containers: &[String], interlink: bool) -> Value {
         "time": "2026-05-04T08:13:03Z",
         "fieldsType": "FieldsV1",
         "fieldsV1": {
-            "f:metadata": address,
+            "f:metadata": metadata,
             "f:status": {
                 "f:conditions": {"k:{\"type\":\"Ready\"}": {
                     ".": {}, "f:lastTransitionTime": {}, "f:status": {}, "f:type": {},
@@ -220,9 +203,8 @@ fn managed_fields(containers: &[String], interlink: bool) -> Value {
     }])
 }
 
-fn status(containers: &[String]) -> Value {
-    let statuses: Vec<Value> = containers
-        .iter()
+fn status(containers: usize) -> Value {
+    let statuses: Vec<Value> = names(containers)
         .map(|name| {
             json!({
                 "name": name, "ready": true, "restartCount": 0, "started": true,

@@ -1,4 +1,4 @@
-//! The policy's module: what clusters run, and what tests, benchmarks and `interlink-audit` evaluate.
+//! The policy's wasm module. Tests, benchmarks and `interlink-audit` run the one that ships.
 
 /// The module's bytes.
 pub static MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policy.wasm"));
