@@ -1,4 +1,4 @@
-//! Builds the policy's wasm module. All other packages use this one, so what is tested is what ships.
+//! Builds the policy's wasm module. All other packages use it, so that the tests run the module that ships.
 
 use std::env;
 use std::fs;

@@ -1,4 +1,7 @@
 //! Builds payloads from the fuzzer's bytes.
+//!
+//! To add a target, write `fuzz_targets/NAME.rs`, list it in `Cargo.toml`, and run it in the Makefile. If it tests another
+//! crate than the policy, list that crate in `instrument`, and optimize it in `Cargo.toml`.
 
 use std::borrow::Cow;
 
