@@ -1,162 +1,133 @@
-//! The catalogue: every annotation that interLink knows.
-//!
-//! Source: interLink's `pkg/virtualkubelet/`, and the version table of its pod annotations reference.
+//! interLink's annotations on an object, and the catalogue that they are looked up in.
 
-use std::hint::black_box;
+mod catalogue;
+mod values;
 
-use crate::text::is_same;
+use std::borrow::Cow;
 
-/// An annotation that interLink knows.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Known {
-    pub key: &'static str,
-    pub author: Author,
-    pub belongs: Belongs,
-    /// The interLink version that it came with, where its documentation tells.
-    pub since: Option<&'static str>,
-    /// What it does, in half a sentence.
-    pub does: &'static str,
+use json_scan::{Context, DecodeError, Reader, Value, bytes_eq, present};
+
+pub(crate) use catalogue::*;
+pub use catalogue::{AnnotationInfo, AppliesTo, Author, CATALOGUE, DOMAINS, Lookup, look_up};
+pub(crate) use values::{could_inject, list_entries};
+
+use crate::kinds::Role;
+
+/// An annotation that interLink knows, on an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Annotation<'a> {
+    pub(crate) info: &'static AnnotationInfo,
+    pub(crate) value: Cow<'a, str>,
+    pub(crate) owner: Owner<'a>,
 }
 
-/// Who writes an annotation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Author {
-    User,
+/// The field manager that owns an annotation, as far as `metadata.managedFields` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Owner<'a> {
+    /// This is not an audit request: the requester writes the annotation.
+    Requester,
+    /// A trusted field manager.
     InterLink,
-    /// The user, or else interLink.
-    Either,
-}
-
-/// Where an annotation belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Belongs {
-    Pod,
-    Node,
-    /// The pod template of a tunnel's shadow Deployment, and the pods made of it.
-    ShadowTemplate,
-}
-
-pub const JOB_ID: &str = "JobID";
-pub const POD_VPN: &str = "interlink.eu/pod-vpn";
-pub const POD_IP: &str = "interlink.eu/pod-ip";
-pub const WSTUNNEL_TIMEOUT: &str = "interlink.virtual-kubelet.io/wstunnel-timeout";
-pub const WSTUNNEL_EXTRA_PORTS: &str = "interlink.eu/wstunnel-extra-ports";
-pub const WSTUNNEL_CLIENT_COMMANDS: &str = "interlink.eu/wstunnel-client-commands";
-pub const WSTUNNEL_PATH_PREFIX: &str = "interlink.eu/wstunnel-path-prefix";
-pub const SHADOW_SAME_NS: &str = "interlink.eu/shadow-same-ns";
-pub const MESH_NETWORK: &str = "interlink.eu/mesh-network";
-pub const WG_MTU: &str = "interlink.eu/wg-mtu";
-pub const WG_KEEPALIVE_SECONDS: &str = "interlink.eu/wg-keepalive-seconds";
-pub const WG_PEER_PUBLIC_KEY: &str = "interlink.eu/wg-peer-public-key";
-pub const WG_PRIVATE_KEY: &str = "interlink.eu/wg-private-key";
-pub const POD_SUBNET: &str = "interlink.eu/pod-subnet";
-pub const WIREGUARD_CLIENT_SNIPPET: &str = "interlink.eu/wireguard-client-snippet";
-pub const DISABLE_OFFLOAD_CONTAINERS: &str = "interlink.eu/disable-offload-containers";
-pub const DISABLE_OFFLOAD_INIT_CONTAINERS: &str = "interlink.eu/disable-offload-init-containers";
-pub const PING_RESPONSE: &str = "interlink.virtual-kubelet.io/ping-response";
-
-/// The domains of interLink's annotations. A key of theirs that is not in the catalogue is a mistake.
-pub const DOMAINS: [&str; 2] = ["interlink.eu/", "interlink.virtual-kubelet.io/"];
-
-/// How all of them begin.
-pub const DOMAIN_PREFIX: &str = "interlink.";
-
-use Author::{Either, InterLink, User};
-use Belongs::{Node, Pod, ShadowTemplate};
-
-/// Every annotation that interLink knows.
-pub static CATALOGUE: [Known; 18] = [
-    known(JOB_ID, InterLink, Pod, "which job at the HPC centre the pod is").since("v0.1.0"),
-    known(POD_VPN, User, Pod, "turns the VPN on, whatever the value").since("v0.1.0"),
-    known(POD_IP, Either, Pod, "the pod's address; with the VPN, the one that is asked for or was given")
-        .since("v0.1.0"),
-    known(WSTUNNEL_TIMEOUT, User, Pod, "how long the pod may wait for its tunnel, a Go duration").since("v0.6.0"),
-    known(WSTUNNEL_EXTRA_PORTS, User, Pod, "ports to tunnel beside those of the containers, `port[:name[:protocol]]`"),
-    known(WSTUNNEL_CLIENT_COMMANDS, InterLink, Pod, "commands that open the tunnel from the HPC centre"),
-    known(WSTUNNEL_PATH_PREFIX, InterLink, ShadowTemplate, "the tunnel's password"),
-    known(SHADOW_SAME_NS, User, Pod, "`true` has the tunnel's shadow pod in the pod's own namespace"),
-    known(MESH_NETWORK, User, Pod, "`disabled` keeps the pod out of the mesh network"),
-    known(WG_MTU, User, Pod, "the MTU of the mesh's WireGuard interface, 1280 unless set"),
-    known(WG_KEEPALIVE_SECONDS, User, Pod, "the seconds between the mesh's WireGuard keepalives, 25 unless set"),
-    known(WG_PEER_PUBLIC_KEY, User, Pod, "the job's WireGuard public key in the mesh; one is generated unless set"),
-    known(WG_PRIVATE_KEY, User, Pod, "the shadow pod's WireGuard private key; leave it out, and one is generated"),
-    known(POD_SUBNET, InterLink, Pod, "the mesh's range of pod addresses"),
-    known(WIREGUARD_CLIENT_SNIPPET, InterLink, Pod, "the WireGuard configuration of the job in the mesh"),
-    known(DISABLE_OFFLOAD_CONTAINERS, User, Pod, "names of containers to keep in the cluster, with commas"),
-    known(DISABLE_OFFLOAD_INIT_CONTAINERS, User, Pod, "names of init containers to keep in the cluster, with commas"),
-    known(PING_RESPONSE, InterLink, Node, "what the interLink API last answered").since("v0.2.0"),
-];
-
-const fn known(key: &'static str, author: Author, belongs: Belongs, does: &'static str) -> Known {
-    Known { key, author, belongs, since: None, does }
-}
-
-impl Known {
-    const fn since(self, version: &'static str) -> Self {
-        Self { since: Some(version), ..self }
-    }
-
-    /// The part behind the domain.
-    pub fn name(&self) -> &'static str {
-        self.key.rsplit('/').next().unwrap_or(self.key)
-    }
-}
-
-/// What the catalogue says of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entry {
-    Known(&'static Known),
-    /// Under a domain of interLink's, but not in the catalogue.
+    /// Any other field manager.
+    Manager(Cow<'a, str>),
+    /// The object does not show it.
     Unknown,
-    /// Not interLink's at all.
-    Foreign,
 }
 
-/// Looks a key up.
-pub fn look_up(key: &[u8]) -> Entry {
-    // Nearly every key of a cluster ends here.
-    if !(starts_with(key, DOMAIN_PREFIX.as_bytes()) || key == JOB_ID.as_bytes()) {
-        return Entry::Foreign;
-    }
-    // Were the list known to the compiler, it would write out all comparisons, in two kilobytes.
-    if let Some(known) = black_box(&CATALOGUE).iter().find(|known| is_same(known.key.as_bytes(), key)) {
-        return Entry::Known(known);
-    }
-    match DOMAINS.iter().any(|domain| starts_with(key, domain.as_bytes())) {
-        true => Entry::Unknown,
-        false => Entry::Foreign,
-    }
+/// interLink's annotations at one location of an object.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Annotations<'a> {
+    /// Those in the catalogue, in the order of the object.
+    pub(crate) known: Vec<Annotation<'a>>,
+    /// Keys under interLink's domains that are not in the catalogue.
+    pub(crate) unknown_keys: Vec<String>,
 }
 
-/// Kubernetes takes capital letters in an annotation's domain, and interLink does not know it then.
-fn starts_with(key: &[u8], domain: &[u8]) -> bool {
-    key.get(..domain.len()).is_some_and(|start| start.eq_ignore_ascii_case(domain))
+impl<'a> Annotations<'a> {
+    /// Decodes the annotations at a location with this role.
+    ///
+    /// # Errors
+    /// If they are not a map of strings, or have a known key twice.
+    pub(crate) fn decode(value: Option<Value<'a>>, role: Role) -> Result<Self, DecodeError> {
+        let mut annotations = Self::default();
+        if let Some(value) = present(value) {
+            value.reader().entries(&mut |key, value| annotations.decode_entry(key, value, role).at_key(key))?;
+        }
+        Ok(annotations)
+    }
+
+    fn decode_entry(&mut self, key: &[u8], value: &mut Reader<'a>, role: Role) -> Result<(), DecodeError> {
+        let value = value.value()?;
+        if !value.is_string() {
+            return Err(value.type_error("a string").hint("put it in quotes"));
+        }
+        match look_up(key) {
+            Lookup::Unrelated => {}
+            // On a Node, interLink looks only at its own annotation.
+            Lookup::Known(info) if role == Role::Node && info.applies_to != AppliesTo::Node => {}
+            Lookup::Unknown if role == Role::Node => {}
+            Lookup::Known(info) => {
+                if self.get(info.key).is_some() {
+                    return Err(DecodeError::new("appears twice"));
+                }
+                self.known.push(Annotation { info, value: value.to_str()?, owner: Owner::Requester });
+            }
+            Lookup::Unknown => self.unknown_keys.push(String::from_utf8_lossy(key).into_owned()),
+        }
+        Ok(())
+    }
+
+    /// Returns whether there is nothing to check.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty() && self.unknown_keys.is_empty()
+    }
+
+    /// Returns the annotation with this key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Annotation<'a>> {
+        self.known.iter().find(|annotation| bytes_eq(annotation.info.key.as_bytes(), key.as_bytes()))
+    }
+
+    /// Keeps only the known annotations for which the predicate returns true.
+    pub(crate) fn retain(&mut self, predicate: impl Fn(&AnnotationInfo) -> bool) {
+        self.known.retain(|annotation| predicate(annotation.info));
+        self.unknown_keys.clear();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn keys_stand_once_and_under_a_domain() {
-        for (index, known) in CATALOGUE.iter().enumerate() {
-            assert!(CATALOGUE[..index].iter().all(|other| other.key != known.key), "{}", known.key);
-            let under_domain = DOMAINS.iter().any(|domain| known.key.strip_prefix(domain) == Some(known.name()));
-            assert!(under_domain || known.key == JOB_ID, "{}", known.key);
-        }
-        assert!(DOMAINS.iter().all(|domain| domain.starts_with(DOMAIN_PREFIX)));
+    fn decode(annotations: &str, role: Role) -> Result<Vec<(&'static str, String)>, String> {
+        let value = Reader::new(annotations.as_bytes()).value().unwrap();
+        let annotations = Annotations::decode(Some(value), role).map_err(|error| error.to_string())?;
+        Ok(annotations.known.into_iter().map(|known| (known.info.key, known.value.into_owned())).collect())
     }
 
     #[test]
-    fn a_key_is_known_to_the_letter() {
-        assert_eq!(look_up(b"interlink.eu/pod-vpn"), Entry::Known(&CATALOGUE[1]));
-        for unknown in
-            ["interlink.eu/Pod-VPN", "interlink.eu/", "interlink.virtual-kubelet.io/pod-vpn", "Interlink.EU/pod-vpn"]
-        {
-            assert_eq!(look_up(unknown.as_bytes()), Entry::Unknown, "{unknown}");
+    fn keeps_known_annotations() {
+        let annotations = r#"{"a": "b", "\u004aobID": "\u0031", "jobid": "2"}"#;
+        assert_eq!(decode(annotations, Role::Pod), Ok(vec![("JobID", "1".to_owned())]));
+        for none in ["null", "{}"] {
+            assert_eq!(decode(none, Role::Pod), Ok(Vec::new()), "{none}");
         }
-        for foreign in ["jobid", "interlink.example/pod-vpn", "interlink.eu", "pod-vpn", "slurm-job.vk.io/flags"] {
-            assert_eq!(look_up(foreign.as_bytes()), Entry::Foreign, "{foreign}");
+    }
+
+    #[test]
+    fn keeps_only_a_nodes_own_annotation_on_a_node() {
+        let annotations = r#"{"JobID": "1", "interlink.virtual-kubelet.io/ping-response": "", "interlink.eu/x": ""}"#;
+        assert_eq!(decode(annotations, Role::Node), Ok(vec![(PING_RESPONSE, String::new())]));
+        assert_eq!(decode(annotations, Role::Pod).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn rejects_anything_but_a_map_of_strings() {
+        for (annotations, expected) in [
+            (r#""x""#, "payload: must be an object, but is a string"),
+            (r#"{"a": 1}"#, "[a]: must be a string, but is a number; put it in quotes"),
+            (r#"{"JobID": "1", "JobID": "2"}"#, "[JobID]: appears twice"),
+        ] {
+            assert_eq!(decode(annotations, Role::Pod), Err(expected.to_owned()));
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Go's duration grammar, as `time.ParseDuration` reads it: interLink's, and so ours.
+//! Go's durations, parsed as `time.ParseDuration` does, which interLink calls.
 //!
-//! A duration is an optional sign and one or more decimal numbers, each with a unit: `90s`, `1h30m`, `1.5h`. The
-//! result is in nanoseconds. `tests/oracle/go-durations.jsonl` holds what Go itself answers to 12,090 strings.
+//! A duration is an optional sign and one or more decimal numbers, each with a unit: `90s`, `1h30m`, `1.5h`. Results are
+//! in nanoseconds. `tests/oracle/go-durations.jsonl` has Go's own results for 12,090 strings.
 
 use std::fmt::Write;
 
-/// The units, largest first, with their nanoseconds. Both signs for micro, U+00B5 and U+03BC, are Go's.
+/// The units with their nanoseconds, largest first. Go accepts both micro signs, U+00B5 and U+03BC.
 const UNITS: [(&str, u64); 8] = [
     ("h", 3_600_000_000_000),
     ("m", 60_000_000_000),
@@ -17,28 +17,31 @@ const UNITS: [(&str, u64); 8] = [
     ("ns", 1),
 ];
 
-/// The magnitude of the most negative duration; a positive one ends one nanosecond earlier.
+/// The magnitude of the least duration. The greatest is one nanosecond less.
 const LIMIT: u64 = 1 << 63;
 
-/// Why Go would not read a text as a duration.
+/// Why a text is not a Go duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Error<'a> {
+pub enum ParseError<'a> {
+    /// The text is empty.
     Empty,
-    /// A number or a sign stands where it cannot, or is missing.
+    /// A number is missing, or there is a sign where none may be.
     Malformed,
+    /// A number has no unit.
     MissingUnit,
+    /// A number has this unit, which Go does not know.
     UnknownUnit(&'a str),
     /// More than about 292 years.
     Overflow,
 }
 
-/// The nanoseconds of a duration.
+/// Parses a duration into nanoseconds.
 ///
 /// # Errors
-/// Where `time.ParseDuration` has one.
-pub fn parse(text: &str) -> Result<i64, Error<'_>> {
+/// If `time.ParseDuration` returns one.
+pub fn parse(text: &str) -> Result<i64, ParseError<'_>> {
     let (negative, mut rest) = match text.as_bytes() {
-        [] => return Err(Error::Empty),
+        [] => return Err(ParseError::Empty),
         [b'-', ..] => (true, &text[1..]),
         [b'+', ..] => (false, &text[1..]),
         _ => (false, text),
@@ -47,39 +50,43 @@ pub fn parse(text: &str) -> Result<i64, Error<'_>> {
         return Ok(0);
     }
     if rest.is_empty() {
-        return Err(Error::Malformed);
+        return Err(ParseError::Malformed);
     }
     let mut total = 0_u64;
     while !rest.is_empty() {
-        let (nanoseconds, behind) = parse_term(rest)?;
-        total = total.checked_add(nanoseconds).filter(|sum| *sum <= LIMIT).ok_or(Error::Overflow)?;
-        rest = behind;
+        let (nanoseconds, rest_of_text) = parse_term(rest)?;
+        total = total.checked_add(nanoseconds).filter(|sum| *sum <= LIMIT).ok_or(ParseError::Overflow)?;
+        rest = rest_of_text;
     }
-    if negative { Ok(0_i64.wrapping_sub_unsigned(total)) } else { i64::try_from(total).map_err(|_| Error::Overflow) }
+    if negative {
+        Ok(0_i64.wrapping_sub_unsigned(total))
+    } else {
+        i64::try_from(total).map_err(|_| ParseError::Overflow)
+    }
 }
 
-/// Reads one number with its unit; returns its nanoseconds and what follows.
-fn parse_term(text: &str) -> Result<(u64, &str), Error<'_>> {
+/// Parses one number with its unit. Returns its nanoseconds and the rest of the text.
+fn parse_term(text: &str) -> Result<(u64, &str), ParseError<'_>> {
     let (whole, rest) = split_digits(text);
     let (fraction, rest) = match rest.strip_prefix('.') {
         Some(rest) => split_digits(rest),
         None => ("", rest),
     };
     if whole.is_empty() && fraction.is_empty() {
-        return Err(Error::Malformed);
+        return Err(ParseError::Malformed);
     }
     let whole = parse_whole(whole)?;
     let unit_end = rest.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(rest.len());
     let (unit, rest) = rest.split_at(unit_end);
     if unit.is_empty() {
-        return Err(Error::MissingUnit);
+        return Err(ParseError::MissingUnit);
     }
-    let (_, scale) = UNITS.into_iter().find(|(name, _)| *name == unit).ok_or(Error::UnknownUnit(unit))?;
+    let (_, scale) = UNITS.into_iter().find(|(name, _)| *name == unit).ok_or(ParseError::UnknownUnit(unit))?;
     let nanoseconds = whole
         .checked_mul(scale)
         .and_then(|value| value.checked_add(fraction_of(fraction, scale)))
         .filter(|value| *value <= LIMIT)
-        .ok_or(Error::Overflow)?;
+        .ok_or(ParseError::Overflow)?;
     Ok((nanoseconds, rest))
 }
 
@@ -88,17 +95,23 @@ fn split_digits(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// No digits are zero, as in `.5s`.
-fn parse_whole(digits: &str) -> Result<u64, Error<'_>> {
+/// Parses the digits before a decimal point. None are zero, as in `.5s`.
+fn parse_whole(digits: &str) -> Result<u64, ParseError<'_>> {
     digits
         .bytes()
         .try_fold(0_u64, |value, digit| value.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
         .filter(|value| *value <= LIMIT)
-        .ok_or(Error::Overflow)
+        .ok_or(ParseError::Overflow)
 }
 
-/// The nanoseconds of the digits behind a decimal point, in Go's own floating-point steps: it drops the digits
-/// that no longer fit 63 bits, and cuts off what is left of a nanosecond.
+/// Converts the digits behind a decimal point to nanoseconds, with the same floating-point steps as Go: it drops digits
+/// that do not fit into 63 bits, and truncates the result.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "Go does the same, with the same loss"
+)]
 fn fraction_of(digits: &str, scale: u64) -> u64 {
     let mut value = 0_u64;
     let mut divisor = 1_f64;
@@ -116,7 +129,7 @@ fn fraction_of(digits: &str, scale: u64) -> u64 {
     (value as f64 * (scale as f64 / divisor)) as u64
 }
 
-/// A text that Go reads as this many nanoseconds: `1h30m`.
+/// Formats nanoseconds as a Go duration, such as `1h30m`.
 pub fn format(nanoseconds: u64) -> String {
     let mut text = String::new();
     let mut rest = nanoseconds;
@@ -139,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_as_go_does() {
+    fn agrees_with_go() {
         let oracle = include_str!("../tests/oracle/go-durations.jsonl");
         let mut count = 0;
         for line in oracle.lines() {
@@ -151,24 +164,24 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_what_is_wrong() {
-        assert_eq!(parse(""), Err(Error::Empty));
-        assert_eq!(parse("30"), Err(Error::MissingUnit));
-        assert_eq!(parse("1d"), Err(Error::UnknownUnit("d")));
-        assert_eq!(parse("30 s"), Err(Error::UnknownUnit(" s")));
-        assert_eq!(parse("s"), Err(Error::Malformed));
-        assert_eq!(parse("3000000h"), Err(Error::Overflow));
+    fn distinguishes_errors() {
+        assert_eq!(parse(""), Err(ParseError::Empty));
+        assert_eq!(parse("30"), Err(ParseError::MissingUnit));
+        assert_eq!(parse("1d"), Err(ParseError::UnknownUnit("d")));
+        assert_eq!(parse("30 s"), Err(ParseError::UnknownUnit(" s")));
+        assert_eq!(parse("s"), Err(ParseError::Malformed));
+        assert_eq!(parse("3000000h"), Err(ParseError::Overflow));
     }
 
     proptest! {
         #[test]
-        fn what_is_formatted_reads_back(nanoseconds in 0..=i64::MAX as u64) {
-            let text = format(nanoseconds);
-            prop_assert_eq!(parse(&text), Ok(nanoseconds as i64));
+        fn parses_what_it_formats(nanoseconds in 0..=i64::MAX) {
+            let text = format(nanoseconds.unsigned_abs());
+            prop_assert_eq!(parse(&text), Ok(nanoseconds));
         }
 
         #[test]
-        fn any_text_is_read_or_refused(text in "[-+]?([0-9.]{0,25}(h|m|s|ms|us|µs|μs|ns|d| )?){0,4}") {
+        fn never_panics(text in "[-+]?([0-9.]{0,25}(h|m|s|ms|us|µs|μs|ns|d| )?){0,4}") {
             let _ = parse(&text);
         }
     }

@@ -1,50 +1,50 @@
-//! What a pod's spec says of its containers, as far as annotations refer to them.
+//! The parts of a pod's spec that annotations refer to.
 
 use std::borrow::Cow;
 
-use crate::json::{Reader, Unreadable, Value, text};
+use json_scan::{Context, DecodeError, Value, optional_str};
 
 /// The containers of a pod.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct PodSpec<'a> {
+pub(crate) struct PodSpec<'a> {
     /// The names of its containers.
-    pub containers: Vec<Cow<'a, str>>,
+    pub(crate) containers: Vec<Cow<'a, str>>,
     /// The names of its init containers.
-    pub init_containers: Vec<Cow<'a, str>>,
-    /// Whether one of either has a port.
-    pub has_port: bool,
+    pub(crate) init_containers: Vec<Cow<'a, str>>,
+    /// Whether any of them has a port.
+    pub(crate) has_port: bool,
 }
 
 impl<'a> PodSpec<'a> {
-    /// Reads the spec of a pod.
+    /// Decodes a pod's spec.
     ///
     /// # Errors
-    /// If a part that is read has the wrong type.
-    pub fn read(spec: Value<'a>) -> Result<Self, Unreadable> {
+    /// If a field has the wrong type. The path is relative to the spec.
+    pub(crate) fn decode(spec: Value<'a>) -> Result<Self, DecodeError> {
         let [containers, init_containers] = spec.reader().pick(["containers", "initContainers"])?;
-        let mut read = Self::default();
-        read.containers = read.names(containers).map_err(|problem| problem.inside(".containers"))?;
-        read.init_containers = read.names(init_containers).map_err(|problem| problem.inside(".initContainers"))?;
-        Ok(read)
+        let mut decoded = Self::default();
+        decoded.containers = decoded.decode_containers(containers).at_field("containers")?;
+        decoded.init_containers = decoded.decode_containers(init_containers).at_field("initContainers")?;
+        Ok(decoded)
     }
 
-    /// Reads the names of containers, and whether one has a port.
-    fn names(&mut self, containers: Option<Value<'a>>) -> Result<Vec<Cow<'a, str>>, Unreadable> {
+    /// Returns the names of containers, and notes whether one has a port.
+    fn decode_containers(&mut self, containers: Option<Value<'a>>) -> Result<Vec<Cow<'a, str>>, DecodeError> {
         let mut names = Vec::new();
         let Some(containers) = containers else {
             return Ok(names);
         };
         containers.reader().elements(&mut |container| {
             let [name, ports] = container.pick(["name", "ports"])?;
-            names.extend(text(name, ".name")?);
+            names.extend(optional_str(name, "name")?);
             let Some(ports) = ports else {
                 return Ok(());
             };
-            let mut port = |port: &mut Reader<'a>| {
+            let decoded = ports.reader().elements(&mut |port| {
                 self.has_port = true;
-                port.value().map(drop)
-            };
-            ports.reader().elements(&mut port).map_err(|problem| problem.inside(".ports"))
+                port.skip()
+            });
+            decoded.at_field("ports")
         })?;
         Ok(names)
     }
@@ -52,36 +52,38 @@ impl<'a> PodSpec<'a> {
 
 #[cfg(test)]
 mod tests {
+    use json_scan::Reader;
+
     use super::*;
 
-    fn read(spec: &str) -> Result<PodSpec<'_>, String> {
+    fn decode(spec: &str) -> Result<PodSpec<'_>, String> {
         let spec = Reader::new(spec.as_bytes()).value().unwrap();
-        PodSpec::read(spec).map_err(|problem| problem.to_string())
+        PodSpec::decode(spec).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn containers_have_names_and_perhaps_ports() {
+    fn decodes_names_and_ports() {
         let spec =
-            read(r#"{"containers": [{"name": "a", "ports": []}, {"name": "b"}], "initContainers": [{"name": "i"}]}"#);
+            decode(r#"{"containers": [{"name": "a", "ports": []}, {"name": "b"}], "initContainers": [{"name": "i"}]}"#);
         let expected =
             PodSpec { containers: vec!["a".into(), "b".into()], init_containers: vec!["i".into()], has_port: false };
         assert_eq!(spec, Ok(expected));
-        assert_eq!(read(r#"{"containers": null}"#), Ok(PodSpec::default()));
+        assert_eq!(decode(r#"{"containers": null}"#), Ok(PodSpec::default()));
         for field in ["containers", "initContainers"] {
             let spec = format!(r#"{{"{field}": [{{}}, {{"name": "a", "ports": [{{"containerPort": 80}}]}}]}}"#);
-            assert!(read(&spec).unwrap().has_port);
+            assert!(decode(&spec).unwrap().has_port);
         }
     }
 
     #[test]
-    fn what_cannot_be_read_is_named() {
+    fn reports_the_path_of_a_malformed_field() {
         for (spec, problem) in [
             (r#"{"containers": {}}"#, "containers: must be a list, but is an object"),
             (r#"{"initContainers": [7]}"#, "initContainers[0]: must be an object, but is a number"),
             (r#"{"containers": [{"name": 7}]}"#, "containers[0].name: must be a string, but is a number"),
             (r#"{"containers": [{"ports": "x"}]}"#, "containers[0].ports: must be a list, but is a string"),
         ] {
-            assert_eq!(read(spec), Err(problem.to_owned()));
+            assert_eq!(decode(spec), Err(problem.to_owned()));
         }
     }
 }

@@ -1,60 +1,73 @@
-//! An update answers for what it changes, not for what was there before.
+//! Ratcheting: an update is not blamed for what was wrong before.
 //!
-//! Controllers update pods all the time: to remove a finalizer, to add a label. A policy that refused such an update
-//! because of something older would block deletion. Annotations that are interLink's own work the other way round as
-//! well: what was there may neither change nor go.
+//! Controllers update pods all the time, to remove a finalizer or add a label. Refusing such an update for something
+//! older would block deletion. Managed annotations are the exception: an update may neither add, change nor remove them.
+//!
+//! See also KEP-4008, which does the same for custom resources.
 
-use crate::rules::{Finding, Violation};
+use crate::compact::sorted_set;
+use crate::finding::Finding;
+use crate::rules::{self, Violation};
+use crate::settings::Settings;
+use crate::target::Target;
 
-/// The violations that an update brings: those of the new object which the old one did not have, and those of
-/// protected annotations that it changes or removes.
-pub fn brought<'s>(new: Vec<Violation<'s>>, old: &[Violation<'s>]) -> Vec<Violation<'s>> {
-    let removed = old
+/// Returns the new target without the unknown keys of the old one. Their rule reports only some of many keys, and must
+/// not spend that on old ones.
+pub(crate) fn ignore_preexisting_keys<'a>(new: Target<'a>, old: &Target<'_>) -> Target<'a> {
+    let keys = sorted_set(old.unknown_keys().iter().map(String::as_str));
+    new.without_unknown_keys(&keys)
+}
+
+/// Checks the new target of an update, and returns the violations that the update introduces.
+pub(crate) fn check<'t>(new: &'t Target<'_>, old: &'t Target<'_>, settings: &Settings<'_>) -> Vec<Violation<'t>> {
+    introduced(rules::check(new, settings), &rules::check(old, settings))
+}
+
+/// Returns the violations of the new object that the old one did not have, and those of immutable annotations that were
+/// changed or removed.
+fn introduced<'t>(new: Vec<Violation<'t>>, old: &[Violation<'t>]) -> Vec<Violation<'t>> {
+    let removed: Vec<_> = old
         .iter()
-        .filter(|was| was.finding.protected && !new.iter().any(|now| same_annotation(now, was)))
-        .map(|was| restated(was, "is removed, but only interLink may remove it", "put it back as it was"));
-    let removed: Vec<_> = removed.collect();
-    let added = new.into_iter().filter_map(|now| {
-        let mut same = old.iter().filter(|was| same_annotation(&now, was));
-        if same.clone().any(|was| was_there(&now.finding, &was.finding)) {
+        .filter(|before| before.finding.immutable && !new.iter().any(|after| is_same_annotation(after, before)))
+        .map(|before| reworded(before, "is removed, but only interLink may remove it"))
+        .collect();
+    let added = new.into_iter().filter_map(|after| {
+        let mut before = old.iter().filter(|before| is_same_annotation(&after, before));
+        if before.clone().any(|before| after.finding.is_covered_by(&before.finding)) {
             return None;
         }
-        match same.find(|was| was.finding.protected) {
-            Some(was) => Some(restated(was, "is changed, but only interLink may change it", "put it back as it was")),
-            None => Some(now),
+        match before.find(|before| before.finding.immutable) {
+            Some(before) => Some(reworded(before, "is changed, but only interLink may change it")),
+            None => Some(after),
         }
     });
     added.chain(removed).collect()
 }
 
-fn same_annotation(one: &Violation<'_>, other: &Violation<'_>) -> bool {
+fn is_same_annotation(one: &Violation<'_>, other: &Violation<'_>) -> bool {
     one.rule.id == other.rule.id && one.finding.key == other.finding.key
 }
 
-/// Whether the old object's finding says it all already.
-fn was_there(now: &Finding<'_>, was: &Finding<'_>) -> bool {
-    now.judged.iter().all(|judged| was.judged.contains(judged))
-}
-
-/// A violation about the same annotation, in other words.
-fn restated<'s>(was: &Violation<'s>, problem: &'static str, mend: &'static str) -> Violation<'s> {
-    Violation { finding: Finding { problem: problem.into(), mend: mend.into(), ..was.finding.clone() }, ..*was }
+/// Returns a violation about the same annotation with another problem.
+fn reworded<'t>(violation: &Violation<'t>, problem: &'static str) -> Violation<'t> {
+    let finding = Finding { problem: problem.into(), fix: "restore it".into(), ..violation.finding.clone() };
+    Violation { finding, ..*violation }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::{self, testing::*};
+    use crate::testing::*;
 
     type Annotations = [(&'static str, &'static str)];
 
-    /// What an update brings: the ids of the rules and what they say.
+    /// The violations that an update introduces: the ids of the rules and the problems.
     fn update(from: &Annotations, to: &Annotations) -> Vec<String> {
         let settings = settings(r#"{"podIP": {"cidrs": ["10.0.0.0/8"]}}"#);
         let (old, new) = (pod(from), pod(to));
-        let brought = brought(rules::check(&new, &settings), &rules::check(&old, &settings));
+        let violations = check(&new, &old, &settings);
         let text = |violation: &Violation<'_>| format!("{}: {}", violation.rule.id, violation.finding.problem);
-        brought.iter().map(text).collect()
+        violations.iter().map(text).collect()
     }
 
     const IP: &str = "interlink.eu/pod-ip";
@@ -63,20 +76,20 @@ mod tests {
     const COMMANDS: &str = "interlink.eu/wstunnel-client-commands";
 
     #[test]
-    fn what_was_there_does_not_block() {
+    fn accepts_what_was_wrong_before() {
         let wrong = [("JobID", "1"), (VPN, "no"), (IP, "x"), (TIMEOUT, "soon"), (COMMANDS, "curl")];
         assert_eq!(update(&wrong, &wrong), [""; 0]);
     }
 
     #[test]
-    fn mending_is_fine() {
+    fn accepts_a_fix() {
         assert_eq!(update(&[(VPN, "no"), (IP, "x")], &[(VPN, "true")]), [""; 0]);
         let both = [(VPN, "true"), (TIMEOUT, "1m"), ("interlink.eu/wstunnel-extra-ports", "80")];
         assert_eq!(update(&both, &both[..2]), [""; 0]);
     }
 
     #[test]
-    fn a_wrong_value_for_a_wrong_value_is_refused() {
+    fn rejects_another_wrong_value() {
         assert_eq!(update(&[(VPN, "no")], &[(VPN, "off")]).len(), 1);
         let (one, other) = ("x".repeat(70) + "1", "x".repeat(70) + "2");
         let (one, other) = (one.leak(), other.leak());
@@ -84,26 +97,26 @@ mod tests {
     }
 
     #[test]
-    fn a_combination_that_was_there_may_change_its_values() {
+    fn accepts_other_values_in_a_combination_that_was_there() {
         let (from, to) = ([(VPN, "true"), (TIMEOUT, "1m")], [(VPN, "true"), (TIMEOUT, "2m")]);
         assert_eq!(update(&from, &to), [""; 0]);
     }
 
     #[test]
-    fn an_address_that_becomes_the_pods_is_refused() {
+    fn rejects_an_address_that_becomes_the_pods_own() {
         assert_eq!(update(&[(VPN, "true"), (IP, "6.6.6.6")], &[(IP, "6.6.6.6")]).len(), 1);
         assert_eq!(update(&[(IP, "6.6.6.6")], &[(VPN, "true"), (IP, "6.6.6.6")]).len(), 0);
     }
 
     #[test]
-    fn what_never_belongs_on_a_pod_may_go() {
+    fn accepts_the_removal_of_an_annotation_that_is_not_a_pods() {
         const PING: &str = "interlink.virtual-kubelet.io/ping-response";
         assert_eq!(update(&[(PING, "ok")], &[]), [""; 0]);
         assert_eq!(update(&[(PING, "ok")], &[(PING, "no")]).len(), 1);
     }
 
     #[test]
-    fn a_protected_annotation_neither_comes_nor_changes_nor_goes() {
+    fn rejects_adding_changing_or_removing_an_immutable_annotation() {
         for (key, id) in [("JobID", "job-id"), (COMMANDS, "managed-annotations")] {
             let came = update(&[], &[(key, "1")]);
             assert!(came.len() == 1 && came[0].contains("is set"), "{came:?}");

@@ -1,283 +1,282 @@
-//! What Kubewarden passes to `validate`: an `AdmissionRequest` and the settings, of which only what is needed is read.
+//! Decoding what Kubewarden passes to `validate`: an `AdmissionRequest` and the settings. Everything is borrowed from
+//! the payload, and only the fields that the policy needs are looked at.
 
-use std::borrow::Cow;
+use json_scan::{Context, DecodeError, Field, Nested, Reader, Record, Value, optional_str, present, seek_path};
 
-use crate::json::{Reader, Unreadable, Value, Want, Wanted, descend, text};
-use crate::kind::Kind;
+use crate::kinds::Kind;
 
-/// A request of the API server, its parts borrowed from the payload.
-#[derive(Debug)]
-pub struct Request<'a> {
-    /// What is found of [`of_payload`].
-    found: [Option<Value<'a>>; SETTINGS + 1],
+/// The payload of a `validate` call.
+#[derive(Default)]
+pub(crate) struct Payload<'a> {
+    request: Nested<'a, AdmissionRequest<'a>>,
+    /// The policy's settings.
+    pub(crate) settings: Option<Value<'a>>,
 }
 
-/// A Kubernetes object, or one within it, such as a pod template: the fields that may lead to a pod's annotations.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Object<'a> {
-    /// What is found of [`of_object`].
-    found: [Option<Value<'a>>; OBJECT_SLOTS],
+/// An `AdmissionRequest`.
+#[derive(Default)]
+pub(crate) struct AdmissionRequest<'a> {
+    operation: Option<Value<'a>>,
+    kind: Nested<'a, GroupKind<'a>>,
+    /// The namespace of the object; absent if that has none.
+    pub(crate) namespace: Option<Value<'a>>,
+    /// The user that makes the request.
+    pub(crate) user_info: Option<Value<'a>>,
+    object: Nested<'a, Object<'a>>,
+    old_object: Nested<'a, Object<'a>>,
 }
 
-/// An object's metadata, as far as it matters.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Metadata<'a> {
-    pub annotations: Option<Value<'a>>,
-    pub owner_references: Option<Value<'a>>,
-    pub resource_version: Option<Value<'a>>,
-    pub managed_fields: Option<Value<'a>>,
+/// A `GroupVersionKind` without its version.
+#[derive(Default)]
+struct GroupKind<'a> {
+    group: Option<Value<'a>>,
+    kind: Option<Value<'a>>,
 }
 
-// Where what is found goes: an object in the slot with its name, and what is found in it behind that, in the order of
-// the functions below.
-const OPERATION: usize = 1;
-const KIND: usize = 2;
-const NAMESPACE: usize = 5;
-const USER_INFO: usize = 6;
-const NEW: usize = 7;
-const OLD: usize = NEW + OBJECT_SLOTS;
-const SETTINGS: usize = OLD + OBJECT_SLOTS;
+/// A Kubernetes object, or a part of one that has metadata, such as a pod template.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Object<'a> {
+    metadata: Nested<'a, Metadata<'a>>,
+    spec: Option<Value<'a>>,
+    template: Option<Value<'a>>,
+}
 
-/// What is wanted of a payload. The slot of the request itself is the first.
-fn of_payload(name: &[u8]) -> Option<Want<'static>> {
-    match name {
-        b"request" => within(0, &of_request),
-        b"settings" => whole(SETTINGS),
-        _ => None,
+/// The metadata of an object.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Metadata<'a> {
+    pub(crate) annotations: Option<Value<'a>>,
+    pub(crate) owner_references: Option<Value<'a>>,
+    pub(crate) resource_version: Option<Value<'a>>,
+    pub(crate) managed_fields: Option<Value<'a>>,
+}
+
+impl<'a> Record<'a> for Payload<'a> {
+    fn field(&mut self, name: &[u8]) -> Option<Field<'_, 'a>> {
+        match name {
+            b"request" => Some(self.request.as_field()),
+            b"settings" => Some(Field::Value(&mut self.settings)),
+            _ => None,
+        }
     }
 }
 
-fn of_request(name: &[u8]) -> Option<Want<'static>> {
-    match name {
-        b"operation" => whole(OPERATION),
-        b"kind" => within(KIND, &of_kind),
-        b"namespace" => whole(NAMESPACE),
-        b"userInfo" => whole(USER_INFO),
-        b"object" => within(NEW, &of_object),
-        b"oldObject" => within(OLD, &of_object),
-        _ => None,
+impl<'a> Record<'a> for AdmissionRequest<'a> {
+    fn field(&mut self, name: &[u8]) -> Option<Field<'_, 'a>> {
+        match name {
+            b"operation" => Some(Field::Value(&mut self.operation)),
+            b"kind" => Some(self.kind.as_field()),
+            b"namespace" => Some(Field::Value(&mut self.namespace)),
+            b"userInfo" => Some(Field::Value(&mut self.user_info)),
+            b"object" => Some(self.object.as_field()),
+            b"oldObject" => Some(self.old_object.as_field()),
+            _ => None,
+        }
     }
 }
 
-fn of_kind(name: &[u8]) -> Option<Want<'static>> {
-    match name {
-        b"group" => whole(1),
-        b"kind" => whole(2),
-        _ => None,
+impl<'a> Record<'a> for GroupKind<'a> {
+    fn field(&mut self, name: &[u8]) -> Option<Field<'_, 'a>> {
+        match name {
+            b"group" => Some(Field::Value(&mut self.group)),
+            b"kind" => Some(Field::Value(&mut self.kind)),
+            _ => None,
+        }
     }
 }
 
-const METADATA: usize = 1;
-const SPEC: usize = 6;
-const TEMPLATE: usize = 7;
-const JOB_TEMPLATE: usize = 8;
-const OBJECT_SLOTS: usize = 9;
-
-fn of_object(name: &[u8]) -> Option<Want<'static>> {
-    match name {
-        b"metadata" => within(METADATA, &of_metadata),
-        b"spec" => whole(SPEC),
-        b"template" => whole(TEMPLATE),
-        b"jobTemplate" => whole(JOB_TEMPLATE),
-        _ => None,
+impl<'a> Record<'a> for Object<'a> {
+    fn field(&mut self, name: &[u8]) -> Option<Field<'_, 'a>> {
+        match name {
+            b"metadata" => Some(self.metadata.as_field()),
+            b"spec" => Some(Field::Value(&mut self.spec)),
+            b"template" => Some(Field::Value(&mut self.template)),
+            _ => None,
+        }
     }
 }
 
-fn of_metadata(name: &[u8]) -> Option<Want<'static>> {
-    match name {
-        b"annotations" => whole(1),
-        b"ownerReferences" => whole(2),
-        b"resourceVersion" => whole(3),
-        b"managedFields" => whole(4),
-        _ => None,
+impl<'a> Record<'a> for Metadata<'a> {
+    fn field(&mut self, name: &[u8]) -> Option<Field<'_, 'a>> {
+        match name {
+            b"annotations" => Some(Field::Value(&mut self.annotations)),
+            b"ownerReferences" => Some(Field::Value(&mut self.owner_references)),
+            b"resourceVersion" => Some(Field::Value(&mut self.resource_version)),
+            b"managedFields" => Some(Field::Value(&mut self.managed_fields)),
+            _ => None,
+        }
     }
 }
 
-fn whole(slot: usize) -> Option<Want<'static>> {
-    Some(Want { slot, within: None })
-}
-
-fn within(slot: usize, of: &'static dyn Fn(&[u8]) -> Option<Want<'static>>) -> Option<Want<'static>> {
-    Some(Want { slot, within: Some(Wanted::Fields(of)) })
-}
-
-/// What is to be judged.
-#[derive(Debug)]
-pub struct Change<'a> {
-    pub kind: &'static Kind,
-    pub operation: Operation,
-    pub new: Object<'a>,
-    /// The object before an UPDATE, where the request tells.
-    pub old: Option<Object<'a>>,
+/// The creation or update of an object that carries pod annotations.
+pub(crate) struct Change<'r, 'a> {
+    pub(crate) kind: &'static Kind,
+    pub(crate) operation: Operation,
+    pub(crate) object: &'r Object<'a>,
+    /// The object before an update, if the request has it.
+    pub(crate) old_object: Option<&'r Object<'a>>,
 }
 
 /// An operation that writes an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
+pub(crate) enum Operation {
     Create,
     Update,
 }
 
-impl<'a> Request<'a> {
-    /// Finds the request and the settings in a payload.
+impl<'a> Payload<'a> {
+    /// Decodes the payload of a `validate` call.
     ///
     /// # Errors
-    /// If the payload is no JSON object, or has no request.
-    pub fn read(payload: &'a [u8]) -> Result<Self, Unreadable> {
-        let mut request = Self { found: [None; SETTINGS + 1] };
+    /// If the payload is not a JSON object.
+    pub(crate) fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut decoded = Self::default();
         let mut reader = Reader::new(payload);
-        reader.find(Wanted::Fields(&of_payload), &mut request.found)?;
+        reader.record(&mut decoded)?;
         reader.end()?;
-        let whole = request.found[0].ok_or_else(|| missing("request"))?;
-        whole.must_be_object().map_err(|problem| problem.inside("request"))?;
-        Ok(request)
+        Ok(decoded)
     }
 
-    /// A field, unless it is `null`.
-    fn get(&self, slot: usize) -> Option<Value<'a>> {
-        self.found[slot].filter(|value| !value.is_null())
-    }
-
-    /// The policy's settings.
-    pub fn settings(&self) -> Option<Value<'a>> {
-        self.get(SETTINGS)
-    }
-
-    /// Who asks; `None` where the request does not say.
-    pub fn user_info(&self) -> Option<Value<'a>> {
-        self.found[USER_INFO]
-    }
-
-    /// The namespace of the request, empty for a resource that has none.
+    /// Returns the request.
     ///
     /// # Errors
-    /// If it is no string.
-    pub fn namespace(&self) -> Result<Cow<'a, str>, Unreadable> {
-        text(self.get(NAMESPACE), "request.namespace").map(Option::unwrap_or_default)
+    /// If there is none.
+    pub(crate) fn request(&self) -> Result<&AdmissionRequest<'a>, DecodeError> {
+        required(self.request.get()).at_field("request")
     }
+}
 
-    /// What the request would change, if it is ours to judge: an object that carries a pod's annotations, created or
-    /// updated.
+impl<'a> AdmissionRequest<'a> {
+    /// Returns what the request changes, or `None` if the policy has nothing to check: the operation does not write, or
+    /// the kind carries no pod annotations.
     ///
     /// # Errors
-    /// If the request does not tell, or lacks the object.
-    pub fn change(&self) -> Result<Option<Change<'a>>, Unreadable> {
-        let Some(operation) = self.operation()? else {
+    /// If the operation, the kind or the object is missing or malformed.
+    pub(crate) fn change(&self) -> Result<Option<Change<'_, 'a>>, DecodeError> {
+        let Some(operation) = self.operation().at_path(&["request", "operation"])? else {
             return Ok(None);
         };
-        let Some(kind) = self.kind()? else {
+        let Some(kind) = self.kind().at_path(&["request", "kind"])? else {
             return Ok(None);
         };
-        let new = self.object(NEW).map_err(|problem| problem.inside("request.object"))?;
-        let new = new.ok_or_else(|| missing("request.object"))?;
-        let old = match operation {
+        let object = required(self.object.get()).at_path(&OBJECT)?;
+        let old_object = match operation {
             Operation::Create => None,
-            Operation::Update => self.object(OLD).map_err(|problem| problem.inside("request.oldObject"))?,
+            Operation::Update => self.old_object.get().at_path(&OLD_OBJECT)?,
         };
-        Ok(Some(Change { kind, operation, new, old }))
+        Ok(Some(Change { kind, operation, object, old_object }))
     }
 
-    /// The operation, if it is one that writes an object.
-    fn operation(&self) -> Result<Option<Operation>, Unreadable> {
-        let operation = self.found[OPERATION].ok_or_else(|| missing("request.operation"))?;
-        let read = operation.to_str().and_then(|operation| match operation.as_ref() {
+    /// Returns the operation if it writes an object.
+    fn operation(&self) -> Result<Option<Operation>, DecodeError> {
+        match required(Ok(self.operation))?.to_str()?.as_ref() {
             "CREATE" => Ok(Some(Operation::Create)),
             "UPDATE" => Ok(Some(Operation::Update)),
             "DELETE" | "CONNECT" => Ok(None),
-            _ => Err(Unreadable::new("must be CREATE, UPDATE, DELETE or CONNECT")),
-        });
-        read.map_err(|problem| problem.inside("request.operation"))
+            _ => Err(DecodeError::new("must be CREATE, UPDATE, DELETE or CONNECT")),
+        }
     }
 
-    fn kind(&self) -> Result<Option<&'static Kind>, Unreadable> {
-        let kind = self.found[KIND].ok_or_else(|| missing("request.kind"))?;
-        let read = || {
-            kind.must_be_object()?;
-            let name = text(self.get(KIND + 2), ".kind")?.ok_or_else(|| missing(".kind"))?;
-            Ok(Kind::find(&text(self.get(KIND + 1), ".group")?.unwrap_or_default(), &name))
-        };
-        read().map_err(|problem: Unreadable| problem.inside("request.kind"))
+    /// Returns the kind if the policy checks it.
+    fn kind(&self) -> Result<Option<&'static Kind>, DecodeError> {
+        let GroupKind { group, kind } = *required(self.kind.get())?;
+        let kind = required(optional_str(kind, "kind")).at_field("kind")?;
+        let group = optional_str(group, "group")?.unwrap_or_default();
+        Ok(Kind::find(&group, &kind))
     }
+}
 
-    fn object(&self, slot: usize) -> Result<Option<Object<'a>>, Unreadable> {
-        let Some(whole) = self.get(slot) else {
-            return Ok(None);
-        };
-        whole.must_be_object()?;
-        let mut object = Object::default();
-        object.found.copy_from_slice(&self.found[slot..slot + OBJECT_SLOTS]);
-        Ok(Some(object))
-    }
+/// The paths of the object and the old object, for errors.
+pub(crate) const OBJECT: [&str; 2] = ["request", "object"];
+pub(crate) const OLD_OBJECT: [&str; 2] = ["request", "oldObject"];
+
+/// Returns a value that must be there.
+fn required<T>(value: Result<Option<T>, DecodeError>) -> Result<T, DecodeError> {
+    value?.ok_or_else(|| DecodeError::new("is missing"))
 }
 
 impl<'a> Object<'a> {
-    /// Reads where an object's fields are.
+    /// Decodes an object.
     ///
     /// # Errors
-    /// If it is no object, or one that is broken.
-    pub(crate) fn read(value: Value<'a>) -> Result<Self, Unreadable> {
+    /// If the value is not an object, or is malformed.
+    pub(crate) fn decode(value: Value<'a>) -> Result<Self, DecodeError> {
         let mut object = Self::default();
-        value.reader().find(Wanted::Fields(&of_object), &mut object.found)?;
+        value.reader().record(&mut object)?;
         Ok(object)
     }
 
-    /// A field, unless it is `null`.
-    fn get(&self, name: &str) -> Option<Value<'a>> {
-        let wanted = of_object(name.as_bytes())?;
-        self.found[wanted.slot].filter(|value| !value.is_null())
-    }
-
-    /// The object's metadata; none are empty.
+    /// Returns the metadata, empty if there is none.
     ///
     /// # Errors
-    /// If they are no object. The place begins behind this object's.
-    pub fn metadata(&self) -> Result<Metadata<'a>, Unreadable> {
-        let [_, metadata, rest @ ..] = self.found;
-        let Some(metadata) = metadata.filter(|metadata| !metadata.is_null()) else {
-            return Ok(Metadata::default());
-        };
-        metadata.must_be_object().map_err(|problem| problem.inside(".metadata"))?;
-        let [annotations, owner_references, resource_version, managed_fields, ..] =
-            rest.map(|value| value.filter(|value| !value.is_null()));
-        Ok(Metadata { annotations, owner_references, resource_version, managed_fields })
+    /// If it is not an object. The path is relative to this object.
+    pub(crate) fn metadata(&self) -> Result<Metadata<'a>, DecodeError> {
+        self.metadata.get().at_field("metadata").map(|metadata| metadata.copied().unwrap_or_default())
     }
 
-    pub fn spec(&self) -> Option<Value<'a>> {
-        self.get("spec")
+    /// Returns the spec.
+    pub(crate) fn spec(&self) -> Option<Value<'a>> {
+        present(self.spec)
     }
 
-    /// The object at the end of a path of fields; where that ends early, one without fields.
+    /// Returns the object at the end of a path of fields, an empty one if the path ends early.
     ///
     /// # Errors
-    /// If something on the way is no object.
-    pub fn descend(&self, path: &[&str]) -> Result<Self, Unreadable> {
+    /// If a value along the path is not an object. The path is relative to this object.
+    pub(crate) fn at(&self, path: &[&str]) -> Result<Self, DecodeError> {
         let Some((first, rest)) = path.split_first() else {
             return Ok(*self);
         };
-        let inner = descend(self.get(first), rest).map_err(|problem| problem.along(&[first]))?;
-        inner.map_or(Ok(Self::default()), Self::read).map_err(|problem| problem.along(path))
+        let start = match *first {
+            "spec" => self.spec,
+            "template" => self.template,
+            _ => None,
+        };
+        match seek_path(start, rest).at_field(first)? {
+            Some(value) => Self::decode(value).at_path(path),
+            None => Ok(Self::default()),
+        }
     }
 }
 
-fn missing(place: &str) -> Unreadable {
-    Unreadable::new("is missing").inside(place)
+impl Metadata<'_> {
+    /// Returns whether a controller created the object.
+    ///
+    /// # Errors
+    /// If the owner references are malformed. The path is relative to the object.
+    pub(crate) fn has_controller(&self) -> Result<bool, DecodeError> {
+        let mut has_controller = false;
+        if let Some(owners) = present(self.owner_references) {
+            let decoded = owners.reader().elements(&mut |owner| {
+                let [controller] = owner.pick(["controller"])?;
+                has_controller |= controller.is_some_and(Value::is_true);
+                Ok(())
+            });
+            decoded.at_path(&["metadata", "ownerReferences"])?;
+        }
+        Ok(has_controller)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Returns whether a request has metadata in its object, and whether it has an old object.
     fn change(request: &str) -> Result<Option<(bool, bool)>, String> {
         let payload = format!(r#"{{"request": {request}}}"#);
-        let request = Request::read(payload.as_bytes()).map_err(|problem| problem.to_string())?;
-        let change = request.change().map_err(|problem| problem.to_string())?;
-        Ok(change.map(|change| (change.new.found[1].is_some(), change.old.is_some())))
+        let decode = || {
+            let payload = Payload::decode(payload.as_bytes())?;
+            let change = payload.request()?.change()?;
+            let summary = change.map(|change| (change.object.metadata.get(), change.old_object.is_some()));
+            summary.map(|(metadata, has_old)| Ok((metadata?.is_some(), has_old))).transpose()
+        };
+        decode().map_err(|error: DecodeError| error.to_string())
     }
 
     const POD: &str = r#""kind": {"group": "", "version": "v1", "kind": "Pod"}"#;
 
     #[test]
-    fn creations_and_updates_of_pods_are_judged() {
+    fn returns_creations_and_updates_of_pods() {
         let object = r#""object": {"metadata": {}}, "oldObject": {}"#;
         for (operation, expected) in
             [("CREATE", Some((true, false))), ("UPDATE", Some((true, true))), ("DELETE", None), ("CONNECT", None)]
@@ -288,7 +287,19 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_are_not() {
+    fn keeps_the_object_and_the_old_object_apart() {
+        let request = format!(
+            r#"{{"operation": "UPDATE", {POD}, "oldObject": {{"spec": {{"old": 1}}}}, "object": {{"spec": {{"new": 1}}}}}}"#
+        );
+        let payload = format!(r#"{{"request": {request}}}"#);
+        let payload = Payload::decode(payload.as_bytes()).unwrap();
+        let change = payload.request().unwrap().change().unwrap().unwrap();
+        assert_eq!(change.object.spec().unwrap().text(), br#"{"new": 1}"#);
+        assert_eq!(change.old_object.unwrap().spec().unwrap().text(), br#"{"old": 1}"#);
+    }
+
+    #[test]
+    fn skips_other_kinds() {
         for (group, kind) in [("", "Service"), ("example.org", "Pod"), ("", "Deployment")] {
             let request = format!(r#"{{"operation": "CREATE", "kind": {{"group": "{group}", "kind": "{kind}"}}}}"#);
             assert_eq!(change(&request), Ok(None), "{group}/{kind}");
@@ -296,20 +307,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
-        for (request, place) in [
+    fn reports_the_path_of_a_missing_field() {
+        for (request, path) in [
+            ("null".to_owned(), "request"),
             ("{}".to_owned(), "request.operation"),
             (r#"{"operation": "CREATE"}"#.to_owned(), "request.kind"),
             (r#"{"operation": "CREATE", "kind": {}}"#.to_owned(), "request.kind.kind"),
             (format!(r#"{{"operation": "CREATE", {POD}, "object": null}}"#), "request.object"),
         ] {
-            assert_eq!(change(&request), Err(format!("{place}: is missing")));
+            assert_eq!(change(&request), Err(format!("{path}: is missing")));
         }
-        assert_eq!(Request::read(b"{}").unwrap_err().to_string(), "request: is missing");
+        assert_eq!(Payload::decode(b"{}").unwrap().request().err().unwrap().to_string(), "request: is missing");
     }
 
     #[test]
-    fn an_update_may_lack_its_old_object() {
+    fn accepts_an_update_without_its_old_object() {
         for old in ["", r#", "oldObject": null"#] {
             let request = format!(r#"{{"operation": "UPDATE", {POD}, "object": {{}}{old}}}"#);
             assert_eq!(change(&request), Ok(Some((false, false))));
@@ -317,8 +329,28 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_stands_twice_is_refused() {
+    fn rejects_a_field_that_appears_twice() {
         let twice = r#"{"object": {"metadata": {}, "\u006detadata": {}}}"#;
         assert_eq!(change(twice), Err("request.object.metadata: appears twice".to_owned()));
+    }
+
+    #[test]
+    fn knows_whether_a_controller_created_the_object() {
+        let has_controller = |owners: &str| {
+            let object = format!(r#"{{"metadata": {{"ownerReferences": {owners}}}}}"#);
+            let object = Object::decode(Reader::new(object.as_bytes()).value().unwrap()).unwrap();
+            object.metadata().unwrap().has_controller().map_err(|error| error.to_string())
+        };
+        for (owners, expected) in [
+            ("null", false),
+            ("[]", false),
+            (r#"[{"name": "a"}]"#, false),
+            (r#"[{"controller": false}, {"controller": "true"}]"#, false),
+            (r#"[{"controller": null}, {"controller": true}]"#, true),
+        ] {
+            assert_eq!(has_controller(owners), Ok(expected), "{owners}");
+        }
+        let error = "metadata.ownerReferences[1]: must be an object, but is a number";
+        assert_eq!(has_controller(r#"[{"controller": true}, 7]"#), Err(error.to_owned()));
     }
 }

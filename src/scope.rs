@@ -1,123 +1,123 @@
-//! `scope: VirtualNodePods`: only pods and templates that can land on a virtual node are judged.
+//! `scope: VirtualNodePods`: checks only pods and pod templates that may run on a virtual node.
 //!
-//! Who is left out must be sure not to: a taint keeps pods off a virtual node unless they tolerate it, and `nodeName`
-//! goes past the scheduler and its taints.
+//! A pod that is left out must be unable to run there: a taint keeps pods off a virtual node unless they tolerate it,
+//! but `nodeName` bypasses the scheduler and its taints.
 
-use crate::annotations::{Belongs, Known};
-use crate::json::{Unreadable, Value, descend, text};
-use crate::kind::Carries;
+use json_scan::{Context, DecodeError, Value, optional_str, seek_path};
+
+use crate::annotations::{AnnotationInfo, AppliesTo};
+use crate::kinds::Role;
 use crate::settings::{Scope, Settings, VirtualNodes};
-use crate::subject::Subject;
 
 /// The label by which a pod selects a node.
 const HOSTNAME: &str = "kubernetes.io/hostname";
-/// The field by which it may do so as well.
-const NAME: &str = "metadata.name";
+/// The field by which an affinity may select a node.
+const NODE_NAME: &str = "metadata.name";
 
-/// Where a pod's affinity says on which nodes it may only be.
-const REQUIRED: [&str; 3] = ["nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
+/// The terms of a pod's required node affinity.
+const REQUIRED_TERMS: [&str; 3] =
+    ["nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
 
-/// Whether a subject is judged. Bindings, Nodes and what stands on workloads always are: no spec tells of them.
+/// Returns whether annotations with this role, and this spec beside them, are checked. Those of Bindings, Nodes and
+/// workloads always are, since no spec says where they apply.
 ///
 /// # Errors
-/// If a part of the spec that is read has the wrong type. The place begins behind the object's.
-pub fn covers(settings: &Settings<'_>, subject: &Subject<'_>) -> Result<bool, Unreadable> {
-    let is_pod = matches!(subject.place.carries, Carries::Pod | Carries::Template);
-    match subject.spec {
-        _ if settings.scope == Scope::AllPods || !is_pod => Ok(true),
-        None => Ok(false),
-        Some(spec) => {
-            let landing = can_land(spec, &settings.virtual_nodes);
-            landing.map_err(|problem| subject.inside_path(problem.inside(".spec")))
-        }
+/// If a field of the spec has the wrong type. The path is relative to the spec.
+pub(crate) fn in_scope(settings: &Settings<'_>, role: Role, spec: Option<Value<'_>>) -> Result<bool, DecodeError> {
+    let has_spec = matches!(role, Role::Pod | Role::PodTemplate);
+    if settings.scope == Scope::AllPods || !has_spec {
+        return Ok(true);
     }
+    spec.map_or(Ok(false), |spec| may_run_on(spec, &settings.virtual_nodes))
 }
 
-/// Whether an annotation matters although its pod can land on no virtual node: interLink reads its shadow Deployments'
-/// templates, whose pods run in the cluster, and pastes the password into the commands of the job.
-pub fn reaches_out(known: &Known) -> bool {
-    known.belongs == Belongs::ShadowTemplate
+/// Returns whether an annotation is checked although its pod runs on no virtual node: interLink reads it from the
+/// templates of shadow Deployments, whose pods run in the cluster, and writes it into a job's commands.
+pub(crate) fn applies_outside_scope(info: &AnnotationInfo) -> bool {
+    info.applies_to == AppliesTo::ShadowTemplate
 }
 
-fn can_land(spec: Value<'_>, nodes: &VirtualNodes<'_>) -> Result<bool, Unreadable> {
+/// Returns whether a pod with this spec may run on a virtual node.
+fn may_run_on(spec: Value<'_>, nodes: &VirtualNodes<'_>) -> Result<bool, DecodeError> {
     let [tolerations, node_name, selector, affinity] =
         spec.reader().pick(["tolerations", "nodeName", "nodeSelector", "affinity"])?;
-    Ok(any(tolerations, ".tolerations", &mut |toleration| tolerates(toleration, nodes))?
-        || text(node_name, ".nodeName")?.is_some_and(|name| is_placed(&name, nodes))
-        || selects(selector, nodes).map_err(|problem| problem.inside(".nodeSelector"))?
-        || requires(affinity, nodes).map_err(|problem| problem.inside(".affinity"))?)
+    Ok(any(tolerations, &mut |toleration| tolerates(toleration, nodes)).at_field("tolerations")?
+        || optional_str(node_name, "nodeName")?.is_some_and(|name| is_assigned(&name, nodes))
+        || selects(selector, nodes).at_field("nodeSelector")?
+        || requires(affinity, nodes).at_field("affinity")?)
 }
 
-/// Whether a toleration is of a virtual node's taint, or of every taint. Its value and effect do not matter: they could
-/// only make it tolerate less.
-fn tolerates(toleration: Value<'_>, nodes: &VirtualNodes<'_>) -> Result<bool, Unreadable> {
+/// Returns whether a toleration is for a virtual node's taint, or for every taint. Its value and effect could only make
+/// it tolerate less.
+fn tolerates(toleration: Value<'_>, nodes: &VirtualNodes<'_>) -> Result<bool, DecodeError> {
     let [key] = toleration.reader().pick(["key"])?;
-    let key = text(key, ".key")?.unwrap_or_default();
+    let key = optional_str(key, "key")?.unwrap_or_default();
     Ok(key.is_empty() || nodes.taint_keys.contains(&key))
 }
 
-/// Whether a pod that names its node may be on a virtual one. Without their names, any node may be one.
-fn is_placed(name: &str, nodes: &VirtualNodes<'_>) -> bool {
-    !name.is_empty() && (nodes.names.is_empty() || nodes.has(name))
+/// Returns whether a node name may be a virtual node's. Without `virtualNodes.names`, any node may be virtual.
+fn is_assigned(name: &str, nodes: &VirtualNodes<'_>) -> bool {
+    !name.is_empty() && (nodes.names.is_empty() || nodes.has_name(name))
 }
 
-fn selects(selector: Option<Value<'_>>, nodes: &VirtualNodes<'_>) -> Result<bool, Unreadable> {
-    let hostname = descend(selector, &[HOSTNAME])?;
-    Ok(text(hostname, &format!("[{HOSTNAME}]"))?.is_some_and(|name| nodes.has(&name)))
+/// Returns whether a node selector names a virtual node.
+fn selects(selector: Option<Value<'_>>, nodes: &VirtualNodes<'_>) -> Result<bool, DecodeError> {
+    let hostname = seek_path(selector, &[HOSTNAME])?;
+    let hostname = hostname.map(Value::to_str).transpose().at_key(HOSTNAME.as_bytes())?;
+    Ok(hostname.is_some_and(|name| nodes.has_name(&name)))
 }
 
-fn requires(affinity: Option<Value<'_>>, nodes: &VirtualNodes<'_>) -> Result<bool, Unreadable> {
-    let terms = descend(affinity, &REQUIRED)?;
-    any(terms, &format!(".{}", REQUIRED.join(".")), &mut |term| {
+/// Returns whether a required node affinity names a virtual node.
+fn requires(affinity: Option<Value<'_>>, nodes: &VirtualNodes<'_>) -> Result<bool, DecodeError> {
+    let terms = seek_path(affinity, &REQUIRED_TERMS)?;
+    let requires = any(terms, &mut |term| {
         let [expressions, fields] = term.reader().pick(["matchExpressions", "matchFields"])?;
-        Ok(any(expressions, ".matchExpressions", &mut |expression| names_one(expression, HOSTNAME, nodes))?
-            || any(fields, ".matchFields", &mut |field| names_one(field, NAME, nodes))?)
-    })
+        Ok(any(expressions, &mut |expression| allows(expression, HOSTNAME, nodes)).at_field("matchExpressions")?
+            || any(fields, &mut |field| allows(field, NODE_NAME, nodes)).at_field("matchFields")?)
+    });
+    requires.at_path(&REQUIRED_TERMS)
 }
 
-/// Whether a requirement on this key allows a virtual node by its name.
-fn names_one(requirement: Value<'_>, expected: &str, nodes: &VirtualNodes<'_>) -> Result<bool, Unreadable> {
+/// Returns whether a requirement on a key names a virtual node.
+fn allows(requirement: Value<'_>, expected_key: &str, nodes: &VirtualNodes<'_>) -> Result<bool, DecodeError> {
     let [key, operator, values] = requirement.reader().pick(["key", "operator", "values"])?;
-    if text(key, ".key")?.is_none_or(|key| key != expected) || text(operator, ".operator")?.is_none_or(|it| it != "In")
-    {
-        return Ok(false);
-    }
-    any(values, ".values", &mut |value| Ok(nodes.has(&value.to_str()?)))
+    let is_relevant = optional_str(key, "key")?.is_some_and(|key| key == expected_key)
+        && optional_str(operator, "operator")?.is_some_and(|operator| operator == "In");
+    Ok(is_relevant && any(values, &mut |value| Ok(nodes.has_name(&value.to_str()?))).at_field("values")?)
 }
 
-/// Whether one of a list's elements is so; a list that is not there has none.
+/// Returns whether the predicate returns true for any element of a list. An absent list has none.
 fn any<'a>(
     list: Option<Value<'a>>,
-    step: &str,
-    is_so: &mut dyn FnMut(Value<'a>) -> Result<bool, Unreadable>,
-) -> Result<bool, Unreadable> {
+    predicate: &mut dyn FnMut(Value<'a>) -> Result<bool, DecodeError>,
+) -> Result<bool, DecodeError> {
     let mut found = false;
     if let Some(list) = list {
-        let elements = list.reader().elements(&mut |element| {
-            found |= is_so(element.value()?)?;
+        list.reader().elements(&mut |element| {
+            found |= predicate(element.value()?)?;
             Ok(())
-        });
-        elements.map_err(|problem| problem.inside(step))?;
+        })?;
     }
     Ok(found)
 }
 
 #[cfg(test)]
 mod tests {
+    use json_scan::Reader;
+
     use super::*;
-    use crate::json::Reader;
-    use crate::rules::testing::settings;
+    use crate::testing::settings;
 
     const NAMED: &str = r#"{"scope": "VirtualNodePods", "virtualNodes": {"names": ["vk-1", "vk-2"]}}"#;
     const UNNAMED: &str = r#"{"scope": "VirtualNodePods"}"#;
 
-    fn lands(json: &str, spec: &str) -> Result<bool, String> {
+    fn checks(json: &str, spec: &str) -> Result<bool, String> {
         let spec = Reader::new(spec.as_bytes()).value().unwrap();
-        can_land(spec, &settings(json).virtual_nodes).map_err(|problem| problem.to_string())
+        may_run_on(spec, &settings(json).virtual_nodes).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn a_toleration_of_its_taint_or_of_every_taint() {
+    fn checks_pods_that_tolerate_the_taint() {
         for toleration in [
             r#"{"key": "virtual-node.interlink/no-schedule", "operator": "Exists"}"#,
             r#"{"key": "virtual-node.interlink/no-schedule", "value": "x", "effect": "NoExecute"}"#,
@@ -126,21 +126,21 @@ mod tests {
             r#"{"operator": "Exists", "key": null}"#,
         ] {
             let spec = format!(r#"{{"tolerations": [{{"key": "other"}}, {toleration}]}}"#);
-            assert_eq!(lands(UNNAMED, &spec), Ok(true), "{toleration}");
+            assert_eq!(checks(UNNAMED, &spec), Ok(true), "{toleration}");
         }
         let other = r#"{"tolerations": [{"key": "virtual-node.interlink/no-schedule-2", "operator": "Exists"}]}"#;
-        assert_eq!(lands(UNNAMED, other), Ok(false));
-        assert_eq!(lands(UNNAMED, "{}"), Ok(false));
+        assert_eq!(checks(UNNAMED, other), Ok(false));
+        assert_eq!(checks(UNNAMED, "{}"), Ok(false));
     }
 
     #[test]
-    fn a_node_by_its_name() {
-        assert_eq!(lands(NAMED, r#"{"nodeName": "vk-2"}"#), Ok(true));
-        assert_eq!(lands(NAMED, r#"{"nodeName": "worker"}"#), Ok(false));
-        assert_eq!(lands(UNNAMED, r#"{"nodeName": "worker"}"#), Ok(true), "any node may be virtual");
-        assert_eq!(lands(UNNAMED, r#"{"nodeName": ""}"#), Ok(false));
-        assert_eq!(lands(NAMED, r#"{"nodeSelector": {"kubernetes.io/hostname": "vk-1"}}"#), Ok(true));
-        assert_eq!(lands(NAMED, r#"{"nodeSelector": {"hostname": "vk-1"}}"#), Ok(false));
+    fn checks_pods_that_name_the_node() {
+        assert_eq!(checks(NAMED, r#"{"nodeName": "vk-2"}"#), Ok(true));
+        assert_eq!(checks(NAMED, r#"{"nodeName": "worker"}"#), Ok(false));
+        assert_eq!(checks(UNNAMED, r#"{"nodeName": "worker"}"#), Ok(true), "any node may be virtual");
+        assert_eq!(checks(UNNAMED, r#"{"nodeName": ""}"#), Ok(false));
+        assert_eq!(checks(NAMED, r#"{"nodeSelector": {"kubernetes.io/hostname": "vk-1"}}"#), Ok(true));
+        assert_eq!(checks(NAMED, r#"{"nodeSelector": {"hostname": "vk-1"}}"#), Ok(false));
     }
 
     fn required(term: &str) -> String {
@@ -151,21 +151,21 @@ mod tests {
     }
 
     #[test]
-    fn a_required_affinity() {
+    fn checks_pods_whose_affinity_names_the_node() {
         for term in [
             r#"{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["a", "vk-1"]}]}"#,
             r#"{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["vk-1"]}]}"#,
         ] {
-            assert_eq!(lands(NAMED, &required(term)), Ok(true), "{term}");
-            assert_eq!(lands(NAMED, &required(&term.replace("In", "NotIn"))), Ok(false), "{term}");
-            assert_eq!(lands(NAMED, &required(&term.replace("vk-1", "vk-3"))), Ok(false), "{term}");
+            assert_eq!(checks(NAMED, &required(term)), Ok(true), "{term}");
+            assert_eq!(checks(NAMED, &required(&term.replace("In", "NotIn"))), Ok(false), "{term}");
+            assert_eq!(checks(NAMED, &required(&term.replace("vk-1", "vk-3"))), Ok(false), "{term}");
         }
         let other = r#"{"matchExpressions": [{"key": "zone", "operator": "In", "values": ["vk-1"]}]}"#;
-        assert_eq!(lands(NAMED, &required(other)), Ok(false));
+        assert_eq!(checks(NAMED, &required(other)), Ok(false));
     }
 
     #[test]
-    fn what_cannot_be_read_is_named() {
+    fn reports_the_path_of_a_malformed_field() {
         for (spec, problem) in [
             (r#"{"tolerations": "all"}"#.to_owned(), "tolerations: must be a list, but is a string"),
             (r#"{"tolerations": [{"key": 7}]}"#.to_owned(), "tolerations[0].key: must be a string, but is a number"),
@@ -179,7 +179,7 @@ mod tests {
                 "affinity.nodeAffinity: must be an object, but is a list",
             ),
         ] {
-            assert_eq!(lands(NAMED, &spec), Err(problem.to_owned()));
+            assert_eq!(checks(NAMED, &spec), Err(problem.to_owned()));
         }
     }
 }

@@ -1,124 +1,131 @@
-//! The policy's settings: their schema, their defaults, and what they may not be.
+//! The policy's settings: schema, defaults and validation.
 //!
-//! Names are camelCase as in Kubernetes, enum values PascalCase, rule ids kebab-case. Every field is optional. What
-//! contradicts itself is refused when the policy is deployed, not when the first pod meets it.
+//! Names are camelCase as in Kubernetes, enum values PascalCase, rule ids kebab-case. Every field is optional. Settings
+//! that contradict themselves are refused when the policy is deployed, not at the first request.
 
-mod levels;
+mod decode;
 mod pod_ip;
-mod read;
+mod rule_levels;
+mod trusted_writers;
 mod virtual_nodes;
-mod writers;
 mod wstunnel_timeout;
 
 use std::borrow::Cow;
 
+use json_scan::{Context, DecodeError, Reader, Value, present};
 use kubewarden_policy_sdk::settings::SettingsValidationResponse;
 
-use crate::json::{Reader, Unreadable, Value};
-use read::{choice, list, unknown};
+use decode::{choice, list, unknown_field};
 
-pub use levels::{Level, Levels};
 pub use pod_ip::{OctetRange, PodIp};
+pub use rule_levels::RuleLevels;
+pub(crate) use trusted_writers::{DEPLOYMENT_CONTROLLER, Identity, REPLICASET_CONTROLLER};
+pub use trusted_writers::{Pattern, TrustedWriter};
 pub use virtual_nodes::VirtualNodes;
-pub use writers::{DEPLOYMENT_CONTROLLER, Identity, Pattern, REPLICASET_CONTROLLER, TrustedWriter};
 pub use wstunnel_timeout::WstunnelTimeout;
 
-/// The settings of one deployed policy, borrowed from the payload.
+/// The settings of a deployed policy, borrowed from the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings<'a> {
-    /// Which pods are judged.
+    /// Which pods are checked.
     pub scope: Scope,
-    /// What makes a pod one of a virtual node.
+    /// How the policy knows that a pod may run on a virtual node.
     pub virtual_nodes: VirtualNodes<'a>,
-    /// Whose requests are never judged.
+    /// The requesters whose requests are not checked.
     pub trusted_writers: Cow<'a, [TrustedWriter<'a>]>,
-    /// Whose hand counts as interLink's when a stored object is audited.
+    /// The field managers that count as interLink in an audit.
     pub trusted_field_managers: Cow<'a, [Cow<'a, str>]>,
-    /// Which addresses a pod may ask for.
+    /// Which addresses a pod may request.
     pub pod_ip: PodIp,
     /// How long a pod may wait for its tunnel.
     pub wstunnel_timeout: WstunnelTimeout,
-    /// What becomes of each rule's findings.
-    pub rules: Levels,
+    /// What happens to the findings of each rule.
+    pub rules: RuleLevels,
 }
 
-/// Which pods are judged.
+/// Which pods are checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Scope {
+    /// All pods.
     #[default]
     AllPods,
-    /// Only pods that can land on a virtual node.
+    /// Only pods that may run on a virtual node.
     VirtualNodePods,
 }
+
+const SCOPES: [(&str, Scope); 2] = [("AllPods", Scope::AllPods), ("VirtualNodePods", Scope::VirtualNodePods)];
 
 const FIELDS: [&str; 7] =
     ["scope", "virtualNodes", "trustedWriters", "trustedFieldManagers", "podIP", "wstunnelTimeout", "rules"];
 
-impl<'a> Settings<'a> {
-    /// Reads and checks settings; none are `{}`.
-    ///
-    /// # Errors
-    /// If a field is unknown, has the wrong type or contradicts another; the error names it.
-    pub fn read(settings: Option<Value<'a>>) -> Result<Self, Unreadable> {
-        Self::read_fields(settings).map_err(|problem| problem.inside("settings"))
-    }
-
-    fn read_fields(settings: Option<Value<'a>>) -> Result<Self, Unreadable> {
-        let mut read = Self {
+impl Default for Settings<'_> {
+    fn default() -> Self {
+        Self {
             scope: Scope::default(),
             virtual_nodes: VirtualNodes::default(),
-            trusted_writers: Cow::Borrowed(&writers::DEFAULT_WRITERS),
-            trusted_field_managers: Cow::Borrowed(&writers::DEFAULT_FIELD_MANAGERS),
+            trusted_writers: Cow::Borrowed(&trusted_writers::DEFAULT),
+            trusted_field_managers: Cow::Borrowed(&trusted_writers::DEFAULT_FIELD_MANAGERS),
             pod_ip: PodIp::default(),
             wstunnel_timeout: WstunnelTimeout::default(),
-            rules: Levels::default(),
-        };
-        if let Some(settings) = settings {
-            read::object(&mut settings.reader(), &mut |name, value| {
-                match name {
-                    b"scope" => read.scope = choice(value, &SCOPES)?,
-                    b"virtualNodes" => read.virtual_nodes = VirtualNodes::read(value)?,
-                    b"trustedWriters" => read.trusted_writers = list(value, TrustedWriter::read)?.into(),
-                    b"trustedFieldManagers" => {
-                        read.trusted_field_managers = list(value, writers::read_field_manager)?.into();
-                    }
-                    b"podIP" => read.pod_ip = PodIp::read(value)?,
-                    b"wstunnelTimeout" => read.wstunnel_timeout = WstunnelTimeout::read(value)?,
-                    b"rules" => read.rules = Levels::read(value)?,
-                    _ => return Err(unknown(&FIELDS)),
-                }
-                Ok(())
-            })?;
+            rules: RuleLevels::default(),
         }
-        read.check()?;
-        Ok(read)
+    }
+}
+
+impl<'a> Settings<'a> {
+    /// Parses settings from JSON.
+    ///
+    /// # Errors
+    /// If the text is not JSON, a field is unknown or has the wrong type, or fields contradict each other.
+    pub fn parse(json: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(json);
+        let value = reader.value()?;
+        reader.end()?;
+        Self::decode(Some(value))
     }
 
-    /// Whether the fields go together.
-    fn check(&self) -> Result<(), Unreadable> {
-        if self.scope == Scope::VirtualNodePods && self.virtual_nodes.are_none() {
-            let problem = "names no virtual node, so that scope VirtualNodePods would judge no pod; \
-                           give taintKeys or names, or set scope to AllPods";
-            return Err(Unreadable::new(problem).inside(".virtualNodes"));
+    /// Decodes settings. Absent or `null`, they are the defaults.
+    ///
+    /// # Errors
+    /// If a field is unknown or has the wrong type, or fields contradict each other.
+    pub(crate) fn decode(settings: Option<Value<'a>>) -> Result<Self, DecodeError> {
+        present(settings).map_or_else(|| Ok(Self::default()), Self::decode_fields).at_field("settings")
+    }
+
+    fn decode_fields(settings: Value<'a>) -> Result<Self, DecodeError> {
+        let mut decoded = Self::default();
+        decode::object(&mut settings.reader(), &mut |name, value| {
+            match name {
+                b"scope" => decoded.scope = choice(value, &SCOPES)?,
+                b"virtualNodes" => decoded.virtual_nodes = VirtualNodes::decode(value)?,
+                b"trustedWriters" => decoded.trusted_writers = list(value, TrustedWriter::decode)?.into(),
+                b"trustedFieldManagers" => {
+                    decoded.trusted_field_managers = list(value, trusted_writers::decode_field_manager)?.into();
+                }
+                b"podIP" => decoded.pod_ip = PodIp::decode(value)?,
+                b"wstunnelTimeout" => decoded.wstunnel_timeout = WstunnelTimeout::decode(value)?,
+                b"rules" => decoded.rules = RuleLevels::decode(value)?,
+                _ => return Err(unknown_field(&FIELDS)),
+            }
+            Ok(())
+        })?;
+        decoded.check()?;
+        Ok(decoded)
+    }
+
+    /// Checks that the fields do not contradict each other.
+    fn check(&self) -> Result<(), DecodeError> {
+        if self.scope == Scope::VirtualNodePods && self.virtual_nodes.is_empty() {
+            let problem = "names no virtual node, so that scope VirtualNodePods would check no pod; \
+                           set taintKeys or names, or set scope to AllPods";
+            return Err(DecodeError::new(problem).at_field("virtualNodes"));
         }
         Ok(())
     }
 }
 
-const SCOPES: [(&str, Scope); 2] = [("AllPods", Scope::AllPods), ("VirtualNodePods", Scope::VirtualNodePods)];
-
-impl Default for Settings<'_> {
-    fn default() -> Self {
-        Self::read(None).expect("the defaults do not contradict each other")
-    }
-}
-
-/// The waPC function `validate_settings`: whether a policy with these settings may be deployed.
+/// Answers a `validate_settings` call: may a policy with these settings be deployed?
 pub fn validate(payload: &[u8]) -> SettingsValidationResponse {
-    let mut reader = Reader::new(payload);
-    let settings = reader.value().and_then(|settings| {
-        reader.end()?;
-        Settings::read(Some(settings).filter(|settings| !settings.is_null()))
-    });
-    SettingsValidationResponse { valid: settings.is_ok(), message: settings.err().map(|problem| problem.to_string()) }
+    let settings = Settings::parse(payload);
+    SettingsValidationResponse { valid: settings.is_ok(), message: settings.err().map(|error| error.to_string()) }
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 const TARGET: &str = "wasm32-wasip1";
 
 fn main() {
-    for input in ["src", "Cargo.toml", "Cargo.lock", ".cargo/config.toml", "rust-toolchain.toml"] {
+    for input in ["src", "crates/json-scan", "Cargo.toml", "Cargo.lock", ".cargo/config.toml", "rust-toolchain.toml"] {
         println!("cargo::rerun-if-changed=../../{input}");
     }
     let variable = |name| PathBuf::from(env::var_os(name).expect("cargo sets this variable"));

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use interlink_annotations_policy::annotations::{CATALOGUE, DOMAINS};
-use interlink_annotations_policy::kind::{Carries, KINDS, Kind};
+use interlink_annotations_policy::kinds::{KINDS, Kind, Role};
 use interlink_annotations_policy::rules::RULES;
 use interlink_e2e_tests::admission_request::AdmissionRequest;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
@@ -46,7 +46,7 @@ fn choose_payload(bytes: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let namespace = bytes.choose(&["default", "default-wstunnel"])?;
     let mut settings: Value = serde_json::from_str(bytes.choose(&SETTINGS)?).expect("the settings are JSON");
     for rule in &RULES {
-        settings["rules"][rule.id] = json!(bytes.choose(&["Deny", "Warn", "Ignore"])?);
+        settings["rules"][rule.id.as_str()] = json!(bytes.choose(&["Deny", "Warn", "Ignore"])?);
     }
     let old = if bytes.arbitrary()? { choose_object(bytes, kind)? } else { Value::Null };
     let object = choose_object(bytes, kind)?;
@@ -56,13 +56,13 @@ fn choose_payload(bytes: &mut Unstructured<'_>) -> Result<Vec<u8>> {
 
 fn choose_object(bytes: &mut Unstructured<'_>, kind: &Kind) -> Result<Value> {
     let mut object = json!({"apiVersion": format!("{}/v1", kind.group).trim_start_matches('/'), "kind": kind.name});
-    for place in kind.places {
-        let parent = place.path.iter().fold(&mut object, |object, segment| &mut object[segment]);
+    for location in kind.locations {
+        let parent = location.path.iter().fold(&mut object, |object, segment| &mut object[segment]);
         parent["metadata"] = json!({
             "annotations": choose_annotations(bytes)?,
             "ownerReferences": bytes.choose(&[json!([]), json!([{"controller": true}])])?,
         });
-        if place.carries != Carries::Nothing {
+        if location.role != Role::Workload {
             parent["spec"] = json!({
                 "containers": [{"name": "app", "ports": bytes.choose(&[json!([]), json!([{"containerPort": 80}])])?}],
                 "nodeName": bytes.choose(&["", "vk"])?,
@@ -71,7 +71,7 @@ fn choose_object(bytes: &mut Unstructured<'_>, kind: &Kind) -> Result<Value> {
     }
     let owned: Map<_, _> = choose_annotations(bytes)?.keys().map(|key| (format!("f:{key}"), json!({}))).collect();
     let fields = json!({"f:metadata": {"f:annotations": owned}});
-    let path = kind.main_place().path.iter().rev();
+    let path = kind.pod_location().path.iter().rev();
     let fields = path.fold(fields, |fields, segment| json!({format!("f:{segment}"): fields}));
     let manager = bytes.choose(&["vk", "kubectl", "kube-controller-manager", ""])?;
     object["metadata"]["managedFields"] = json!([{"manager": manager, "fieldsV1": fields}]);

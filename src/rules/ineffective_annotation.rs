@@ -55,28 +55,29 @@
 //!         interlink.eu/pod-vpn: "true"
 //! ```
 
-use super::{Finding, Rule};
+use super::rule::Rule;
 use crate::annotations::{
     Author, JOB_ID, POD_SUBNET, POD_VPN, SHADOW_SAME_NS, WG_KEEPALIVE_SECONDS, WG_MTU, WG_PEER_PUBLIC_KEY,
     WG_PRIVATE_KEY, WIREGUARD_CLIENT_SNIPPET, WSTUNNEL_CLIENT_COMMANDS, WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT,
 };
-use crate::kind::Carries;
-use crate::settings::{Level, Settings};
-use crate::subject::Subject;
+use crate::finding::Findings;
+use crate::kinds::Role;
+use crate::rule_id::RuleId;
+use crate::settings::Settings;
+use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
-    id: "ineffective-annotation",
+    id: RuleId::IneffectiveAnnotation,
     refuses: "an annotation on a workload in place of its pod template; a tunnel's on a pod that gets none",
-    default_level: Level::Warn,
     about_writers: false,
-    subjects: &[Carries::Pod, Carries::Template, Carries::Nothing],
+    roles: &[Role::Pod, Role::PodTemplate, Role::Workload],
     check,
 };
 
-/// What only a tunnel heeds.
+/// Annotations that only affect a tunnel.
 const TUNNEL: [&str; 2] = [WSTUNNEL_TIMEOUT, SHADOW_SAME_NS];
 
-/// What belongs to a full mesh, or tells that interLink has made a tunnel.
+/// Annotations of a full mesh, or of a tunnel that interLink has created.
 const HAS_TUNNEL: [&str; 8] = [
     JOB_ID,
     WG_MTU,
@@ -88,78 +89,80 @@ const HAS_TUNNEL: [&str; 8] = [
     POD_SUBNET,
 ];
 
-fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
-    match subject.place.carries {
-        Carries::Nothing => misplaced(subject),
-        _ => without_tunnel(subject),
+fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
+    if target.location.role == Role::Workload {
+        check_workload(target, findings);
+    } else {
+        check_tunnel(target, findings);
     }
 }
 
-fn misplaced<'s>(subject: &'s Subject<'_>) -> Vec<Finding<'s>> {
-    // Others have a JobID, too.
-    let interlinks = subject.iter().filter(|annotation| annotation.known.key != JOB_ID);
-    let found = interlinks.map(|annotation| {
-        let mend = match annotation.known.author {
+/// Reports annotations on a workload, which its pods do not get.
+fn check_workload<'t>(target: &'t Target<'_>, findings: &mut Findings<'t>) {
+    // Other software uses the key JobID too.
+    for annotation in target.annotations().iter().filter(|annotation| annotation.info.key != JOB_ID) {
+        let problem = format!("has no effect on a {}, only on its pods", target.kind.name);
+        let fix = match annotation.info.author {
             Author::InterLink => "remove it".to_owned(),
-            _ => format!("move it to {}metadata.annotations", subject.kind.main_place().prefix()),
+            Author::User | Author::Either => {
+                format!("move it to {}", target.kind.pod_location().annotations_path())
+            }
         };
-        let problem = format!("has no effect on a {}, only on its pods", subject.kind.name);
-        // The value does not matter.
-        Finding { judged: Vec::new(), ..Finding::of_value(annotation, problem, mend) }
-    });
-    found.collect()
+        findings.push(annotation.finding(problem).fix(fix).whatever_its_value());
+    }
 }
 
-fn without_tunnel<'s>(subject: &'s Subject<'_>) -> Vec<Finding<'s>> {
-    let has_extra_port = subject.get(WSTUNNEL_EXTRA_PORTS).is_some_and(|ports| !ports.value.trim().is_empty());
-    let has_port = has_extra_port || subject.pod.as_ref().is_none_or(|pod| pod.has_port);
-    // interLink makes a tunnel beside a VPN without a value.
-    let has_vpn = subject.get(POD_VPN).is_some_and(|vpn| !vpn.value.is_empty());
-    if has_port && !has_vpn || subject.get_all(&HAS_TUNNEL).next().is_some() {
-        return Vec::new();
+/// Reports annotations that only affect a tunnel, on a pod that gets none.
+fn check_tunnel<'t>(target: &'t Target<'_>, findings: &mut Findings<'t>) {
+    let has_extra_port = target.get(WSTUNNEL_EXTRA_PORTS).is_some_and(|ports| !ports.value.trim().is_empty());
+    let has_port = has_extra_port || target.pod_spec.as_ref().is_none_or(|spec| spec.has_port);
+    // With an empty value, interLink creates both the VPN and a tunnel.
+    let has_vpn = target.get(POD_VPN).is_some_and(|vpn| !vpn.value.is_empty());
+    if has_port && !has_vpn || target.get_all(&HAS_TUNNEL).next().is_some() {
+        return;
     }
-    let (without, mend) = match has_vpn {
-        true => ("with the VPN", "remove it, or interlink.eu/pod-vpn"),
-        false => ("without a port", "give a container a port, or remove it"),
+    let (pod, fix) = if has_vpn {
+        ("with the VPN", "remove it, or interlink.eu/pod-vpn")
+    } else {
+        ("without a port", "give a container a port, or remove it")
     };
-    // With the VPN, a timeout is for another rule.
-    let heeded = TUNNEL.iter().filter(|key| !(has_vpn && **key == WSTUNNEL_TIMEOUT));
-    let found = heeded.filter_map(|key| {
-        let problem =
-            format!("has no effect on a pod {without}, which gets no tunnel unless interLink runs a full mesh");
-        let annotation = subject.get(key)?;
-        Some(Finding { judged: Vec::new(), ..Finding::of_value(annotation, problem, mend) })
-    });
-    found.collect()
+    for annotation in target.get_all(&TUNNEL) {
+        // `vpn-with-wstunnel` reports a timeout beside the VPN.
+        if has_vpn && annotation.info.key == WSTUNNEL_TIMEOUT {
+            continue;
+        }
+        let problem = format!("has no effect on a pod {pod}, which gets no tunnel unless interLink runs a full mesh");
+        findings.push(annotation.finding(problem).fix(fix).whatever_its_value());
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::*;
+    use crate::testing::*;
 
     #[test]
-    fn on_a_workload_the_template_is_named() {
+    fn names_the_pod_template_for_a_workload() {
         for (kind, place) in [
             ("Deployment", "spec.template.metadata.annotations"),
             ("CronJob", "spec.jobTemplate.spec.template.metadata.annotations"),
             ("PodTemplate", "template.metadata.annotations"),
         ] {
-            let itself = workload(kind, &[(POD_VPN, "true"), (JOB_ID, "1"), (POD_SUBNET, "")]);
+            let workload = builder(kind, &[(POD_VPN, "true"), (JOB_ID, "1"), (POD_SUBNET, "")]).on_workload().build();
             let effect = format!("has no effect on a {kind}, only on its pods");
             let expected = [format!("{effect}; move it to {place}"), format!("{effect}; remove it")];
-            assert_eq!(texts(&check(&itself, &Settings::default())), expected);
+            assert_eq!(texts(&RULE.findings(&workload, &Settings::default())), expected);
         }
     }
 
     fn count(annotations: &[(&'static str, &str)], spec: &str) -> usize {
-        check(&with_spec(pod(annotations), spec), &Settings::default()).len()
+        RULE.findings(&builder("Pod", annotations).spec(spec).build(), &Settings::default()).len()
     }
 
     const PORTLESS: &str = r#"{"containers": [{"name": "a"}]}"#;
 
     #[test]
-    fn a_tunnel_needs_a_port() {
+    fn reports_annotations_of_a_tunnel_without_a_port() {
         let timeout = (WSTUNNEL_TIMEOUT, "2m");
         assert_eq!(count(&[timeout, (SHADOW_SAME_NS, "true")], PORTLESS), 2);
         assert_eq!(count(&[timeout, (WSTUNNEL_EXTRA_PORTS, " ")], PORTLESS), 1);
@@ -170,6 +173,6 @@ mod tests {
             let spec = format!(r#"{{"{field}": [{{"name": "a", "ports": [{{"containerPort": 80}}]}}]}}"#);
             assert_eq!(count(&[timeout], &spec), 0);
         }
-        assert_eq!(check(&carrier("Binding", &[timeout]), &Settings::default()), [], "it has no spec");
+        assert_eq!(RULE.findings(&builder("Binding", &[timeout]).build(), &Settings::default()), [], "it has no spec");
     }
 }

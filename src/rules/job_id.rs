@@ -54,78 +54,81 @@
 //!     JobID: "slurm-12345"
 //! ```
 
-use super::{Finding, OF_PODS, Rule, stranger};
+use super::managed::{UntrustedOwner, untrusted_owner};
+use super::rule::{POD_ROLES, Rule};
 use crate::annotations::JOB_ID;
-use crate::kind::Carries;
-use crate::settings::{Level, Settings};
-use crate::subject::Subject;
-use crate::text::quote;
+use crate::escape::quote;
+use crate::finding::Findings;
+use crate::kinds::Role;
+use crate::rule_id::RuleId;
+use crate::settings::Settings;
+use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
-    id: "job-id",
+    id: RuleId::JobId,
     refuses: "`JobID` set, changed or removed by anyone but a trusted writer",
-    default_level: Level::Deny,
     about_writers: true,
-    subjects: OF_PODS,
+    roles: POD_ROLES,
     check,
 };
 
-const ON_STORED_POD: &str =
-    "find out whose job that is before you delete the pod, because interLink then cancels that job";
+const FIX_STORED_POD: &str =
+    "find out who owns that job before you delete the pod, because interLink then has the job cancelled";
 
-fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
-    let finding = subject.get(JOB_ID).and_then(|annotation| {
-        let (by, mend) = stranger(subject, annotation, ON_STORED_POD)?;
-        let value = quote(&annotation.value);
-        let problem = format!("is set to {value}{by}, but only interLink may say which job a pod is");
-        let protected = subject.place.carries == Carries::Pod;
-        Some(Finding { protected, ..Finding::of_value(annotation, problem, mend) })
-    });
-    finding.into_iter().collect()
+fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
+    let Some(annotation) = target.get(JOB_ID) else {
+        return;
+    };
+    if let Some(UntrustedOwner { by, fix }) = untrusted_owner(target, annotation, FIX_STORED_POD) {
+        let problem = format!("is set to {}{by}, but only interLink may set it", quote(&annotation.value));
+        let is_pod = target.location.role == Role::Pod;
+        findings.push(annotation.finding(problem).fix(fix).immutable_if(is_pod));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::*;
+    use crate::annotations::Owner;
+    use crate::testing::*;
 
     #[test]
-    fn any_value_is_refused() {
+    fn rejects_any_value() {
         for value in ["slurm-12345", "", " "] {
             let pod = pod(&[(JOB_ID, value)]);
-            assert_eq!(keys(&check(&pod, &Settings::default())), [JOB_ID]);
+            assert_eq!(keys(&RULE.findings(&pod, &Settings::default())), [JOB_ID]);
         }
     }
 
     #[test]
-    fn a_pod_without_it_is_fine() {
+    fn accepts_a_pod_without_it() {
         let pod = pod(&[("interlink.eu/pod-vpn", "true")]);
-        assert_eq!(check(&pod, &Settings::default()), []);
+        assert_eq!(RULE.findings(&pod, &Settings::default()), []);
     }
 
     #[test]
-    fn the_message_shows_the_value() {
+    fn shows_the_value() {
         let pod = pod(&[(JOB_ID, "slurm-1")]);
         assert_eq!(
-            texts(&check(&pod, &Settings::default())),
-            ["is set to \"slurm-1\", but only interLink may say which job a pod is; remove it"]
+            texts(&RULE.findings(&pod, &Settings::default())),
+            ["is set to \"slurm-1\", but only interLink may set it; remove it"]
         );
     }
 
     #[test]
-    fn it_is_kept_on_a_pod_and_may_leave_a_template() {
-        for (kind, protected) in [("Pod", true), ("Deployment", false), ("Binding", false)] {
-            let subject = carrier(kind, &[(JOB_ID, "1")]);
-            assert_eq!(check(&subject, &Settings::default())[0].protected, protected, "{kind}");
+    fn is_immutable_on_a_pod_alone() {
+        for (kind, immutable) in [("Pod", true), ("Deployment", false), ("Binding", false)] {
+            let target = builder(kind, &[(JOB_ID, "1")]).build();
+            assert_eq!(RULE.findings(&target, &Settings::default())[0].immutable, immutable, "{kind}");
         }
     }
 
     #[test]
-    fn on_a_stored_object_the_owner_decides() {
-        for (hand, found) in [(Hand::InterLink, false), (Hand::Unknown, false), (Hand::Manager("kubectl".into()), true)]
-        {
-            let stored = written_by(pod(&[(JOB_ID, "1")]), &hand);
-            let texts = texts(&check(&stored, &Settings::default()));
+    fn checks_the_owner_on_a_stored_object() {
+        let kubectl = Owner::Manager("kubectl".into());
+        for (owner, found) in [(Owner::InterLink, false), (Owner::Unknown, false), (kubectl, true)] {
+            let stored = builder("Pod", &[(JOB_ID, "1")]).owned_by(&owner).build();
+            let texts = texts(&RULE.findings(&stored, &Settings::default()));
             assert_eq!(texts.len(), usize::from(found));
             assert!(texts.iter().all(|text| text.contains("is set to \"1\" by the field manager \"kubectl\", but")));
         }

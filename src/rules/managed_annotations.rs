@@ -72,106 +72,110 @@
 //!     interlink.eu/wstunnel-extra-ports: "8080"
 //! ```
 
-use super::{Finding, Rule, stranger};
-use crate::annotations::{Author, Belongs, JOB_ID, Known};
-use crate::kind::Carries;
-use crate::settings::{Level, Settings};
-use crate::subject::Subject;
+use super::managed::{UntrustedOwner, untrusted_owner};
+use super::rule::Rule;
+use crate::annotations::{AnnotationInfo, AppliesTo, Author, JOB_ID};
+use crate::finding::Findings;
+use crate::kinds::Role;
+use crate::rule_id::RuleId;
+use crate::settings::Settings;
+use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
-    id: "managed-annotations",
+    id: RuleId::ManagedAnnotations,
     refuses: "the other annotations that interLink writes, set, changed or removed by anyone but a trusted writer",
-    default_level: Level::Deny,
     about_writers: true,
-    subjects: &[Carries::Pod, Carries::Template, Carries::Binding, Carries::Node],
+    roles: &[Role::Pod, Role::PodTemplate, Role::Binding, Role::Node],
     check,
 };
 
-const ON_STORED_POD: &str = "delete the pod, or name that manager in trustedFieldManagers if it is interLink's";
+const FIX_STORED_POD: &str = "delete the pod, or add the field manager to trustedFieldManagers if it is interLink";
 
-fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
-    let carries = subject.place.carries;
-    let found = subject.iter().filter(|annotation| is_managed(annotation.known)).filter_map(|annotation| {
-        let (by, mend) = stranger(subject, annotation, ON_STORED_POD)?;
-        let is_nodes = annotation.known.belongs == Belongs::Node;
-        let problem = match is_nodes && carries != Carries::Node {
-            true => format!("is set{by}, but belongs on a virtual node, where interLink writes it"),
-            false => format!("is set{by}, but only interLink may write it"),
+fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
+    let role = target.location.role;
+    for annotation in target.annotations().iter().filter(|annotation| is_managed(annotation.info)) {
+        let Some(UntrustedOwner { by, fix }) = untrusted_owner(target, annotation, FIX_STORED_POD) else {
+            continue;
         };
-        // Who takes from a pod or a template what interLink never writes there does right.
-        let protected = carries == if is_nodes { Carries::Node } else { Carries::Pod };
-        Some(Finding { protected, ..Finding::of_value(annotation, problem, mend) })
-    });
-    found.collect()
+        // Anyone may remove from a pod or a template what interLink never sets there.
+        let (problem, home) = match annotation.info.applies_to {
+            AppliesTo::Node if role != Role::Node => {
+                (format!("is set{by}, but belongs on a virtual node, where interLink sets it"), Role::Node)
+            }
+            AppliesTo::Node => (format!("is set{by}, but only interLink may set it"), Role::Node),
+            _ => (format!("is set{by}, but only interLink may set it"), Role::Pod),
+        };
+        findings.push(annotation.finding(problem).fix(fix).immutable_if(role == home));
+    }
 }
 
-/// `JobID` has a rule of its own.
-fn is_managed(known: &Known) -> bool {
-    known.author == Author::InterLink && known.key != JOB_ID
+/// Returns whether only interLink may write an annotation. `JobID` has a rule of its own.
+fn is_managed(info: &AnnotationInfo) -> bool {
+    info.author == Author::InterLink && info.key != JOB_ID
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::annotations::{CATALOGUE, PING_RESPONSE, POD_SUBNET};
-    use crate::rules::testing::*;
+    use crate::annotations::{CATALOGUE, Owner, PING_RESPONSE, POD_SUBNET};
+    use crate::testing::*;
 
     /// Every managed annotation, with a value.
     fn all(value: &'static str) -> Vec<(&'static str, &'static str)> {
-        let managed = CATALOGUE.iter().filter(|known| is_managed(known));
-        managed.map(|known| (known.key, value)).collect()
+        let managed = CATALOGUE.iter().filter(|info| is_managed(info));
+        managed.map(|info| (info.key, value)).collect()
     }
 
     #[test]
-    fn each_is_refused_whatever_its_value() {
+    fn rejects_each_whatever_its_value() {
         assert_eq!(all("").len(), 5);
         for (key, value) in all("").into_iter().chain(all("x")) {
             let pod = pod(&[(key, value)]);
-            assert_eq!(keys(&check(&pod, &Settings::default())), [key]);
+            assert_eq!(keys(&RULE.findings(&pod, &Settings::default())), [key]);
         }
     }
 
     #[test]
-    fn all_are_told_at_once() {
+    fn reports_all_at_once() {
         let pod = pod(&all("x"));
         assert_eq!(
-            keys(&check(&pod, &Settings::default())),
+            keys(&RULE.findings(&pod, &Settings::default())),
             all("x").into_iter().map(|(key, _)| key).collect::<Vec<_>>()
         );
     }
 
     #[test]
-    fn the_value_is_not_repeated() {
+    fn does_not_show_the_value() {
         let pod = pod(&all("secret-password"));
-        for text in texts(&check(&pod, &Settings::default())) {
+        for text in texts(&RULE.findings(&pod, &Settings::default())) {
             assert!(!text.contains("secret"), "{text}");
         }
     }
 
     #[test]
-    fn a_users_own_annotations_are_fine() {
+    fn accepts_a_users_own_annotations() {
         let pod = pod(&[("interlink.eu/pod-vpn", "x"), ("JobID", "x")]);
-        assert_eq!(check(&pod, &Settings::default()), []);
+        assert_eq!(RULE.findings(&pod, &Settings::default()), []);
     }
 
     #[test]
-    fn what_is_kept_is_what_interlink_writes_there() {
-        for (kind, key, protected) in [
+    fn is_immutable_where_interlink_sets_it() {
+        for (kind, key, immutable) in [
             ("Pod", POD_SUBNET, true),
             ("Pod", PING_RESPONSE, false),
             ("CronJob", POD_SUBNET, false),
             ("Node", PING_RESPONSE, true),
         ] {
-            let subject = carrier(kind, &[(key, "x")]);
-            assert_eq!(check(&subject, &Settings::default())[0].protected, protected, "{kind} {key}");
+            let target = builder(kind, &[(key, "x")]).build();
+            assert_eq!(RULE.findings(&target, &Settings::default())[0].immutable, immutable, "{kind} {key}");
         }
     }
 
     #[test]
-    fn on_a_stored_object_the_owner_decides() {
-        for (hand, found) in [(Hand::InterLink, 0), (Hand::Unknown, 0), (Hand::Manager("kubectl".into()), 5)] {
-            let stored = written_by(pod(&all("x")), &hand);
-            assert_eq!(check(&stored, &Settings::default()).len(), found);
+    fn checks_the_owner_on_a_stored_object() {
+        for (owner, found) in [(Owner::InterLink, 0), (Owner::Unknown, 0), (Owner::Manager("kubectl".into()), 5)] {
+            let stored = builder("Pod", &all("x")).owned_by(&owner).build();
+            assert_eq!(RULE.findings(&stored, &Settings::default()).len(), found);
         }
     }
 }

@@ -37,32 +37,33 @@
 //!     interlink.eu/mesh-network: "Disabled"
 //! ```
 
-use super::{Finding, OF_PODS, Rule};
+use super::exact_value::ExactValue;
+use super::rule::{POD_ROLES, Rule};
 use crate::annotations::MESH_NETWORK;
-use crate::settings::{Level, Settings};
-use crate::subject::Subject;
-use crate::text::quote;
+use crate::finding::Findings;
+use crate::rule_id::RuleId;
+use crate::settings::Settings;
+use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
-    id: "mesh-network",
+    id: RuleId::MeshNetwork,
     refuses: "`mesh-network` with a value other than `disabled`",
-    default_level: Level::Warn,
     about_writers: false,
-    subjects: OF_PODS,
+    roles: POD_ROLES,
     check,
 };
 
-fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
-    let wrong = subject.get(MESH_NETWORK).filter(|annotation| !is_disabled(&annotation.value));
-    let finding = wrong.map(|annotation| {
-        let problem =
-            format!("is {}, which has no effect, so that the pod stays in the mesh", quote(&annotation.value));
-        Finding::of_value(annotation, problem, "write \"disabled\" to keep it out, or remove the annotation")
-    });
-    finding.into_iter().collect()
+fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
+    let expected = ExactValue {
+        key: MESH_NETWORK,
+        matches: is_disabled,
+        effect: "which has no effect, so the pod stays in the mesh",
+        fix: "set it to \"disabled\" to keep the pod out of the mesh, or remove it",
+    };
+    expected.check(target, findings);
 }
 
-/// As Go's `strings.EqualFold` sees it, for which the long s is an s.
+/// Returns whether a value is `disabled` for Go's `strings.EqualFold`, which treats the long s as an s.
 fn is_disabled(value: &str) -> bool {
     let folded = value.trim().chars().map(|letter| if letter == 'ſ' { 's' } else { letter.to_ascii_lowercase() });
     folded.eq("disabled".chars())
@@ -71,10 +72,10 @@ fn is_disabled(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::*;
+    use crate::testing::*;
 
     #[test]
-    fn disabled_in_any_letters_is_the_only_value() {
+    fn accepts_disabled_in_any_case_alone() {
         for (value, count) in [
             ("disabled", 0),
             (" DISABLED\n", 0),
@@ -87,7 +88,7 @@ mod tests {
             ("enabled", 1),
         ] {
             let pod = pod(&[(MESH_NETWORK, value)]);
-            assert_eq!(check(&pod, &Settings::default()).len(), count, "{value:?}");
+            assert_eq!(RULE.findings(&pod, &Settings::default()).len(), count, "{value:?}");
         }
     }
 }

@@ -60,67 +60,73 @@
 
 use std::borrow::Cow;
 
-use super::{Finding, OF_PODS, Rule};
-use crate::annotations::{DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS};
-use crate::kind::Carries;
-use crate::settings::{Level, Settings};
-use crate::subject::Subject;
-use crate::text::{entries, first_of, quote, set_of};
+use super::rule::{POD_ROLES, Rule};
+use crate::annotations::{DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, list_entries};
+use crate::compact::sorted_set;
+use crate::escape::{quote, summarize};
+use crate::finding::Findings;
+use crate::kinds::Role;
+use crate::rule_id::RuleId;
+use crate::settings::Settings;
+use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
-    id: "offload-containers",
+    id: RuleId::OffloadContainers,
     refuses: "`disable-offload-containers` or `disable-offload-init-containers` with a name that no such container has",
-    default_level: Level::Warn,
     about_writers: false,
-    subjects: OF_PODS,
+    roles: POD_ROLES,
     check,
 };
 
-fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
-    let Some(pod) = &subject.pod else {
-        return Vec::new();
+fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
+    if let Some(spec) = &target.pod_spec {
+        check_names(target, DISABLE_OFFLOAD_CONTAINERS, "container", &spec.containers, findings);
+        check_names(target, DISABLE_OFFLOAD_INIT_CONTAINERS, "init container", &spec.init_containers, findings);
+    }
+}
+
+/// Reports the names in an annotation that none of these containers has.
+fn check_names<'t>(
+    target: &'t Target<'_>,
+    key: &str,
+    what: &str,
+    containers: &[Cow<'_, str>],
+    findings: &mut Findings<'t>,
+) {
+    let Some(annotation) = target.get(key) else {
+        return;
     };
-    let lists = [
-        (DISABLE_OFFLOAD_CONTAINERS, "container", &pod.containers),
-        (DISABLE_OFFLOAD_INIT_CONTAINERS, "init container", &pod.init_containers),
-    ];
-    let found = lists.into_iter().filter_map(|(key, what, containers)| {
-        let annotation = subject.get(key)?;
-        let names = set_of(containers.iter().map(Cow::as_ref));
-        let unknown: Vec<_> = entries(&annotation.value).filter(|name| !names.contains(name)).map(quote).collect();
-        if unknown.is_empty() {
-            return None;
-        }
-        let holder = if subject.place.carries == Carries::Template { "template" } else { "pod" };
-        let problem =
-            format!("names {}, and the {holder} has no such {what} to keep in the cluster", first_of(&unknown));
-        let mend = match containers.is_empty() {
-            true => "remove the annotation".to_owned(),
-            false => {
-                let names: Vec<_> = containers.iter().map(|name| quote(name)).collect();
-                format!("write one of {}", first_of(&names))
-            }
-        };
-        Some(Finding::of_value(annotation, problem, mend))
-    });
-    found.collect()
+    let names = sorted_set(containers.iter().map(Cow::as_ref));
+    let unknown: Vec<_> = list_entries(&annotation.value).filter(|name| !names.contains(name)).map(quote).collect();
+    if unknown.is_empty() {
+        return;
+    }
+    let holder = if target.location.role == Role::PodTemplate { "template" } else { "pod" };
+    let problem = format!("names {}, but the {holder} has no such {what}", summarize(&unknown));
+    let fix = if containers.is_empty() {
+        "remove the annotation".to_owned()
+    } else {
+        let names: Vec<_> = containers.iter().map(|name| quote(name)).collect();
+        format!("use one of {}", summarize(&names))
+    };
+    findings.push(annotation.finding(problem).fix(fix));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::*;
+    use crate::testing::*;
 
     const SPEC: &str =
         r#"{"containers": [{"name": "main"}, {"name": "sidecar"}], "initContainers": [{"name": "fetch"}]}"#;
 
     fn problems(key: &'static str, value: &str, spec: &str) -> Vec<String> {
-        let pod = with_spec(pod(&[(key, value)]), spec);
-        texts(&check(&pod, &Settings::default()))
+        let pod = builder("Pod", &[(key, value)]).spec(spec).build();
+        texts(&RULE.findings(&pod, &Settings::default()))
     }
 
     #[test]
-    fn names_are_looked_up_among_their_own_kind() {
+    fn looks_names_up_among_containers_of_their_own_type() {
         for (key, value, count) in [
             (DISABLE_OFFLOAD_CONTAINERS, "main", 0),
             (DISABLE_OFFLOAD_CONTAINERS, " main ,, sidecar ", 0),
@@ -136,21 +142,20 @@ mod tests {
     }
 
     #[test]
-    fn the_message_names_what_is_there() {
+    fn names_the_containers_there_are() {
         assert_eq!(
             problems(DISABLE_OFFLOAD_CONTAINERS, "sidcar,main,x", SPEC),
-            ["names \"sidcar\", \"x\", and the pod has no such container to keep in the cluster; \
-              write one of \"main\", \"sidecar\""]
+            ["names \"sidcar\", \"x\", but the pod has no such container; use one of \"main\", \"sidecar\""]
         );
         assert_eq!(
             problems(DISABLE_OFFLOAD_INIT_CONTAINERS, "a", "{}"),
-            ["names \"a\", and the pod has no such init container to keep in the cluster; remove the annotation"]
+            ["names \"a\", but the pod has no such init container; remove the annotation"]
         );
     }
 
     #[test]
-    fn without_a_spec_nothing_can_be_looked_up() {
-        let binding = carrier("Binding", &[(DISABLE_OFFLOAD_CONTAINERS, "a")]);
-        assert_eq!(check(&binding, &Settings::default()), []);
+    fn accepts_any_name_without_a_spec() {
+        let binding = builder("Binding", &[(DISABLE_OFFLOAD_CONTAINERS, "a")]).build();
+        assert_eq!(RULE.findings(&binding, &Settings::default()), []);
     }
 }

@@ -73,107 +73,115 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Finding, OF_PODS, Rule};
-use crate::annotations::{POD_IP, POD_VPN};
-use crate::kind::Carries;
-use crate::settings::{Level, PodIp, Settings};
-use crate::subject::{Hand, Subject};
-use crate::text::{first_of, quote};
+use super::rule::{POD_ROLES, Rule};
+use crate::annotations::{Owner, POD_IP, POD_VPN};
+use crate::escape::{quote, summarize};
+use crate::finding::Findings;
+use crate::kinds::Role;
+use crate::rule_id::RuleId;
+use crate::settings::{PodIp, Settings};
+use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
-    id: "pod-ip",
+    id: RuleId::PodIp,
     refuses: "`pod-ip` that is not exactly an IP address, is outside the configured ranges, or reserved in one",
-    default_level: Level::Deny,
     about_writers: false,
-    subjects: OF_PODS,
+    roles: POD_ROLES,
     check,
 };
 
-fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Finding<'s>> {
-    let has_vpn = subject.get(POD_VPN).is_some();
-    let is_pod = subject.place.carries == Carries::Pod;
-    let wrong = subject.get(POD_IP).and_then(|annotation| {
-        let judged = match annotation.hand {
-            // On a pod with the VPN, interLink writes here the address that it gave out, from a range of its own.
-            Hand::InterLink => parse(&annotation.value, &settings.pod_ip).map(drop),
-            Hand::Unknown if has_vpn && is_pod => parse(&annotation.value, &settings.pod_ip).map(drop),
-            _ => judge(&annotation.value, &settings.pod_ip),
-        };
-        let (problem, mend) = judged.err()?;
-        let problem = format!("{} {problem}", quote(&annotation.value));
-        let mut finding = Finding::of_value(annotation, problem, mend);
-        // With the VPN, the address is only asked for; without, it becomes the pod's.
-        if !has_vpn {
-            finding.judged.push(("as the pod's own", &annotation.value));
-        }
-        Some(finding)
-    });
-    wrong.into_iter().collect()
+/// What is wrong with an address, and how to fix it.
+struct Fault {
+    problem: String,
+    fix: String,
 }
 
-/// What is wrong with an address, and how to mend it.
-fn judge(text: &str, allowed: &PodIp) -> Result<(), (String, String)> {
-    let address = parse(text, allowed)?;
-    if allowed.cidrs.is_empty() {
-        return Err((
-            "may not be asked for, since the policy's settings allow no range of addresses".to_owned(),
-            "remove it, or have your range added to podIP.cidrs".to_owned(),
-        ));
+fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Findings<'t>) {
+    let Some(annotation) = target.get(POD_IP) else {
+        return;
+    };
+    let has_vpn = target.get(POD_VPN).is_some();
+    // On a pod with the VPN, interLink sets the address that it assigned, from a range of its own.
+    let may_be_assigned = match annotation.owner {
+        Owner::InterLink => true,
+        Owner::Unknown => has_vpn && target.location.role == Role::Pod,
+        Owner::Requester | Owner::Manager(_) => false,
+    };
+    let checked = parse(&annotation.value, &settings.pod_ip)
+        .and_then(|address| if may_be_assigned { Ok(()) } else { check_address(address, &settings.pod_ip) });
+    if let Err(Fault { problem, fix }) = checked {
+        let finding = annotation.finding(format!("{} {problem}", quote(&annotation.value))).fix(fix);
+        // With the VPN, the address is only requested. Without it, interLink uses it unchecked.
+        findings.push(if has_vpn { finding } else { finding.also_wrong_as("the pod's own", &annotation.value) });
     }
-    let mut around = allowed.cidrs.iter().filter(|range| range.contains(&address)).peekable();
-    if around.peek().is_none() {
-        return Err((
-            "is outside the allowed ranges".to_owned(),
-            format!("ask for an address in {}", list(&allowed.cidrs)),
-        ));
+}
+
+/// Parses an address as Go does, but IPv4 only where it is written so.
+fn parse(text: &str, allowed: &PodIp) -> Result<IpAddr, Fault> {
+    let address: IpAddr =
+        text.parse().map_err(|_| Fault { problem: "is not an IP address".to_owned(), fix: suggest(text, allowed) })?;
+    let IpAddr::V6(address) = address else {
+        return Ok(address);
+    };
+    if let Some(address) = address.to_ipv4_mapped() {
+        let problem = "is an IPv4 address written as IPv6".to_owned();
+        return Err(Fault { problem, fix: format!("write it as {address}") });
+    }
+    if text.contains('.') {
+        let hexadecimal = address.segments().map(|segment| format!("{segment:x}")).join(":");
+        let problem = "mixes IPv4 and IPv6 notation".to_owned();
+        return Err(Fault { problem, fix: format!("write it as {hexadecimal}") });
+    }
+    Ok(address.into())
+}
+
+/// Suggests what to write in place of a text that is not an address: the address in it if it has space around it or a
+/// prefix length.
+fn suggest(text: &str, allowed: &PodIp) -> String {
+    let candidate = text.split('/').next().unwrap_or_default().trim();
+    match candidate.parse::<IpAddr>() {
+        Ok(_) => format!("set it to {candidate} alone"),
+        Err(_) if allowed.cidrs.is_empty() => "remove it".to_owned(),
+        Err(_) => format!("set it to an address in {}", list(&allowed.cidrs)),
+    }
+}
+
+/// Checks that the settings allow an address.
+fn check_address(address: IpAddr, allowed: &PodIp) -> Result<(), Fault> {
+    if allowed.cidrs.is_empty() {
+        return Err(Fault {
+            problem: "may not be requested, since the policy's settings allow no range of addresses".to_owned(),
+            fix: "remove it, or have your range added to podIP.cidrs".to_owned(),
+        });
+    }
+    let mut ranges = allowed.cidrs.iter().filter(|range| range.contains(&address)).peekable();
+    if ranges.peek().is_none() {
+        return Err(Fault {
+            problem: "is outside the allowed ranges".to_owned(),
+            fix: format!("request an address in {}", list(&allowed.cidrs)),
+        });
     }
     if !allowed.allow_reserved
-        && let Some(range) = around.find(|range| is_reserved(address, range))
+        && let Some(range) = ranges.find(|range| is_reserved(address, range))
     {
-        return Err((
-            format!("is reserved in {range}"),
-            "ask for one that is not among the first two or the last of it".to_owned(),
-        ));
+        return Err(Fault {
+            problem: format!("is reserved in {range}"),
+            fix: "request any but the first two addresses or the last one of that range".to_owned(),
+        });
     }
     if let (IpAddr::V4(address), Some(octets)) = (address, allowed.octet_range) {
         let last = address.octets()[3];
         if !(octets.min..=octets.max).contains(&last) {
-            return Err((
-                format!("ends in {last}, which interLink would not give out"),
-                format!("ask for one that ends in {} to {}", octets.min, octets.max),
-            ));
+            return Err(Fault {
+                problem: format!("ends in {last}, which interLink does not assign"),
+                fix: format!("request an address that ends in {} to {}", octets.min, octets.max),
+            });
         }
     }
     Ok(())
 }
 
-/// The address, if the text is one as Go reads it and IPv4 only where it is written so.
-fn parse(text: &str, allowed: &PodIp) -> Result<IpAddr, (String, String)> {
-    let address = text.parse().map_err(|_| ("is not an IP address".to_owned(), instead(text, allowed)))?;
-    let IpAddr::V6(address) = address else {
-        return Ok(address);
-    };
-    if let Some(address) = address.to_ipv4_mapped() {
-        return Err(("is IPv4 written as IPv6".to_owned(), format!("write {address}")));
-    }
-    if text.contains('.') {
-        let hexadecimal = address.segments().map(|part| format!("{part:x}")).join(":");
-        return Err(("mixes IPv4 and IPv6 notation".to_owned(), format!("write {hexadecimal}")));
-    }
-    Ok(address.into())
-}
-
-/// What to write in place of something else: the address in it, if it is one with space around or a prefix length.
-fn instead(text: &str, allowed: &PodIp) -> String {
-    let meant = text.split('/').next().unwrap_or_default().trim();
-    match meant.parse::<IpAddr>() {
-        Ok(_) => format!("write {meant}, and nothing else"),
-        Err(_) if allowed.cidrs.is_empty() => "remove it".to_owned(),
-        Err(_) => format!("write an address in {}, and nothing else", list(&allowed.cidrs)),
-    }
-}
-
-/// Whether an address is one of the two first or the last of an IPv4 range of four or more.
+/// Returns whether an address is one of the first two or the last one of an IPv4 range of four or more.
 fn is_reserved(address: IpAddr, range: &IpNet) -> bool {
     match (address, range) {
         (IpAddr::V4(address), IpNet::V4(range)) if range.prefix_len() <= 30 => {
@@ -185,10 +193,10 @@ fn is_reserved(address: IpAddr, range: &IpNet) -> bool {
     }
 }
 
-/// The ranges, for a message.
+/// Lists ranges for a message.
 fn list(ranges: &[IpNet]) -> String {
     let ranges: Vec<_> = ranges.iter().map(IpNet::to_string).collect();
-    first_of(&ranges)
+    summarize(&ranges)
 }
 
 #[cfg(test)]
@@ -196,13 +204,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::rules::testing::*;
+    use crate::testing::*;
 
     fn problem(text: &str, podip: &str) -> String {
         let json = format!(r#"{{"podIP": {podip}}}"#);
         let settings = settings(&json);
         let pod = pod(&[(POD_IP, text)]);
-        let texts = texts(&check(&pod, &settings));
+        let texts = texts(&RULE.findings(&pod, &settings));
         assert!(texts.len() <= 1);
         texts.into_iter().next().unwrap_or_default()
     }
@@ -210,7 +218,7 @@ mod tests {
     const RANGE: &str = r#"{"cidrs": ["10.244.0.0/16"]}"#;
 
     #[test]
-    fn reads_an_address_where_go_does() {
+    fn parses_addresses_as_go_does() {
         let oracle = include_str!("../../tests/oracle/go-ips.jsonl");
         let mut count = 0;
         for line in oracle.lines() {
@@ -223,13 +231,13 @@ mod tests {
     }
 
     #[test]
-    fn an_address_within_its_range_is_fine() {
+    fn accepts_an_address_in_a_range() {
         assert_eq!(problem("10.244.1.100", RANGE), "");
         assert_eq!(problem("2001:db8::5", r#"{"cidrs": ["10.0.0.0/8", "2001:db8::/64"]}"#), "");
     }
 
     #[test]
-    fn what_is_no_address_to_the_letter_is_refused() {
+    fn rejects_anything_but_an_address() {
         for text in [
             "",
             " 10.244.1.5",
@@ -251,35 +259,38 @@ mod tests {
     }
 
     #[test]
-    fn ipv4_written_as_ipv6_is_refused() {
+    fn rejects_ipv4_written_as_ipv6() {
         let all = r#"{"cidrs": ["0.0.0.0/0", "::/0"]}"#;
         for text in ["::ffff:10.244.1.5", "::ffff:0af4:105", "::FFFF:10.244.1.5", "0:0:0:0:0:ffff:af4:105"] {
-            assert!(problem(text, all).ends_with("is IPv4 written as IPv6; write 10.244.1.5"), "{text}");
+            assert!(
+                problem(text, all).ends_with("is an IPv4 address written as IPv6; write it as 10.244.1.5"),
+                "{text}"
+            );
         }
         assert!(
             problem("64:ff9b::10.244.1.5", all)
-                .ends_with("mixes IPv4 and IPv6 notation; write 64:ff9b:0:0:0:0:af4:105")
+                .ends_with("mixes IPv4 and IPv6 notation; write it as 64:ff9b:0:0:0:0:af4:105")
         );
-        assert!(problem("::10.244.1.5", all).ends_with("write 0:0:0:0:0:0:af4:105"));
+        assert!(problem("::10.244.1.5", all).ends_with("write it as 0:0:0:0:0:0:af4:105"));
     }
 
     #[test]
-    fn an_address_outside_the_ranges_is_refused() {
+    fn rejects_an_address_outside_the_ranges() {
         assert_eq!(
             problem("10.245.1.5", RANGE),
-            "\"10.245.1.5\" is outside the allowed ranges; ask for an address in 10.244.0.0/16"
+            "\"10.245.1.5\" is outside the allowed ranges; request an address in 10.244.0.0/16"
         );
         let many = r#"{"cidrs": ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24", "fd00::/64"]}"#;
         assert!(problem("10.1.0.5", many).ends_with("10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24 and 2 more"));
     }
 
     #[test]
-    fn without_a_range_every_address_is_refused() {
+    fn rejects_every_address_without_a_range() {
         assert!(problem("10.244.1.5", "{}").contains("allow no range of addresses"));
     }
 
     #[test]
-    fn reserved_addresses_are_refused() {
+    fn rejects_reserved_addresses() {
         for text in ["10.244.0.0", "10.244.0.1", "10.244.255.255"] {
             assert!(problem(text, RANGE).contains("is reserved in 10.244.0.0/16"), "{text}");
             assert_eq!(problem(text, r#"{"cidrs": ["10.244.0.0/16"], "allowReserved": true}"#), "");
@@ -290,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn small_and_ipv6_ranges_reserve_nothing() {
+    fn reserves_nothing_in_small_or_ipv6_ranges() {
         for (text, range) in [("10.0.0.0", "10.0.0.0/31"), ("10.0.0.1", "10.0.0.1/32"), ("fd00::", "fd00::/64")] {
             assert_eq!(problem(text, &format!(r#"{{"cidrs": ["{range}"]}}"#)), "");
         }
@@ -302,47 +313,48 @@ mod tests {
     }
 
     #[test]
-    fn an_address_reserved_in_one_of_its_ranges_is_refused() {
+    fn rejects_an_address_reserved_in_one_of_its_ranges() {
         let nested = r#"{"cidrs": ["10.244.0.0/16", "10.244.1.0/24"]}"#;
         assert!(problem("10.244.1.255", nested).contains("reserved in 10.244.1.0/24"));
     }
 
     #[test]
-    fn the_last_octet_keeps_its_bounds() {
+    fn checks_the_last_octet() {
         let bounded = r#"{"cidrs": ["10.244.0.0/16", "fd00::/64"], "octetRange": {"min": 10, "max": 20}}"#;
         for text in ["10.244.1.10", "10.244.1.20", "fd00::ff"] {
             assert_eq!(problem(text, bounded), "");
         }
         for text in ["10.244.1.9", "10.244.1.21"] {
-            assert!(problem(text, bounded).ends_with("ask for one that ends in 10 to 20"), "{text}");
+            assert!(problem(text, bounded).ends_with("request an address that ends in 10 to 20"), "{text}");
         }
     }
 
     proptest! {
         #[test]
-        fn what_passes_is_made_of_address_characters(text in "[0-9a-f:.%/ ;$()\\[\\]-]{0,20}") {
+        fn accepts_only_characters_of_addresses(text in "[0-9a-f:.%/ ;$()\\[\\]-]{0,20}") {
             let settings = settings(r#"{"podIP": {"cidrs": ["0.0.0.0/0", "::/0"], "allowReserved": true}}"#);
             let pod = pod(&[(POD_IP, &text)]);
-            if check(&pod, &settings).is_empty() {
+            if RULE.findings(&pod, &settings).is_empty() {
                 prop_assert!(text.chars().all(|c| c.is_ascii_hexdigit() || c == '.' || c == ':'));
             }
         }
     }
 
     #[test]
-    fn on_a_stored_object_the_address_may_be_interlinks() {
-        let problems = |annotations: &[(&'static str, &str)], hand: &Hand<'static>| {
-            check(&written_by(pod(annotations), hand), &Settings::default()).len()
+    fn accepts_an_address_that_interlink_assigned() {
+        let problems = |annotations: &[(&'static str, &'static str)], owner: &Owner<'static>| {
+            let stored = builder("Pod", annotations).owned_by(owner).build();
+            RULE.findings(&stored, &Settings::default()).len()
         };
         let (alone, with_vpn) = ([(POD_IP, "10.0.0.5")], [(POD_IP, "10.0.0.5"), (POD_VPN, "true")]);
-        let kubectl = Hand::Manager("kubectl".into());
-        for (hand, expected) in [(Hand::InterLink, [0, 0]), (Hand::Unknown, [1, 0]), (kubectl, [1, 1])] {
-            assert_eq!([problems(&alone, &hand), problems(&with_vpn, &hand)], expected, "{hand:?}");
+        let kubectl = Owner::Manager("kubectl".into());
+        for (owner, expected) in [(Owner::InterLink, [0, 0]), (Owner::Unknown, [1, 0]), (kubectl, [1, 1])] {
+            assert_eq!([problems(&alone, &owner), problems(&with_vpn, &owner)], expected, "{owner:?}");
         }
-        for hand in [Hand::InterLink, Hand::Unknown] {
-            assert_eq!(problems(&[(POD_IP, "$(id)"), (POD_VPN, "true")], &hand), 1, "{hand:?}");
+        for owner in [Owner::InterLink, Owner::Unknown] {
+            assert_eq!(problems(&[(POD_IP, "$(id)"), (POD_VPN, "true")], &owner), 1, "{owner:?}");
         }
-        let template = written_by(carrier("Deployment", &with_vpn), &Hand::Unknown);
-        assert_eq!(check(&template, &Settings::default()).len(), 1);
+        let template = builder("Deployment", &with_vpn).owned_by(&Owner::Unknown).build();
+        assert_eq!(RULE.findings(&template, &Settings::default()).len(), 1);
     }
 }

@@ -40,51 +40,49 @@
 //!     interlink.eu/pod-vpn: "true"
 //! ```
 
-use super::{Finding, OF_PODS, Rule};
+use super::exact_value::ExactValue;
+use super::rule::{POD_ROLES, Rule};
 use crate::annotations::POD_VPN;
-use crate::settings::{Level, Settings};
-use crate::subject::Subject;
-use crate::text::quote;
+use crate::finding::Findings;
+use crate::rule_id::RuleId;
+use crate::settings::Settings;
+use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
-    id: "pod-vpn",
+    id: RuleId::PodVpn,
     refuses: "`pod-vpn` with a value other than `true`",
-    default_level: Level::Deny,
     about_writers: false,
-    subjects: OF_PODS,
+    roles: POD_ROLES,
     check,
 };
 
-fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
-    let wrong = subject.get(POD_VPN).filter(|annotation| annotation.value != "true");
-    let finding = wrong.map(|annotation| {
-        let value = quote(&annotation.value);
-        Finding::of_value(
-            annotation,
-            format!("is {value}, which turns the VPN on, as every value does"),
-            "write \"true\", or remove it to have no VPN",
-        )
-    });
-    finding.into_iter().collect()
+fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
+    let expected = ExactValue {
+        key: POD_VPN,
+        matches: |value| value == "true",
+        effect: "which enables the VPN, as any value does",
+        fix: "set it to \"true\", or remove it to disable the VPN",
+    };
+    expected.check(target, findings);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::*;
+    use crate::testing::*;
 
     #[test]
-    fn true_is_the_only_value() {
+    fn accepts_true_alone() {
         let good = pod(&[(POD_VPN, "true")]);
-        assert_eq!(check(&good, &Settings::default()), []);
+        assert_eq!(RULE.findings(&good, &Settings::default()), []);
         for value in ["false", "", "True", "TRUE", " true", "true ", "1", "yes", "on"] {
             let pod = pod(&[(POD_VPN, value)]);
-            assert_eq!(keys(&check(&pod, &Settings::default())), [POD_VPN], "{value:?}");
+            assert_eq!(keys(&RULE.findings(&pod, &Settings::default())), [POD_VPN], "{value:?}");
         }
     }
 
     #[test]
-    fn a_pod_without_it_is_fine() {
-        assert_eq!(check(&pod(&[]), &Settings::default()), []);
+    fn accepts_a_pod_without_it() {
+        assert_eq!(RULE.findings(&pod(&[]), &Settings::default()), []);
     }
 }

@@ -50,41 +50,42 @@
 //!     - {name: web, image: nginx, ports: [{containerPort: 80}]}
 //! ```
 
-use super::{Finding, OF_PODS, Rule};
+use super::exact_value::ExactValue;
+use super::rule::{POD_ROLES, Rule};
 use crate::annotations::SHADOW_SAME_NS;
-use crate::settings::{Level, Settings};
-use crate::subject::Subject;
-use crate::text::quote;
+use crate::finding::Findings;
+use crate::rule_id::RuleId;
+use crate::settings::Settings;
+use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
-    id: "shadow-same-ns",
+    id: RuleId::ShadowSameNs,
     refuses: "`shadow-same-ns` with a value other than `true`",
-    default_level: Level::Warn,
     about_writers: false,
-    subjects: OF_PODS,
+    roles: POD_ROLES,
     check,
 };
 
-fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
-    let wrong = subject.get(SHADOW_SAME_NS).filter(|annotation| annotation.value != "true");
-    let finding = wrong.map(|annotation| {
-        let problem = format!("is {}, which has no effect, as every value but \"true\"", quote(&annotation.value));
-        let mend = "write \"true\" to have the tunnel's shadow pod in the pod's namespace, or remove the annotation";
-        Finding::of_value(annotation, problem, mend)
-    });
-    finding.into_iter().collect()
+fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
+    let expected = ExactValue {
+        key: SHADOW_SAME_NS,
+        matches: |value| value == "true",
+        effect: "which has no effect, as any value but \"true\"",
+        fix: "set it to \"true\" to put the shadow pod into the pod's namespace, or remove it",
+    };
+    expected.check(target, findings);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::*;
+    use crate::testing::*;
 
     #[test]
-    fn true_is_the_only_value() {
+    fn accepts_true_alone() {
         for (value, count) in [("true", 0), ("True", 1), (" true", 1), ("yes", 1), ("", 1), ("false", 1)] {
             let pod = pod(&[(SHADOW_SAME_NS, value)]);
-            assert_eq!(check(&pod, &Settings::default()).len(), count, "{value:?}");
+            assert_eq!(RULE.findings(&pod, &Settings::default()).len(), count, "{value:?}");
         }
     }
 }

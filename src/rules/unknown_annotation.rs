@@ -46,63 +46,60 @@
 
 use strsim::osa_distance;
 
-use super::{Finding, Rule};
-use crate::annotations::{Author, CATALOGUE, Known, WG_PRIVATE_KEY};
-use crate::kind::Carries;
-use crate::settings::{Level, Settings};
-use crate::subject::Subject;
-use crate::text::{clip, holds};
+use super::rule::Rule;
+use crate::annotations::{AnnotationInfo, Author, CATALOGUE, WG_PRIVATE_KEY};
+use crate::compact::contains;
+use crate::escape::escape;
+use crate::finding::{Finding, Findings};
+use crate::kinds::Role;
+use crate::rule_id::RuleId;
+use crate::settings::Settings;
+use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
-    id: "unknown-annotation",
-    refuses: "a key under `interlink.eu/` or `interlink.virtual-kubelet.io/` that interLink does not know",
-    default_level: Level::Warn,
+    id: RuleId::UnknownAnnotation,
+    refuses: "a key under `interlink.eu/` or `interlink.virtual-kubelet.io/` that is not known",
     about_writers: false,
-    subjects: &[Carries::Pod, Carries::Template, Carries::Binding, Carries::Nothing],
+    roles: &[Role::Pod, Role::PodTemplate, Role::Binding, Role::Workload],
     check,
 };
 
-/// The shortest name that is looked for in others.
+/// Bytes of the shortest name that is searched for in others.
 const SHORTEST_PART: usize = 3;
 
-/// The longest name that is compared with others: Kubernetes takes none longer.
+/// Bytes of the longest name that is compared with others: the longest in Kubernetes.
 const LONGEST_NAME: usize = 63;
 
-/// How many keys are told: a pod has a few, and an attacker thousands.
-const MOST_KEYS: usize = 8;
+/// Keys that are reported. A pod has a few; an attacker may write thousands.
+const REPORTED_KEYS: usize = 8;
 
-fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
-    let more = subject.unknown.len().saturating_sub(MOST_KEYS);
-    let found = subject.unknown.iter().take(MOST_KEYS).enumerate().map(|(index, key)| {
-        let mut mend = match nearest(key) {
-            Some(known) if known.author == Author::InterLink => {
-                format!("remove it, as only interLink may write {}", known.key)
-            }
-            Some(known) => format!("write {}", known.key),
-            None => "remove it, or write one that the README of interlink-annotations-policy lists".to_owned(),
-        };
-        if more > 0 && index + 1 == MOST_KEYS {
-            mend += &format!(", and see to {more} more such keys");
-        }
-        let problem = "is not an annotation that interLink knows, so that it has no effect".into();
-        Finding {
-            key: clip(key).into(),
-            judged: vec![("", key)],
-            injects: false,
-            protected: false,
-            problem,
-            mend: mend.into(),
-        }
-    });
-    found.collect()
+fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
+    let keys = target.unknown_keys();
+    let more = keys.len().saturating_sub(REPORTED_KEYS);
+    for (index, key) in keys.iter().take(REPORTED_KEYS).enumerate() {
+        let is_last = index + 1 == REPORTED_KEYS;
+        let rest = if is_last && more > 0 { format!(", and check {more} more such keys") } else { String::new() };
+        let problem = "is not an annotation that this policy knows";
+        findings.push(Finding::about_key(escape(key), key, problem).fix(fix(key) + &rest));
+    }
 }
 
-/// What means the opposite of another key, or is secret: keys that differ in it are not near.
-const APART: [&str; 2] = ["disable", "private"];
+fn fix(key: &str) -> String {
+    match nearest(key) {
+        Some(info) if info.author == Author::InterLink => {
+            format!("remove it, since only interLink may set {}", info.key)
+        }
+        Some(info) => format!("use {}", info.key),
+        None => "remove it, or use one that the README of interlink-annotations-policy lists".to_owned(),
+    }
+}
 
-/// The known annotation whose name comes nearest, whatever its domain: the only one whose name holds this one or is
-/// held by it, or else the nearest with less than a third of it mistyped.
-fn nearest(key: &str) -> Option<&'static Known> {
+/// Words that make a key the opposite of another, or secret. Keys that differ in one are never similar.
+const DISTINCTIVE: [&str; 2] = ["disable", "private"];
+
+/// Returns the known annotation with the most similar name, under either domain: the only one whose name contains this
+/// one or is contained in it, or else the nearest with at most a third of its letters mistyped.
+fn nearest(key: &str) -> Option<&'static AnnotationInfo> {
     let (_, name) = key.split_once('/')?;
     if name.len() > LONGEST_NAME {
         return None;
@@ -110,29 +107,29 @@ fn nearest(key: &str) -> Option<&'static Known> {
     let plain = |name: &str| name.to_ascii_lowercase().replace(['_', '.', '/'], "-");
     let name = plain(name);
     let candidates = || {
-        // The rule wireguard refuses a private key under its right name, too.
-        let known = CATALOGUE.iter().filter(|known| known.key != WG_PRIVATE_KEY);
-        let known = known.map(|known| (plain(known.name()), known));
-        known.filter(|(other, _)| APART.iter().all(|word| holds(&name, word) == holds(other, word)))
+        // The rule `wireguard` does not allow a private key under its right name either.
+        let infos = CATALOGUE.iter().filter(|info| info.key != WG_PRIVATE_KEY);
+        let infos = infos.map(|info| (plain(info.name()), info));
+        infos.filter(|(other, _)| DISTINCTIVE.iter().all(|word| contains(&name, word) == contains(other, word)))
     };
-    let mut holding =
-        candidates().filter(|(other, _)| name.len() >= SHORTEST_PART && (holds(other, &name) || holds(&name, other)));
-    if let (Some((_, known)), None) = (holding.next(), holding.next()) {
-        return Some(known);
+    let mut containing = candidates()
+        .filter(|(other, _)| name.len() >= SHORTEST_PART && (contains(other, &name) || contains(&name, other)));
+    if let (Some((_, info)), None) = (containing.next(), containing.next()) {
+        return Some(info);
     }
-    let distances = candidates().map(|(other, known)| (osa_distance(&name, &other), known));
-    let near = distances.filter(|(distance, known)| *distance <= known.name().len() / 3);
-    near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
+    let distances = candidates().map(|(other, info)| (osa_distance(&name, &other), info));
+    let near = distances.filter(|(distance, info)| *distance <= info.name().len() / 3);
+    near.min_by_key(|(distance, _)| *distance).map(|(_, info)| info)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::annotations::{POD_IP, POD_SUBNET, POD_VPN, WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT};
-    use crate::rules::testing::*;
+    use crate::testing::*;
 
     #[test]
-    fn the_nearest_known_key_is_named() {
+    fn finds_the_most_similar_key() {
         for (key, expected) in [
             ("interlink.eu/pod-vpm", Some(POD_VPN)),
             ("interlink.eu/Pod_VPN", Some(POD_VPN)),
@@ -153,39 +150,38 @@ mod tests {
             ("interlink.eu/", None),
             ("interlink.eu/colour", None),
         ] {
-            assert_eq!(nearest(key).map(|known| known.key), expected, "{key}");
+            assert_eq!(nearest(key).map(|info| info.key), expected, "{key}");
         }
         assert_eq!(nearest(&format!("interlink.eu/{}", "x".repeat(1_000_000))), None);
     }
 
     fn problems(keys: &[String]) -> Vec<String> {
-        let mut pod = pod(&[]);
-        pod.unknown = keys.to_vec();
-        texts(&check(&pod, &Settings::default()))
+        let pod = builder("Pod", &[]).unknown_keys(keys).build();
+        texts(&RULE.findings(&pod, &Settings::default()))
     }
 
     #[test]
-    fn what_to_do_depends_on_what_is_near() {
+    fn suggests_the_most_similar_key() {
         let problems =
             problems(&["interlink.eu/pod-i", "interlink.eu/jobid", "interlink.eu/colour"].map(str::to_owned));
-        assert!(problems[0].ends_with("so that it has no effect; write interlink.eu/pod-ip"), "{problems:?}");
-        assert!(problems[1].ends_with("; remove it, as only interLink may write JobID"), "{problems:?}");
-        assert!(problems[2].contains("; remove it, or write one that the README"), "{problems:?}");
+        assert!(problems[0].ends_with("this policy knows; use interlink.eu/pod-ip"), "{problems:?}");
+        assert!(problems[1].ends_with("; remove it, since only interLink may set JobID"), "{problems:?}");
+        assert!(problems[2].contains("; remove it, or use one that the README"), "{problems:?}");
     }
 
     #[test]
-    fn thousands_of_keys_are_counted() {
+    fn counts_thousands_of_keys() {
         let keys: Vec<_> = (0..10_000).map(|n| format!("interlink.eu/colour-{n}")).collect();
         let problems = problems(&keys);
-        assert_eq!(problems.len(), MOST_KEYS);
-        assert!(problems[MOST_KEYS - 1].ends_with(", and see to 9992 more such keys"), "{problems:?}");
+        assert_eq!(problems.len(), REPORTED_KEYS);
+        assert!(problems[REPORTED_KEYS - 1].ends_with(", and check 9992 more such keys"), "{problems:?}");
     }
 
     #[test]
-    fn a_hostile_key_is_escaped_and_cut() {
-        let mut pod = pod(&[]);
-        pod.unknown = vec![format!("interlink.eu/\u{202e}{}", "x".repeat(100))];
-        let findings = check(&pod, &Settings::default());
+    fn escapes_and_truncates_a_hostile_key() {
+        let keys = [format!("interlink.eu/\u{202e}{}", "x".repeat(100))];
+        let pod = builder("Pod", &[]).unknown_keys(&keys).build();
+        let findings = RULE.findings(&pod, &Settings::default());
         assert!(findings[0].key.starts_with("interlink.eu/\\u{202e}xxx") && findings[0].key.chars().count() <= 65);
     }
 }

@@ -48,55 +48,54 @@
 //!     - {name: web, image: nginx, ports: [{containerPort: 80}]}
 //! ```
 
-use super::{Finding, OF_PODS, Rule};
+use super::rule::{POD_ROLES, Rule};
 use crate::annotations::{POD_VPN, WSTUNNEL_CLIENT_COMMANDS, WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT};
-use crate::settings::{Level, Settings};
-use crate::subject::Subject;
+use crate::finding::Findings;
+use crate::rule_id::RuleId;
+use crate::settings::Settings;
+use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
-    id: "vpn-with-wstunnel",
+    id: RuleId::VpnWithWstunnel,
     refuses: "`pod-vpn` together with `wstunnel-timeout`, `wstunnel-extra-ports` or `wstunnel-client-commands`",
-    default_level: Level::Deny,
     about_writers: false,
-    subjects: OF_PODS,
+    roles: POD_ROLES,
     check,
 };
 
+/// The annotations of a tunnel.
 const TUNNEL: [&str; 3] = [WSTUNNEL_TIMEOUT, WSTUNNEL_EXTRA_PORTS, WSTUNNEL_CLIENT_COMMANDS];
 
-/// A finding for each annotation of the tunnel. The values do not matter: a stored pod that has both keeps them when
-/// another timeout is written.
-fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
-    if subject.get(POD_VPN).is_none() {
-        return Vec::new();
+fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
+    if target.get(POD_VPN).is_none() {
+        return;
     }
-    let problem = "cannot be combined with interlink.eu/pod-vpn, which takes the place of the tunnel";
-    let found = subject.get_all(&TUNNEL).map(|annotation| Finding {
-        judged: Vec::new(),
-        ..Finding::of_value(annotation, problem, "remove one of the two")
-    });
-    found.collect()
+    for annotation in target.get_all(&TUNNEL) {
+        let problem = "cannot be combined with interlink.eu/pod-vpn, which replaces the tunnel";
+        // A pod that has both may get another timeout.
+        findings.push(annotation.finding(problem).fix("remove one of the two").whatever_its_value());
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::*;
+    use crate::testing::*;
 
     #[test]
-    fn each_tunnel_annotation_beside_the_vpn_is_refused() {
+    fn rejects_each_annotation_of_a_tunnel_beside_the_vpn() {
         for key in TUNNEL {
             for vpn in ["true", "false", ""] {
                 let pod = pod(&[(POD_VPN, vpn), (key, "")]);
-                assert_eq!(keys(&check(&pod, &Settings::default())), [key]);
+                assert_eq!(keys(&RULE.findings(&pod, &Settings::default())), [key]);
             }
         }
     }
 
     #[test]
-    fn either_alone_is_fine() {
-        assert_eq!(check(&pod(&[(POD_VPN, "true")]), &Settings::default()), []);
+    fn accepts_either_alone() {
+        assert_eq!(RULE.findings(&pod(&[(POD_VPN, "true")]), &Settings::default()), []);
         let pod = pod(&TUNNEL.map(|key| (key, "30s")));
-        assert_eq!(check(&pod, &Settings::default()), []);
+        assert_eq!(RULE.findings(&pod, &Settings::default()), []);
     }
 }

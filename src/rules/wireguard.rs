@@ -61,107 +61,123 @@ use std::ops::RangeInclusive;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Finding, OF_PODS, Rule};
-use crate::annotations::{WG_KEEPALIVE_SECONDS, WG_MTU, WG_PEER_PUBLIC_KEY, WG_PRIVATE_KEY};
-use crate::settings::{Level, Settings};
-use crate::subject::Subject;
-use crate::text::{injects, quote};
+use super::rule::{POD_ROLES, Rule};
+use crate::annotations::{WG_KEEPALIVE_SECONDS, WG_MTU, WG_PEER_PUBLIC_KEY, WG_PRIVATE_KEY, could_inject};
+use crate::escape::quote;
+use crate::finding::Findings;
+use crate::rule_id::RuleId;
+use crate::settings::Settings;
+use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
-    id: "wireguard",
+    id: RuleId::Wireguard,
     refuses: "`wg-mtu`, `wg-keepalive-seconds` or `wg-peer-public-key` that would be ignored or fail; any \
               `wg-private-key`",
-    default_level: Level::Warn,
     about_writers: false,
-    subjects: OF_PODS,
+    roles: POD_ROLES,
     check,
 };
 
-/// The bytes of a WireGuard key.
-const KEY_LENGTH: usize = 32;
-/// Their letters in base64.
-const KEY_LETTERS: usize = 44;
+/// Bytes of a WireGuard key.
+const KEY_BYTES: usize = 32;
+/// Characters of a key in base64.
+const KEY_CHARS: usize = 44;
 
-/// What a number may be, and what interLink takes in place of one that it cannot read.
-type Number = (&'static str, RangeInclusive<i64>, &'static str);
-
-const NUMBERS: [Number; 2] = [(WG_MTU, 1..=65_535, "1280"), (WG_KEEPALIVE_SECONDS, 0..=65_535, "25")];
-
-fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
-    let numbers = NUMBERS.into_iter().filter_map(|(key, range, default)| {
-        let annotation = subject.get(key)?;
-        let problem = judge_number(&annotation.value, &range, default)?;
-        let (min, max) = range.into_inner();
-        Some(Finding::of_value(annotation, problem, format!("write a number from {min} to {max}, or remove it")))
-    });
-    let key = |key| subject.get(key).filter(|annotation| !annotation.value.trim().is_empty());
-    let public = key(WG_PEER_PUBLIC_KEY).filter(|annotation| !is_key(annotation.value.trim())).map(|annotation| {
-        let problem = "is not a WireGuard key of 32 bytes in base64, so that the pod's network fails";
-        Finding::of_value(annotation, problem, "write what wg pubkey prints, or remove it to have a key generated")
-    });
-    let private = key(WG_PRIVATE_KEY).map(|annotation| {
-        let problem = "is a private key that everyone who may read pods can read";
-        Finding::of_value(annotation, problem, "remove it, and interLink generates one that is not shown")
-            .of_pasted_text(injects(&annotation.value))
-    });
-    numbers.chain(public).chain(private).collect()
+/// An annotation with a number.
+struct Number {
+    key: &'static str,
+    range: RangeInclusive<i64>,
+    /// What interLink uses for a value that it cannot parse.
+    default: &'static str,
 }
 
-fn judge_number(text: &str, range: &RangeInclusive<i64>, default: &str) -> Option<String> {
-    // As Go's `strconv.Atoi`.
-    match text.trim().parse::<i64>() {
-        Ok(number) if range.contains(&number) => None,
-        Ok(number) if number > *range.end() => Some(format!("is {number}, with which the pod's network fails")),
-        // A key that stands here by mistake is not shown either.
-        _ if text.len() >= KEY_LETTERS => Some(format!("is no number, in place of which interLink takes {default}")),
-        _ => Some(format!("is {}, in place of which interLink takes {default}", quote(text))),
+const NUMBERS: [Number; 2] = [
+    Number { key: WG_MTU, range: 1..=65_535, default: "1280" },
+    Number { key: WG_KEEPALIVE_SECONDS, range: 0..=65_535, default: "25" },
+];
+
+fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
+    for number in &NUMBERS {
+        if let Some(annotation) = target.get(number.key)
+            && let Some(problem) = number.problem(&annotation.value)
+        {
+            let (min, max) = (number.range.start(), number.range.end());
+            let fix = format!("use a number from {min} to {max}, or remove it");
+            findings.push(annotation.finding(problem).fix(fix));
+        }
+    }
+    let key = |key| target.get(key).filter(|annotation| !annotation.value.trim().is_empty());
+    if let Some(annotation) = key(WG_PEER_PUBLIC_KEY)
+        && !is_key(annotation.value.trim())
+    {
+        let problem = "is not a WireGuard key of 32 bytes in base64, so the pod's network fails";
+        findings.push(annotation.finding(problem).fix("remove it to have interLink generate a key"));
+    }
+    if let Some(annotation) = key(WG_PRIVATE_KEY) {
+        let finding = annotation.finding("is a private key that everyone who may read pods can read");
+        let finding = finding.fix("remove it to have interLink generate one that is not shown");
+        findings.push(finding.injection_if(could_inject(&annotation.value)));
     }
 }
 
-/// Whether a text is a key as WireGuard reads it.
+impl Number {
+    /// Returns what is wrong with a value, parsed as Go's `strconv.Atoi` does.
+    fn problem(&self, text: &str) -> Option<String> {
+        let Self { range, default, .. } = self;
+        match text.trim().parse::<i64>() {
+            Ok(number) if range.contains(&number) => None,
+            Ok(number) if number > *range.end() => Some(format!("is {number}, which breaks the pod's network")),
+            // A key that is here by mistake must not be shown.
+            _ if text.len() >= KEY_CHARS => Some(format!("is not a number, so interLink uses {default}")),
+            _ => Some(format!("is {}, so interLink uses {default}", quote(text))),
+        }
+    }
+}
+
+/// Returns whether a text is a key as WireGuard reads it.
 fn is_key(text: &str) -> bool {
-    let mut key = [0; KEY_LENGTH + 1];
-    text.len() == KEY_LETTERS && STANDARD.decode_slice(text, &mut key) == Ok(KEY_LENGTH)
+    let mut key = [0; KEY_BYTES + 1];
+    text.len() == KEY_CHARS && STANDARD.decode_slice(text, &mut key) == Ok(KEY_BYTES)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::*;
+    use crate::testing::*;
 
     const KEY: &str = "YW4gZXhhbXBsZSBvZiBhIHB1YmxpYyBrZXkhISEhISE=";
 
     fn problem(key: &'static str, value: &str) -> String {
         let pod = pod(&[(key, value)]);
-        texts(&check(&pod, &Settings::default())).pop().unwrap_or_default()
+        texts(&RULE.findings(&pod, &Settings::default())).pop().unwrap_or_default()
     }
 
     #[test]
-    fn numbers_are_read_as_go_does() {
+    fn parses_numbers_as_go_does() {
         for value in ["1", "1420", " 1420\n", "+1420", "01420", "65535"] {
             assert_eq!(problem(WG_MTU, value), "", "{value:?}");
         }
         for (value, says) in [
-            ("", "interLink takes 1280"),
-            ("0", "interLink takes 1280"),
-            ("-1420", "interLink takes 1280"),
-            ("1420.0", "interLink takes 1280"),
-            ("0x58c", "interLink takes 1280"),
-            ("1_420", "interLink takes 1280"),
-            ("9223372036854775808", "interLink takes 1280"),
-            ("65536", "is 65536, with which the pod's network fails"),
+            ("", "interLink uses 1280"),
+            ("0", "interLink uses 1280"),
+            ("-1420", "interLink uses 1280"),
+            ("1420.0", "interLink uses 1280"),
+            ("0x58c", "interLink uses 1280"),
+            ("1_420", "interLink uses 1280"),
+            ("9223372036854775808", "interLink uses 1280"),
+            ("65536", "is 65536, which breaks the pod's network"),
         ] {
             assert!(problem(WG_MTU, value).contains(says), "{value:?}: {}", problem(WG_MTU, value));
         }
         assert_eq!(problem(WG_KEEPALIVE_SECONDS, "0"), "");
         assert_eq!(problem(WG_KEEPALIVE_SECONDS, "-0"), "");
         for value in ["-1", "25s"] {
-            assert!(problem(WG_KEEPALIVE_SECONDS, value).contains("interLink takes 25;"), "{value:?}");
+            assert!(problem(WG_KEEPALIVE_SECONDS, value).contains("interLink uses 25;"), "{value:?}");
         }
     }
 
     #[test]
-    fn a_public_key_is_32_bytes() {
+    fn rejects_public_keys_of_other_than_32_bytes() {
         for value in [KEY, &format!(" {KEY}\n")] {
             assert_eq!(problem(WG_PEER_PUBLIC_KEY, value), "");
         }
@@ -180,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_is_ever_shown() {
+    fn shows_no_key() {
         assert_eq!(problem(WG_PRIVATE_KEY, ""), "");
         for value in ["secret", KEY] {
             let problem = problem(WG_PRIVATE_KEY, value);
@@ -191,8 +207,8 @@ mod tests {
     }
 
     #[test]
-    fn what_could_change_a_manifest_is_marked() {
-        for (value, injects) in [
+    fn marks_text_that_could_change_a_manifest() {
+        for (value, injection) in [
             ("c2hvcnQ=", false),
             (" c2hvcnQ=\n", false),
             ("a b", false),
@@ -201,7 +217,7 @@ mod tests {
             ("x --- {\"kind\":\"ConfigMap\"} ---", true),
         ] {
             let pod = pod(&[(WG_PRIVATE_KEY, value)]);
-            assert_eq!(check(&pod, &Settings::default())[0].injects, injects, "{value:?}");
+            assert_eq!(RULE.findings(&pod, &Settings::default())[0].injection, injection, "{value:?}");
         }
     }
 }

@@ -56,114 +56,131 @@
 
 use std::collections::BTreeSet;
 
-use super::{Finding, OF_PODS, Rule};
-use crate::annotations::WSTUNNEL_EXTRA_PORTS;
-use crate::settings::{Level, Settings};
-use crate::subject::Subject;
-use crate::text::{entries, holds, injects, quote};
+use super::rule::{POD_ROLES, Rule};
+use crate::annotations::{WSTUNNEL_EXTRA_PORTS, could_inject, list_entries};
+use crate::compact::contains;
+use crate::escape::quote;
+use crate::finding::Findings;
+use crate::rule_id::RuleId;
+use crate::settings::Settings;
+use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
-    id: "wstunnel-extra-ports",
+    id: RuleId::WstunnelExtraPorts,
     refuses: "`wstunnel-extra-ports` with an entry that is not `port[:name[:protocol]]`, with a port twice, or \
               without any",
-    default_level: Level::Warn,
     about_writers: false,
-    subjects: OF_PODS,
+    roles: POD_ROLES,
     check,
 };
 
-/// Names that mean something else where interLink pastes them, without quotes.
+/// Names that YAML reads as another type where interLink inserts them without quotes.
 const YAML_WORDS: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
 
-/// The longest name of a port, as Kubernetes takes it.
+/// Bytes of the longest port name in Kubernetes.
 const LONGEST_NAME: usize = 15;
 
-fn check<'s>(subject: &'s Subject<'_>, _: &Settings<'_>) -> Vec<Finding<'s>> {
-    let wrong = subject.get(WSTUNNEL_EXTRA_PORTS).and_then(|annotation| {
-        let (problem, mend) = judge(&annotation.value).err()?;
-        let injects = entries(&annotation.value).any(injects);
-        Some(Finding::of_value(annotation, problem, mend).of_pasted_text(injects))
-    });
-    wrong.into_iter().collect()
+/// What is wrong with an entry, and how to fix it.
+struct Fault {
+    problem: &'static str,
+    fix: String,
 }
 
-/// What is wrong with a list of ports, and how to mend it: its first fault, and how many more there are.
-fn judge(text: &str) -> Result<(), (String, String)> {
-    let mut before = Before::default();
-    if entries(text).next().is_none() {
-        return Err(("names no port".to_owned(), "write one, such as 8080:http, or remove the annotation".to_owned()));
+impl Fault {
+    fn new(problem: &'static str, fix: impl Into<String>) -> Self {
+        Self { problem, fix: fix.into() }
     }
-    let mut wrong = entries(text).filter_map(|entry| Some((entry, judge_entry(entry, &mut before).err()?)));
-    let Some((entry, (problem, mut mend))) = wrong.next() else {
-        return Ok(());
+}
+
+fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
+    let Some(annotation) = target.get(WSTUNNEL_EXTRA_PORTS) else {
+        return;
     };
-    let more = wrong.count();
-    if more > 0 {
-        mend += &format!(", and see to {more} more entries");
+    let list = &*annotation.value;
+    if list_entries(list).next().is_none() {
+        let finding = annotation.finding("lists no port");
+        findings.push(finding.fix("list one, such as 8080:http, or remove the annotation"));
+        return;
     }
-    Err((format!("has {}, {problem}", quote(entry)), mend))
+    let mut seen = Seen::default();
+    let mut faults = list_entries(list).filter_map(|entry| Some((entry, check_entry(entry, &mut seen).err()?)));
+    let Some((entry, Fault { problem, fix })) = faults.next() else {
+        return;
+    };
+    let fix = match faults.count() {
+        0 => fix,
+        more => format!("{fix}, and fix {more} more entries"),
+    };
+    let finding = annotation.finding(format!("has {}, {problem}", quote(entry))).fix(fix);
+    findings.push(finding.injection_if(list_entries(list).any(could_inject)));
 }
 
-fn judge_entry<'t>(entry: &'t str, before: &mut Before<'t>) -> Result<(), (&'static str, String)> {
-    let (port, name, is_udp) = parse(entry)?;
-    if !before.ports.add(port, is_udp) {
-        let problem = "although that port is there before with the same protocol";
-        return Err((problem, "name each port once".to_owned()));
+fn check_entry<'t>(entry: &'t str, seen: &mut Seen<'t>) -> Result<(), Fault> {
+    let Entry { port, name, is_udp } = parse(entry)?;
+    if !seen.ports.insert(port, is_udp) {
+        return Err(Fault::new("which repeats a port and its protocol", "list each port once"));
     }
-    if !(name.is_empty() || before.names.insert(name)) {
-        return Err(("although another port has that name", "give each port a name of its own".to_owned()));
+    if !(name.is_empty() || seen.names.insert(name)) {
+        return Err(Fault::new("whose name another port has", "give each port a name of its own"));
     }
     Ok(())
 }
 
-/// What stands before an entry.
+/// The entries before an entry.
 #[derive(Default)]
-struct Before<'t> {
-    ports: Ports,
+struct Seen<'t> {
+    ports: PortSet,
     names: BTreeSet<&'t str>,
 }
 
-/// The port of an entry, its name, and whether its protocol is UDP; as interLink reads it.
-fn parse(entry: &str) -> Result<(u16, &str, bool), (&'static str, String)> {
+/// An entry as interLink reads it. Its name may be empty.
+struct Entry<'t> {
+    port: u16,
+    name: &'t str,
+    is_udp: bool,
+}
+
+fn parse(entry: &str) -> Result<Entry<'_>, Fault> {
     let mut parts = entry.split(':');
     let [port, name, protocol] = [(); 3].map(|()| parts.next().unwrap_or_default());
     if parts.next().is_some() {
-        return Err(("which has more than a port, a name and a protocol", "write port:name:protocol".to_owned()));
+        return Err(Fault::new("which has more than a port, a name and a protocol", "use port:name:protocol"));
     }
-    let Ok(number) = port.parse::<i32>() else {
-        let mend = "write entries such as 8080 or 8080:web:TCP, with commas between them".to_owned();
-        return Err(("which does not begin with a port and a colon, so that interLink leaves it out", mend));
+    let Ok(port) = port.parse::<i32>() else {
+        return Err(Fault::new(
+            "which does not begin with a port number, so interLink ignores it",
+            "use entries such as 8080 or 8080:web:TCP, separated by commas",
+        ));
     };
-    let Some(number) = u16::try_from(number).ok().filter(|number| *number > 0) else {
-        return Err(("whose port is out of range", "write a number from 1 to 65535".to_owned()));
+    let Some(port) = u16::try_from(port).ok().filter(|port| *port > 0) else {
+        return Err(Fault::new("whose port is out of range", "use a number from 1 to 65535"));
     };
     if is_protocol(name) {
-        return Err((
-            "with a protocol in the place of the name",
-            format!("write {number}:NAME:{name} with a name of your choice"),
+        return Err(Fault::new(
+            "with a protocol in place of the name",
+            format!("use {port}:NAME:{name} with a name of your choice"),
         ));
     }
     if YAML_WORDS.contains(&name) || is_yaml_number(name) {
-        return Err((
-            "whose name YAML takes for something else, so that the tunnel fails",
-            "write another name".to_owned(),
-        ));
+        return Err(Fault::new("whose name YAML reads as another type, so the tunnel fails", "use another name"));
     }
     if !(name.is_empty() || is_port_name(name)) {
-        let mend = "write at most 15 small letters, digits and single hyphens, a letter among them".to_owned();
-        return Err(("whose name Kubernetes does not take for a port", mend));
+        return Err(Fault::new(
+            "whose name is not a port name in Kubernetes",
+            "use at most 15 lowercase letters, digits and single hyphens, with at least one letter",
+        ));
     }
     if !(protocol.is_empty() || is_protocol(protocol)) {
-        return Err(("whose protocol is neither TCP nor UDP", "write one of these behind the second colon".to_owned()));
+        return Err(Fault::new("whose protocol is neither TCP nor UDP", "use one of these behind the second colon"));
     }
-    Ok((number, name, protocol.eq_ignore_ascii_case("UDP")))
+    Ok(Entry { port, name, is_udp: protocol.eq_ignore_ascii_case("UDP") })
 }
 
 fn is_protocol(text: &str) -> bool {
     ["TCP", "UDP"].iter().any(|protocol| text.eq_ignore_ascii_case(protocol))
 }
 
-/// Whether YAML takes a name for a number: those with a letter in them.
+/// Returns whether YAML reads a name with a letter in it as a number.
 fn is_yaml_number(name: &str) -> bool {
     let are_digits = |text: &str, radix| !text.is_empty() && text.chars().all(|digit| digit.is_digit(radix));
     let power = |(number, power): (&str, &str)| {
@@ -175,21 +192,21 @@ fn is_yaml_number(name: &str) -> bool {
             .any(|(prefix, radix)| name.strip_prefix(prefix).is_some_and(|digits| are_digits(digits, *radix)))
 }
 
-/// Whether Kubernetes takes a name for a port: an IANA service name.
+/// Returns whether a name is a port name in Kubernetes: an IANA service name.
 fn is_port_name(name: &str) -> bool {
     name.len() <= LONGEST_NAME
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         && name.bytes().any(|byte| byte.is_ascii_lowercase())
-        && !(name.starts_with('-') || name.ends_with('-') || holds(name, "--"))
+        && !(name.starts_with('-') || name.ends_with('-') || contains(name, "--"))
 }
 
-/// Ports that were there before: a bit for each port and protocol, since a hostile list may hold them all.
+/// A set of ports with their protocols. It has a bit for each, since a hostile list may have them all.
 #[derive(Default)]
-struct Ports(Vec<u64>);
+struct PortSet(Vec<u64>);
 
-impl Ports {
-    /// Adds a port, and says whether it is new.
-    fn add(&mut self, port: u16, is_udp: bool) -> bool {
+impl PortSet {
+    /// Adds a port, and returns whether it is new.
+    fn insert(&mut self, port: u16, is_udp: bool) -> bool {
         self.0.resize(2 << 16 >> 6, 0);
         let index = usize::from(port) << 1 | usize::from(is_udp);
         let (word, bit) = (&mut self.0[index >> 6], 1 << (index & 63));
@@ -202,15 +219,15 @@ impl Ports {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::*;
+    use crate::testing::*;
 
     fn problem(text: &str) -> String {
         let pod = pod(&[(WSTUNNEL_EXTRA_PORTS, text)]);
-        texts(&check(&pod, &Settings::default())).pop().unwrap_or_default()
+        texts(&RULE.findings(&pod, &Settings::default())).pop().unwrap_or_default()
     }
 
     #[test]
-    fn what_interlink_reads_as_meant_is_fine() {
+    fn accepts_ports_that_interlink_forwards() {
         for text in [
             "8080",
             "1,65535",
@@ -229,10 +246,10 @@ mod tests {
     }
 
     #[test]
-    fn what_it_would_leave_out_or_fail_on_is_refused() {
+    fn rejects_ports_that_interlink_ignores_or_fails_on() {
         for (text, says) in [
-            ("", "names no port"),
-            (" , ", "names no port"),
+            ("", "lists no port"),
+            (" , ", "lists no port"),
             ("http", "\"http\", which does not begin with a port"),
             ("80 :web", "does not begin with a port"),
             ("8080-8090", "does not begin with a port"),
@@ -242,14 +259,14 @@ mod tests {
             ("0", "out of range"),
             ("65536", "out of range"),
             ("-80", "out of range"),
-            ("80:web,81:web", "another port has that name"),
-            ("http,80,70000,81:UDP", "and see to 2 more entries"),
-            ("80:on", "YAML takes for something else"),
-            ("80:1e3", "YAML takes for something else"),
-            ("80:0x1f", "YAML takes for something else"),
-            ("80:0b1", "YAML takes for something else"),
-            ("80:1e-5", "YAML takes for something else"),
-            ("80:udp", "write 80:NAME:udp"),
+            ("80:web,81:web", "whose name another port has"),
+            ("http,80,70000,81:UDP", "and fix 2 more entries"),
+            ("80:on", "YAML reads as another type"),
+            ("80:1e3", "YAML reads as another type"),
+            ("80:0x1f", "YAML reads as another type"),
+            ("80:0b1", "YAML reads as another type"),
+            ("80:1e-5", "YAML reads as another type"),
+            ("80:udp", "use 80:NAME:udp"),
             ("80:Web", "whose name"),
             ("80: web", "whose name"),
             ("80:8080", "whose name"),
@@ -259,16 +276,16 @@ mod tests {
             ("80:web:SCTP", "neither TCP nor UDP"),
             ("80:web: tcp", "neither TCP nor UDP"),
             ("80:web:tcp:x", "more than a port"),
-            ("80,81,80:web", "\"80:web\", although that port is there before"),
-            ("80:a:TCP,80:b:tcp", "although that port is there before"),
+            ("80,81,80:web", "\"80:web\", which repeats a port"),
+            ("80:a:TCP,80:b:tcp", "which repeats a port"),
         ] {
             assert!(problem(text).contains(says), "{text:?}: {}", problem(text));
         }
     }
 
     #[test]
-    fn what_could_change_a_manifest_is_marked() {
-        for (text, injects) in [
+    fn marks_text_that_could_change_a_manifest() {
+        for (text, injection) in [
             ("80:My_Port", false),
             ("80;81", false),
             ("80:web\n---", true),
@@ -278,12 +295,12 @@ mod tests {
             ("80:a---b", true),
         ] {
             let pod = pod(&[(WSTUNNEL_EXTRA_PORTS, text)]);
-            assert_eq!(check(&pod, &Settings::default())[0].injects, injects, "{text:?}");
+            assert_eq!(RULE.findings(&pod, &Settings::default())[0].injection, injection, "{text:?}");
         }
     }
 
     #[test]
-    fn every_port_at_once_is_fine() {
+    fn accepts_all_ports_at_once() {
         let all: Vec<_> = (1..=65_535).flat_map(|port| [format!("{port}"), format!("{port}::UDP")]).collect();
         assert_eq!(problem(&all.join(",")), "");
     }

@@ -50,79 +50,92 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
-use super::{Finding, OF_PODS, Rule};
+use super::rule::{POD_ROLES, Rule};
 use crate::annotations::WSTUNNEL_TIMEOUT;
-use crate::go_duration::{self, Error};
-use crate::settings::{Level, Settings, WstunnelTimeout};
-use crate::subject::Subject;
-use crate::text::quote;
+use crate::escape::quote;
+use crate::finding::Findings;
+use crate::go_duration::{self, ParseError};
+use crate::rule_id::RuleId;
+use crate::settings::{Settings, WstunnelTimeout};
+use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
-    id: "wstunnel-timeout",
+    id: RuleId::WstunnelTimeout,
     refuses: "`wstunnel-timeout` that Go's `time.ParseDuration` does not read, or that is outside the bounds",
-    default_level: Level::Deny,
     about_writers: false,
-    subjects: OF_PODS,
+    roles: POD_ROLES,
     check,
 };
 
-/// interLink's default.
+/// interLink's default in nanoseconds, as an example.
 const EXAMPLE: i64 = 30_000_000_000;
 
-/// The longest text without a digit that a user may have taken for a unit: "nanoseconds", with a space before it.
+/// Bytes of the longest text that a message shows as a unknown unit: "nanoseconds" with a space before it.
 const LONGEST_UNIT: usize = 12;
 
-fn check<'s>(subject: &'s Subject<'_>, settings: &Settings<'_>) -> Vec<Finding<'s>> {
-    let wrong = subject.get(WSTUNNEL_TIMEOUT).and_then(|annotation| {
-        let (problem, mend) = judge(&annotation.value, &settings.wstunnel_timeout).err()?;
-        let problem = format!("{} {problem}", quote(&annotation.value));
-        Some(Finding::of_value(annotation, problem, mend))
-    });
-    wrong.into_iter().collect()
-}
-
-/// What is wrong with a timeout, and how to mend it.
-fn judge(text: &str, bounds: &WstunnelTimeout) -> Result<(), (String, String)> {
-    let read = go_duration::parse(text);
-    if read.is_ok_and(|value| bounds.0.contains(&value)) {
-        return Ok(());
+fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Findings<'t>) {
+    let Some(annotation) = target.get(WSTUNNEL_TIMEOUT) else {
+        return;
+    };
+    let (text, bounds) = (&*annotation.value, &settings.wstunnel_timeout);
+    let parsed = go_duration::parse(text);
+    if parsed.is_ok_and(|timeout| bounds.0.contains(&timeout)) {
+        return;
     }
-    let (min, max) = bounds.texts();
-    let example = if bounds.0.contains(&EXAMPLE) { ", such as 30s" } else { "" };
-    let mut mend = format!("write a time from {min} to {max}{example}");
-    let problem = match read {
-        Ok(value) if value <= 0 => "is not more than zero, so that the pod fails at once".to_owned(),
-        Ok(value) if value < *bounds.0.start() => format!("{}is less than the minimum {min}", reading(text, value)),
-        Ok(value) => format!("{}is more than the maximum {max}", reading(text, value)),
+    let finding = match parsed {
+        Ok(timeout) => {
+            let problem = format!("{} {}", quote(text), out_of_bounds(text, timeout, bounds));
+            annotation.finding(problem).fix(usage(bounds))
+        }
         Err(error) => {
-            if let Some(meant) = meant(text).filter(|meant| bounds.0.contains(meant)) {
-                mend = format!("write {}", go_duration::format(meant.unsigned_abs()));
-            }
-            format!("is not a Go duration, {}, so that interLink would wait 30s", reason(error))
+            let problem =
+                format!("{} is not a Go duration ({}), so interLink would wait 30s", quote(text), reason(error));
+            let meant = guess(text).filter(|meant| bounds.0.contains(meant));
+            let fix = meant.map(|meant| format!("set it to {}", go_duration::format(meant.unsigned_abs())));
+            annotation.finding(problem).fix(fix.unwrap_or_else(|| usage(bounds)))
         }
     };
-    Err((problem, mend))
+    findings.push(finding);
 }
 
-/// The value in words, where that helps: `"5400000ms" (1h 30m)`.
-fn reading(text: &str, nanoseconds: i64) -> String {
+/// Says which durations are allowed.
+fn usage(bounds: &WstunnelTimeout) -> String {
+    let (min, max) = bounds.to_go();
+    let example = if bounds.0.contains(&EXAMPLE) { ", such as 30s" } else { "" };
+    format!("use a duration from {min} to {max}{example}")
+}
+
+/// Says how a duration is out of bounds.
+fn out_of_bounds(text: &str, timeout: i64, bounds: &WstunnelTimeout) -> String {
+    let (min, max) = bounds.to_go();
+    if timeout <= 0 {
+        "is not greater than zero, so the pod fails at once".to_owned()
+    } else if timeout < *bounds.0.start() {
+        format!("{}is less than the minimum {min}", in_words(text, timeout))
+    } else {
+        format!("{}is greater than the maximum {max}", in_words(text, timeout))
+    }
+}
+
+/// Returns a duration in words if the text does not read that way: `(1h 30m) ` for `5400000ms`.
+fn in_words(text: &str, nanoseconds: i64) -> String {
     let words = format_duration(Duration::from_nanos(nanoseconds.unsigned_abs())).to_string();
     if words == text { String::new() } else { format!("({words}) ") }
 }
 
-/// Why Go does not read it.
-fn reason(error: Error<'_>) -> String {
+/// Says why Go does not read a text.
+fn reason(error: ParseError<'_>) -> String {
     match error {
-        Error::Empty => "it is empty".to_owned(),
-        Error::Malformed => "it has no number where one must stand".to_owned(),
-        Error::MissingUnit => "it lacks a unit".to_owned(),
-        Error::UnknownUnit(unit) if unit.len() <= LONGEST_UNIT => format!("{} is not a unit", quote(unit)),
-        Error::UnknownUnit(_) => "it has an unknown unit".to_owned(),
-        Error::Overflow => "it is too long".to_owned(),
+        ParseError::Empty => "it is empty".to_owned(),
+        ParseError::Malformed => "a number is missing".to_owned(),
+        ParseError::MissingUnit => "a unit is missing".to_owned(),
+        ParseError::UnknownUnit(unit) if unit.len() <= LONGEST_UNIT => format!("{} is not a unit", quote(unit)),
+        ParseError::UnknownUnit(_) => "a unit is unknown".to_owned(),
+        ParseError::Overflow => "it is too long".to_owned(),
     }
 }
 
-/// The units that people write, beside Go's, and the seconds that each has.
+/// Units that people write, Go's among them, and their seconds.
 const UNITS: [(&[&str], u64); 4] = [
     (&["", "s", "sec", "secs", "second", "seconds"], 1),
     (&["m", "min", "mins", "minute", "minutes"], 60),
@@ -130,31 +143,30 @@ const UNITS: [(&[&str], u64); 4] = [
     (&["d", "day", "days"], 86_400),
 ];
 
-/// The nanoseconds that the user may have meant: people write `1 day`, `2min`, `30` and `1m30`. `humantime` would read
-/// these too, but takes seven kilobytes of module for it.
-fn meant(text: &str) -> Option<i64> {
+/// Guesses the nanoseconds that the user meant: people write `1 day`, `2min`, `30` and `1m30`.
+///
+/// `humantime` could parse these too, but adds 7 KB to the module.
+fn guess(text: &str) -> Option<i64> {
     let mut compact = String::new();
     for word in text.to_ascii_lowercase().split_ascii_whitespace() {
         let is_digit = |character: char| character.is_ascii_digit();
         if compact.ends_with(is_digit) && word.starts_with(is_digit) {
-            // Two numbers: who knows how they belong together?
+            // Two numbers side by side have no clear meaning.
             return None;
         }
         compact += word;
     }
-    match seconds(&compact) {
-        Some(seconds) => i64::try_from(seconds.checked_mul(1_000_000_000)?).ok(),
-        // A fraction, for which Go's grammar serves.
-        None => {
-            if compact.ends_with(|character: char| character.is_ascii_digit()) {
-                compact.push('s');
-            }
-            go_duration::parse(&compact).ok()
-        }
+    if let Some(seconds) = seconds(&compact) {
+        return i64::try_from(seconds.checked_mul(1_000_000_000)?).ok();
     }
+    // A fraction, which Go's grammar has too.
+    if compact.ends_with(|character: char| character.is_ascii_digit()) {
+        compact.push('s');
+    }
+    go_duration::parse(&compact).ok()
 }
 
-/// The sum of whole numbers, each with a unit behind it.
+/// Returns the sum in seconds of whole numbers, each with a unit behind it.
 fn seconds(mut text: &str) -> Option<u64> {
     let mut sum = 0_u64;
     while !text.is_empty() {
@@ -167,69 +179,69 @@ fn seconds(mut text: &str) -> Option<u64> {
     Some(sum)
 }
 
-fn split_where(text: &str, is_behind: impl FnMut(u8) -> bool) -> (&str, &str) {
-    let at = text.bytes().position(is_behind).unwrap_or(text.len());
-    text.split_at_checked(at).unwrap_or((text, ""))
+fn split_where(text: &str, is_end: impl FnMut(u8) -> bool) -> (&str, &str) {
+    let end = text.bytes().position(is_end).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, ""))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::testing::*;
+    use crate::testing::*;
 
     fn problem(text: &str, bounds: &str) -> String {
         let json = format!(r#"{{"wstunnelTimeout": {bounds}}}"#);
         let settings = settings(&json);
         let pod = pod(&[(WSTUNNEL_TIMEOUT, text)]);
-        let texts = texts(&check(&pod, &settings));
+        let texts = texts(&RULE.findings(&pod, &settings));
         assert!(texts.len() <= 1);
         texts.into_iter().next().unwrap_or_default()
     }
 
     #[test]
-    fn what_go_reads_within_the_bounds_is_fine() {
+    fn accepts_go_durations_within_the_bounds() {
         for text in ["30s", "1m", "2m30s", "10m", "1s", "1h", "1.5m", "+30s", "3600000ms", ".5h"] {
             assert_eq!(problem(text, "{}"), "", "{text}");
         }
     }
 
     #[test]
-    fn what_go_does_not_read_is_refused_with_what_was_meant() {
+    fn rejects_other_texts_and_suggests_what_was_meant() {
         for (text, expected) in [
             (
                 "",
-                "\"\" is not a Go duration, it is empty, so that interLink would wait 30s; \
-                 write a time from 1s to 1h, such as 30s",
+                "\"\" is not a Go duration (it is empty), so interLink would wait 30s; \
+                 use a duration from 1s to 1h, such as 30s",
             ),
-            ("30", "\"30\" is not a Go duration, it lacks a unit, so that interLink would wait 30s; write 30s"),
+            ("30", "\"30\" is not a Go duration (a unit is missing), so interLink would wait 30s; set it to 30s"),
             (
                 "1d",
-                "\"1d\" is not a Go duration, \"d\" is not a unit, so that interLink would wait 30s; \
-                 write a time from 1s to 1h, such as 30s",
+                "\"1d\" is not a Go duration (\"d\" is not a unit), so interLink would wait 30s; \
+                 use a duration from 1s to 1h, such as 30s",
             ),
         ] {
             assert_eq!(problem(text, "{}"), expected);
         }
         for (text, meant) in [
-            ("2 min", "write 2m"),
-            ("30S", "write 30s"),
-            (" 30s", "write 30s"),
-            ("90 seconds", "write 1m30s"),
-            ("1h 5m", "write a time from 1s to 1h, such as 30s"),
-            ("1 hour", "write 1h"),
-            ("1m30", "write 1m30s"),
-            ("2.5 m", "write 2m30s"),
-            (".5 M", "write 30s"),
-            ("10 30s", "write a time from 1s to 1h, such as 30s"),
-            ("1.5", "write 1s500ms"),
-            ("1 Day", "write a time from 1s to 1h, such as 30s"),
-            ("1é", "write a time from 1s to 1h, such as 30s"),
-            ("", "write a time from 1s to 1h, such as 30s"),
-            ("soon", "write a time from 1s to 1h, such as 30s"),
-            ("-30", "write a time from 1s to 1h, such as 30s"),
-            ("0 s", "write a time from 1s to 1h, such as 30s"),
-            ("9999999999999999999", "write a time from 1s to 1h, such as 30s"),
-            ("3000000h", "write a time from 1s to 1h, such as 30s"),
+            ("2 min", "set it to 2m"),
+            ("30S", "set it to 30s"),
+            (" 30s", "set it to 30s"),
+            ("90 seconds", "set it to 1m30s"),
+            ("1h 5m", "use a duration from 1s to 1h, such as 30s"),
+            ("1 hour", "set it to 1h"),
+            ("1m30", "set it to 1m30s"),
+            ("2.5 m", "set it to 2m30s"),
+            (".5 M", "set it to 30s"),
+            ("10 30s", "use a duration from 1s to 1h, such as 30s"),
+            ("1.5", "set it to 1s500ms"),
+            ("1 Day", "use a duration from 1s to 1h, such as 30s"),
+            ("1é", "use a duration from 1s to 1h, such as 30s"),
+            ("", "use a duration from 1s to 1h, such as 30s"),
+            ("soon", "use a duration from 1s to 1h, such as 30s"),
+            ("-30", "use a duration from 1s to 1h, such as 30s"),
+            ("0 s", "use a duration from 1s to 1h, such as 30s"),
+            ("9999999999999999999", "use a duration from 1s to 1h, such as 30s"),
+            ("3000000h", "use a duration from 1s to 1h, such as 30s"),
         ] {
             let problem = problem(text, "{}");
             assert!(problem.ends_with(meant), "{text}: {problem}");
@@ -237,26 +249,26 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_inclusive() {
+    fn includes_the_bounds() {
         let bounds = r#"{"min": "10s", "max": "1m30s"}"#;
         assert_eq!(problem("10s", bounds), "");
         assert_eq!(problem("90s", bounds), "");
         assert_eq!(
             problem("9.999999999s", bounds),
             "\"9.999999999s\" (9s 999ms 999us 999ns) is less than the minimum 10s; \
-             write a time from 10s to 1m30s, such as 30s"
+             use a duration from 10s to 1m30s, such as 30s"
         );
         assert_eq!(
             problem("90000000001ns", bounds),
-            "\"90000000001ns\" (1m 30s 1ns) is more than the maximum 1m30s; write a time from 10s to 1m30s, such as 30s"
+            "\"90000000001ns\" (1m 30s 1ns) is greater than the maximum 1m30s; use a duration from 10s to 1m30s, such as 30s"
         );
-        assert!(problem("2h", "{}").starts_with("\"2h\" is more than the maximum 1h"));
+        assert!(problem("2h", "{}").starts_with("\"2h\" is greater than the maximum 1h"));
     }
 
     #[test]
-    fn zero_and_less_are_refused() {
+    fn rejects_zero_and_less() {
         for text in ["0", "0s", "-1s", "-0", "-9223372036854775808ns"] {
-            assert!(problem(text, "{}").contains("is not more than zero"), "{text}");
+            assert!(problem(text, "{}").contains("is not greater than zero"), "{text}");
         }
     }
 }

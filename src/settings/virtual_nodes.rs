@@ -1,15 +1,16 @@
-//! `virtualNodes`: what makes a pod one of a virtual node.
+//! `virtualNodes`: how the policy knows that a pod may run on a virtual node.
 
 use std::borrow::Cow;
 
-use super::read::{self, list, string, unknown};
-use crate::json::{Reader, Unreadable};
-use crate::text::quote;
+use json_scan::{DecodeError, Reader};
 
-/// What makes a pod one of a virtual node.
+use super::decode::{self, list, string, unknown_field};
+use crate::escape::quote;
+
+/// How the policy knows that a pod may run on a virtual node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VirtualNodes<'a> {
-    /// Taints of virtual nodes, by key.
+    /// Keys of taints that virtual nodes have.
     pub taint_keys: Vec<Cow<'a, str>>,
     /// Names of virtual nodes.
     pub names: Vec<Cow<'a, str>>,
@@ -22,36 +23,36 @@ impl Default for VirtualNodes<'_> {
 }
 
 impl<'a> VirtualNodes<'a> {
-    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Unreadable> {
+    pub(super) fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let mut nodes = Self::default();
-        read::object(reader, &mut |name, value| {
+        decode::object(reader, &mut |name, value| {
             match name {
-                b"taintKeys" => nodes.taint_keys = list(value, read_name)?,
-                b"names" => nodes.names = list(value, read_name)?,
-                _ => return Err(unknown(&["taintKeys", "names"])),
+                b"taintKeys" => nodes.taint_keys = list(value, decode_name)?,
+                b"names" => nodes.names = list(value, decode_name)?,
+                _ => return Err(unknown_field(&["taintKeys", "names"])),
             }
             Ok(())
         })?;
         Ok(nodes)
     }
 
-    /// Whether a virtual node has this name.
-    pub fn has(&self, name: &str) -> bool {
+    /// Returns whether a virtual node has this name.
+    pub(crate) fn has_name(&self, name: &str) -> bool {
         self.names.iter().any(|other| other == name)
     }
 
-    pub(super) fn are_none(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.taint_keys.is_empty() && self.names.is_empty()
     }
 }
 
-/// Reads the key of a taint, or the name of a node.
-fn read_name<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Unreadable> {
+/// Decodes the key of a taint, or the name of a node.
+fn decode_name<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, DecodeError> {
     let text = string(reader)?;
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
-    if text.is_empty() || !text.bytes().all(allowed) {
-        return Err(Unreadable::new(format!(
-            "{} is not a name; write a taint's key or a node's name alone, without value, effect or pattern",
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+    if text.is_empty() || !text.bytes().all(is_allowed) {
+        return Err(DecodeError::new(format!(
+            "{} is not a name; use a taint's key or a node's name alone, without value, effect or pattern",
             quote(&text)
         )));
     }

@@ -2,12 +2,13 @@
 
 use std::ops::RangeInclusive;
 
-use super::read::{self, string, unknown};
-use crate::go_duration;
-use crate::json::{Reader, Unreadable};
-use crate::text::quote;
+use json_scan::{DecodeError, Reader};
 
-/// The bounds of a pod's `wstunnel-timeout` in nanoseconds, more than zero.
+use super::decode::{self, string, unknown_field};
+use crate::escape::quote;
+use crate::go_duration;
+
+/// The bounds of a pod's `wstunnel-timeout`, in nanoseconds greater than zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WstunnelTimeout(pub RangeInclusive<i64>);
 
@@ -20,38 +21,39 @@ impl Default for WstunnelTimeout {
 }
 
 impl WstunnelTimeout {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Unreadable> {
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (mut min, mut max) = Self::default().0.into_inner();
-        read::object(reader, &mut |name, value| {
+        decode::object(reader, &mut |name, value| {
             match name {
-                b"min" => min = read_bound(value)?,
-                b"max" => max = read_bound(value)?,
-                _ => return Err(unknown(&["min", "max"])),
+                b"min" => min = decode_bound(value)?,
+                b"max" => max = decode_bound(value)?,
+                _ => return Err(unknown_field(&["min", "max"])),
             }
             Ok(())
         })?;
         let bounds = Self(min..=max);
         if min > max {
-            let (min, max) = bounds.texts();
-            let problem = format!("allows nothing, since min {min} is longer than max {max}; raise max or lower min");
-            return Err(Unreadable::new(problem));
+            let (min, max) = bounds.to_go();
+            return Err(DecodeError::new(format!(
+                "allows no value, since min {min} is greater than max {max}; raise max or lower min"
+            )));
         }
         Ok(bounds)
     }
 
-    /// The bounds as Go would read them.
-    pub fn texts(&self) -> (String, String) {
-        let text = |nanoseconds: &i64| go_duration::format(nanoseconds.unsigned_abs());
-        (text(self.0.start()), text(self.0.end()))
+    /// Returns the bounds as Go durations.
+    pub(crate) fn to_go(&self) -> (String, String) {
+        let format = |nanoseconds: &i64| go_duration::format(nanoseconds.unsigned_abs());
+        (format(self.0.start()), format(self.0.end()))
     }
 }
 
-fn read_bound(reader: &mut Reader<'_>) -> Result<i64, Unreadable> {
+fn decode_bound(reader: &mut Reader<'_>) -> Result<i64, DecodeError> {
     let text = string(reader)?;
     let problem = match go_duration::parse(&text) {
         Ok(nanoseconds) if nanoseconds > 0 => return Ok(nanoseconds),
-        Ok(_) => "is not more than zero, and interLink fails a pod with such a timeout at once; write one such as 1s",
-        Err(_) => "is not a Go duration; write one such as 30s, 2m30s or 1h",
+        Ok(_) => "is not greater than zero, and interLink fails a pod with such a timeout at once; use one such as 1s",
+        Err(_) => "is not a Go duration; use one such as 30s, 2m30s or 1h",
     };
-    Err(Unreadable::new(format!("{} {problem}", quote(&text))))
+    Err(DecodeError::new(format!("{} {problem}", quote(&text))))
 }

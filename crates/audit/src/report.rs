@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets};
-use interlink_annotations_policy::verdict::split_message;
+use interlink_annotations_policy::response::split_message;
 use serde::Serialize;
 
 use crate::document::{Origin, Problem};

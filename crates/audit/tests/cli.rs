@@ -163,7 +163,7 @@ fn rejects_invalid_settings() {
     assert_eq!((code, table.as_str()), (2, ""));
     assert_eq!(
         errors,
-        "error: s.yaml:1: settings.podIP.cidr: is not a setting; write one of cidrs, octetRange, allowReserved\n"
+        "error: s.yaml:1: settings.podIP.cidr: is not a setting; use one of cidrs, octetRange, allowReserved\n"
     );
     assert_eq!(run(&files, &["check", "bad.yaml", "--settings", "two.yaml"]).0, 2);
     for list in ["[]", "- {podIP: {cidrs: []}}\n"] {

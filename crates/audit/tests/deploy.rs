@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use interlink_annotations_policy::kind::{Carries, KINDS};
+use interlink_annotations_policy::kinds::{KINDS, Role};
 use interlink_audit::MODULE;
 use interlink_audit::host::Policy;
 use interlink_audit::policy_settings;
@@ -73,10 +73,10 @@ fn match_every_kind_together() {
     let [mut usual, mut hardening] = [protect, hardening].map(|spec| matched_resources(&spec["rules"]));
     for kind in &KINDS {
         let resource = format!("{}/{}s", kind.group, kind.name.to_lowercase());
-        let (rules, operations) = match kind.main_place().carries {
-            Carries::Pod | Carries::Template | Carries::Nothing => (&mut usual, vec!["CREATE", "UPDATE"]),
-            Carries::Binding => (&mut hardening, vec!["CREATE"]),
-            Carries::Node => (&mut hardening, vec!["CREATE", "UPDATE"]),
+        let (rules, operations) = match kind.pod_location().role {
+            Role::Pod | Role::PodTemplate | Role::Workload => (&mut usual, vec!["CREATE", "UPDATE"]),
+            Role::Binding => (&mut hardening, vec!["CREATE"]),
+            Role::Node => (&mut hardening, vec!["CREATE", "UPDATE"]),
         };
         assert!(rules.remove(&resource).is_some_and(|[_, matched]| matched == operations), "{resource}");
     }

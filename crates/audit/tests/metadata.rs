@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use interlink_annotations_policy::kind::{Carries, KINDS};
+use interlink_annotations_policy::kinds::{KINDS, Role};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ fn the_metadata_is_complete() {
 #[test]
 fn the_metadata_matches_every_kind_of_pod_and_template() {
     let metadata = Metadata::read();
-    let kinds = || KINDS.iter().filter(|kind| matches!(kind.main_place().carries, Carries::Pod | Carries::Template));
+    let kinds = || KINDS.iter().filter(|kind| matches!(kind.pod_location().role, Role::Pod | Role::PodTemplate));
     let mut matched = BTreeSet::new();
     for rule in &metadata.rules {
         assert_eq!(rule.api_versions, ["v1"]);

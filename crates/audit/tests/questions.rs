@@ -1,6 +1,5 @@
 //! Checks Rancher's form against the settings' schema and defaults.
 
-use interlink_annotations_policy::json::Reader;
 use interlink_annotations_policy::rules::RULES;
 use interlink_annotations_policy::settings::{self, Settings};
 use serde::Deserialize;
@@ -75,7 +74,7 @@ fn refusal(settings: &Value) -> Option<String> {
 /// Returns the valid choices that the policy's error for settings lists.
 fn choices(settings: &Value) -> Vec<String> {
     let message = refusal(settings).unwrap_or_default();
-    let choices = message.split_once("; write one of ").map(|(_, choices)| choices.split(", "));
+    let choices = message.split_once("; use one of ").map(|(_, choices)| choices.split(", "));
     choices.into_iter().flatten().map(str::to_owned).collect()
 }
 
@@ -145,8 +144,8 @@ fn sends_the_defaults_when_unchanged() {
         .map(|cleared| defaults(&questions, |question| unsent(question) || question.variable == cleared.variable));
     for settings in cleared.chain([defaults(&questions, unsent), defaults(&questions, |_| false)]) {
         let text = settings.to_string();
-        let read = Settings::read(Some(Reader::new(text.as_bytes()).value().unwrap()));
-        assert_eq!(read, Ok(Settings::default()), "{text}");
+        let parsed = Settings::parse(text.as_bytes());
+        assert_eq!(parsed, Ok(Settings::default()), "{text}");
     }
 }
 
@@ -161,7 +160,7 @@ fn sends_valid_settings_when_filled_in() {
         "wstunnelTimeout": {"min": "10s", "max": "2m30s"},
     });
     for rule in &RULES {
-        filled["rules"][rule.id] = "Ignore".into();
+        filled["rules"][rule.id.as_str()] = "Ignore".into();
     }
     for question in questions() {
         let variable = &question.variable;

@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use interlink_annotations_policy::json::Reader;
 use interlink_annotations_policy::rules::RULES;
 use interlink_annotations_policy::settings::{OctetRange, Settings};
 use serde_json::Value;
@@ -20,13 +19,13 @@ fn yaml_under(heading: &str) -> Value {
 #[test]
 fn shows_the_default_settings() {
     let text = yaml_under("Settings").to_string();
-    let shown = Settings::read(Some(Reader::new(text.as_bytes()).value().unwrap())).unwrap();
+    let shown = Settings::parse(text.as_bytes()).unwrap();
     let mut expected = Settings::default();
     expected.pod_ip.cidrs = vec!["10.244.0.0/16".parse().unwrap()];
     expected.pod_ip.octet_range = Some(OctetRange { min: 2, max: 250 });
     assert_eq!(shown, expected);
     let mut shown: Vec<_> = yaml_under("Settings")["rules"].as_object().unwrap().keys().cloned().collect();
-    let mut ids = RULES.each_ref().map(|rule| rule.id.to_owned());
+    let mut ids = RULES.each_ref().map(|rule| rule.id.to_string());
     shown.sort();
     ids.sort();
     assert_eq!(shown, ids);

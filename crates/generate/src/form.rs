@@ -20,7 +20,7 @@ pub(crate) fn rule_questions() -> String {
                options: [Deny, Warn, Ignore]\n  \
                default: {level}\n",
             id = rule.id,
-            level = rule.default_level.name(),
+            level = rule.id.default_level().as_str(),
             description = wrapped(&description, "    "),
         )
     });
@@ -62,7 +62,7 @@ mod tests {
             let expected = format!("What to do about {}.", rule.refuses.replace('`', ""));
             assert_eq!(question["description"].as_str(), Some(&*expected));
             assert_eq!(question["variable"].as_str(), Some(&*format!("rules.{}", rule.id)));
-            assert_eq!(question["default"].as_str(), Some(rule.default_level.name()));
+            assert_eq!(question["default"].as_str(), Some(rule.id.default_level().as_str()));
         }
     }
 }

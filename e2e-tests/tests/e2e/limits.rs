@@ -7,6 +7,7 @@ use serde_json::json;
 pub(crate) const TESTS: &[crate::Test] = &[
     ("reports protocol version v1", reports_protocol_version),
     ("checks annotations in requests of any size and depth", checks_any_size_and_depth),
+    ("treats a malformed request the same whatever its length", ignores_the_length_of_malformed_requests),
     ("checks annotations next to bytes that are not UTF-8", checks_despite_invalid_utf8),
 ];
 
@@ -41,6 +42,25 @@ fn checks_any_size_and_depth(policy: &DualPolicy) -> Result<(), String> {
         let response = policy.validate(payload.as_bytes())?;
         if response["accepted"] != accepted {
             return Err(format!("{name}: {response}"));
+        }
+    }
+    Ok(())
+}
+
+/// A malformed request is rejected if it may contain an interLink annotation, and accepted otherwise.
+fn ignores_the_length_of_malformed_requests(policy: &DualPolicy) -> Result<(), String> {
+    for (annotations, accepted) in [("{}", true), (r#"{"interlink.eu/pod-vpn":"true"}"#, false)] {
+        for length in [0, 500, 1_000, 1_023, 1_024, 1_025, 2_000, 100_000] {
+            // There is no operation.
+            let payload = format!(
+                r#"{{"request":{{"kind":{{"group":"","kind":"Pod"}},"userInfo":{{"username":"a"}},
+                "object":{{"metadata":{{"annotations":{annotations}}},"spec":"{}"}}}}}}"#,
+                "x".repeat(length)
+            );
+            let response = policy.validate(payload.as_bytes())?;
+            if response["accepted"] != accepted {
+                return Err(format!("{annotations} {length}: {response}"));
+            }
         }
     }
     Ok(())

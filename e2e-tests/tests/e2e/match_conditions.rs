@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cel::{Context, Env, Program};
 use interlink_annotations_policy::annotations::CATALOGUE;
-use interlink_annotations_policy::kind::{KINDS, Kind, Place};
+use interlink_annotations_policy::kinds::{KINDS, Kind, Location};
 use interlink_annotations_policy::rules::RULES;
 use interlink_e2e_tests::admission_request::AdmissionRequest;
 use interlink_e2e_tests::dual_policy::DualPolicy;
@@ -101,7 +101,7 @@ fn match_reported_cases(policy: &DualPolicy) -> Result<(), String> {
             ids.extend(reported.map_err(|problem| format!("{name}: {problem}"))?);
         }
     }
-    match RULES.iter().find(|rule| !ids.contains(rule.id)) {
+    match RULES.iter().find(|rule| !ids.contains(rule.id.as_str())) {
         None => Ok(()),
         Some(rule) => Err(format!("no case is reported by {}", rule.id)),
     }
@@ -134,17 +134,17 @@ fn match_annotations_at_every_location(policy: &DualPolicy) -> Result<(), String
     let known = CATALOGUE.iter().map(|known| known.key);
     let keys: Vec<_> =
         known.chain(["interlink.eu/", "Interlink.EU/pod-vpn", "INTERLINK.virtual-kubelet.io/x"]).collect();
-    for (kind, place) in locations() {
+    for (kind, location) in locations() {
         let mut ids = Vec::new();
         for key in &keys {
             let [none, one, other] = [json!({}), json!({*key: "x"}), json!({*key: "y"})]
-                .map(|annotations| annotated(kind, place, &annotations));
+                .map(|annotations| annotated(kind, location, &annotations));
             for (old, new) in [(&Value::Null, &one), (&none, &one), (&one, &other), (&one, &none)] {
                 ids.extend(api_server.evaluate(policy, &create_or_update(old, new), &Value::Null)?);
             }
         }
         if ids.is_empty() {
-            return Err(format!("no rule reports a {} at {:?}", kind.name, place.path));
+            return Err(format!("no rule reports a {} at {:?}", kind.name, location.path));
         }
     }
     Ok(())
@@ -159,8 +159,8 @@ fn skip_unrelated_objects(_: &DualPolicy) -> Result<(), String> {
     let few = locations().flat_map(|location| [(location, json!({}), false), (location, similar.clone(), false)]);
     let pod = locations().next().expect("the first kind is the pod");
     // The conditions look at 100 keys at most, and match an object with more.
-    for ((kind, place), annotations, expected) in few.chain([(pod, many(100), false), (pod, many(101), true)]) {
-        let object = annotated(kind, place, &annotations);
+    for ((kind, location), annotations, expected) in few.chain([(pod, many(100), false), (pod, many(101), true)]) {
+        let object = annotated(kind, location, &annotations);
         for old in [&Value::Null, &object] {
             let request = create_or_update(old, &object);
             if api_server.matches(&request)? != [expected; 2] {
@@ -191,14 +191,14 @@ fn hardening_skips_kubelets(_: &DualPolicy) -> Result<(), String> {
 }
 
 /// Returns every location of annotations, with the kind of the object.
-fn locations() -> impl Iterator<Item = (&'static Kind, &'static Place)> {
-    KINDS.iter().flat_map(|kind| kind.places.iter().map(move |place| (kind, place)))
+fn locations() -> impl Iterator<Item = (&'static Kind, &'static Location)> {
+    KINDS.iter().flat_map(|kind| kind.locations.iter().map(move |location| (kind, location)))
 }
 
 /// Returns an object with annotations at one location.
-fn annotated(kind: &Kind, place: &Place, annotations: &Value) -> Value {
+fn annotated(kind: &Kind, location: &Location, annotations: &Value) -> Value {
     let parent = json!({"metadata": {"annotations": annotations}});
-    let mut object = place.path.iter().rev().fold(parent, |inner, segment| json!({*segment: inner}));
+    let mut object = location.path.iter().rev().fold(parent, |inner, segment| json!({*segment: inner}));
     object["apiVersion"] = if kind.group.is_empty() { "v1".into() } else { format!("{}/v1", kind.group).into() };
     object["kind"] = kind.name.into();
     object

@@ -125,14 +125,14 @@ fn create_tunnel(policy: &Policy<'_>) -> Result<(), String> {
     policy.expect_allowed(&create(&replica_set).user(DEPLOYMENT_CONTROLLER))?;
     let shadow_pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "simulation-1",
         "namespace": "physics-wstunnel", "annotations": {PASSWORD: "secret"}}});
-    policy.expect_denied(&create(&shadow_pod), "only interLink may write it")?;
+    policy.expect_denied(&create(&shadow_pod), "only interLink may set it")?;
     policy.expect_allowed(&create(&shadow_pod).user(REPLICASET_CONTROLLER))
 }
 
 /// interLink patches the pod with the tunnel's commands, and sets the job's id through the status.
 fn start_job(policy: &Policy<'_>, bound: &Value) -> Result<Value, String> {
     let with_tunnel = annotated(bound, COMMANDS, "./wstunnel client");
-    policy.expect_denied(&update(bound, &with_tunnel), "only interLink may write it")?;
+    policy.expect_denied(&update(bound, &with_tunnel), "only interLink may set it")?;
     policy.expect_allowed(&update(bound, &with_tunnel).user(INTERLINK))?;
     let running = annotated(&with_tunnel, "JobID", "slurm-2");
     policy.expect_denied(&update(&with_tunnel, &running), "is set to \"slurm-2\"")?;
@@ -144,7 +144,7 @@ fn start_job(policy: &Policy<'_>, bound: &Value) -> Result<Value, String> {
 fn edit_pod(policy: &Policy<'_>, running: &Value) -> Result<(), String> {
     policy.expect_allowed(&update(running, &with(running, &["metadata", "labels"], json!({"run": "2"}))))?;
     policy.expect_allowed(&update(running, &annotated(running, TIMEOUT, "5m")))?;
-    policy.expect_denied(&update(running, &annotated(running, TIMEOUT, "5 minutes")), "write 5m")?;
+    policy.expect_denied(&update(running, &annotated(running, TIMEOUT, "5 minutes")), "set it to 5m")?;
     policy.expect_denied(&update(running, &annotated(running, "JobID", "slurm-3")), "is changed")?;
     for path in [&["metadata", "annotations", "JobID"][..], &["metadata", "annotations"]] {
         policy.expect_denied(&update(running, &with(running, path, Value::Null)), "is removed")?;

@@ -1,7 +1,16 @@
-//! What a JSON string with escapes stands for.
+//! Decoding the escapes of JSON strings.
 
-/// The text of a string's inside, if its escapes are right and it is UTF-8.
-pub(super) fn unescape(mut inner: &[u8]) -> Option<String> {
+use crate::error::DecodeError;
+
+/// Decodes the inside of a string.
+///
+/// # Errors
+/// If an escape is wrong, a control character is not escaped, or the result is not UTF-8.
+pub(crate) fn unescape(inner: &[u8]) -> Result<String, DecodeError> {
+    decode(inner).ok_or_else(|| DecodeError::new("is not a valid JSON string, an escape is wrong"))
+}
+
+fn decode(mut inner: &[u8]) -> Option<String> {
     let mut text = Vec::with_capacity(inner.len());
     while let Some((byte, rest)) = inner.split_first() {
         inner = rest;
@@ -14,7 +23,7 @@ pub(super) fn unescape(mut inner: &[u8]) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-/// Reads what follows a backslash, and returns what follows that.
+/// Decodes the escape behind a backslash, and returns the text behind it.
 fn take_escape<'a>(escape: &'a [u8], text: &mut Vec<u8>) -> Option<&'a [u8]> {
     let (name, rest) = escape.split_first()?;
     let byte = match name {
@@ -35,21 +44,24 @@ fn take_escape<'a>(escape: &'a [u8], text: &mut Vec<u8>) -> Option<&'a [u8]> {
     Some(rest)
 }
 
-/// Reads the digits behind `\u`, and a second escape if two make one character.
+/// Decodes the digits behind `\u`, and a second such escape if the two are a surrogate pair.
 fn take_character(digits: &[u8]) -> Option<(char, &[u8])> {
     let (first, rest) = take_unit(digits)?;
-    if let Some(character) = char::from_u32(first) {
+    if let Some(character) = char::from_u32(first.into()) {
         return Some((character, rest));
     }
     let (second, rest) = take_unit(rest.strip_prefix(b"\\u")?)?;
-    let pair = [first, second].map(|unit| unit as u16);
-    let character = char::decode_utf16(pair).next()?.ok()?;
+    let character = char::decode_utf16([first, second]).next()?.ok()?;
     Some((character, rest))
 }
 
-fn take_unit(digits: &[u8]) -> Option<(u32, &[u8])> {
+/// Decodes four hexadecimal digits, and returns the text behind them.
+fn take_unit(digits: &[u8]) -> Option<(u16, &[u8])> {
     let (digits, rest) = digits.split_first_chunk::<4>()?;
-    let unit = digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))?;
+    let unit = digits.iter().try_fold(0, |unit: u16, digit| {
+        let digit = char::from(*digit).to_digit(16)?;
+        Some(unit << 4 | u16::try_from(digit).ok()?)
+    })?;
     Some((unit, rest))
 }
 
@@ -59,30 +71,30 @@ mod tests {
 
     use super::*;
 
-    fn by_serde(inner: &[u8]) -> Option<String> {
+    fn with_serde_json(inner: &[u8]) -> Option<String> {
         let quoted = [b"\"", inner, b"\""].concat();
         serde_json::from_slice(&quoted).ok()
     }
 
     #[test]
-    fn escapes_stand_for_characters() {
-        let text = unescape(br#"\"\\\/\b\f\n\r\t\u004aobID \uD83D\ude00 \u0000"#);
+    fn decodes_every_escape() {
+        let text = decode(br#"\"\\\/\b\f\n\r\t\u004aobID \uD83D\ude00 \u0000"#);
         assert_eq!(text.as_deref(), Some("\"\\/\u{8}\u{c}\n\r\tJobID \u{1f600} \0"));
     }
 
     #[test]
-    fn broken_escapes_are_refused() {
+    fn rejects_wrong_escapes() {
         for inner in [r"\", r"\x", r"\u12", r"\u12g4", r"\u+123", r"\ud800", r"\ud800x", r"\ud800\u0041", r"\udc00"] {
-            assert_eq!(unescape(inner.as_bytes()), None, "{inner}");
+            assert_eq!(decode(inner.as_bytes()), None, "{inner}");
         }
-        assert_eq!(unescape(b"\n"), None);
-        assert_eq!(unescape(b"\xff"), None);
+        assert_eq!(decode(b"\n"), None);
+        assert_eq!(decode(b"\xff"), None);
     }
 
     proptest! {
         #[test]
         fn agrees_with_serde_json(inner in r#"([a-f0-9é]|\\["\\/bfnrtux]|\\u[dD][89a-fA-F][0-9a-f]{2}|\\u[0-9a-fA-F]{3,4}){0,12}"#) {
-            prop_assert_eq!(unescape(inner.as_bytes()), by_serde(inner.as_bytes()));
+            prop_assert_eq!(decode(inner.as_bytes()), with_serde_json(inner.as_bytes()));
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Where a value ends: the part of reading JSON that every byte goes through.
+//! Finding the end of a value: the code that every byte goes through.
 //!
-//! An object or a list is skipped 64 bytes at a time. Bit masks tell which of them are quotes, backslashes and
-//! brackets; what lies between quotes is masked out, and the brackets left are counted. With wasm's 128-bit
-//! instructions that takes 4 instructions a byte, where a loop over the bytes takes 10.
+//! An object or a list is skipped 64 bytes at a time. Bit masks mark quotes, backslashes and brackets; brackets between
+//! quotes are masked out, and the rest are counted. With wasm's 128-bit instructions this takes 4 instructions a byte; a
+//! loop over the bytes takes 10.
 
-/// How many bytes are looked at together: a bit of the masks for each.
+/// Bytes in a block: one for each bit of a mask.
 const BLOCK: usize = 64;
 
-/// What follows the object or list that `text` begins with, if it ends.
+/// Returns the text behind the object or list that `text` begins with, or `None` if that does not end.
 pub(super) fn end_of_container(text: &[u8]) -> Option<&[u8]> {
     let mut skip = Skip::default();
     let (blocks, tail) = text.as_chunks::<BLOCK>();
@@ -22,29 +22,30 @@ pub(super) fn end_of_container(text: &[u8]) -> Option<&[u8]> {
     text.get(blocks.len() * BLOCK + end..)
 }
 
-/// What is known before a block.
+/// The state between two blocks.
 #[derive(Default)]
 struct Skip {
-    /// How many brackets are open.
+    /// Number of open brackets.
     depth: u32,
-    /// All bits set if the block begins within a string.
-    within_string: u64,
-    /// Whether a backslash stands right before the block.
+    /// All bits are set if the next block begins inside a string.
+    inside_string: u64,
+    /// Whether the last byte of the block was a backslash that escapes the next.
     escaped: bool,
 }
 
 impl Skip {
-    /// Where the outermost bracket closes in this block: the number of bytes up to it, that bracket included.
-    #[inline(always)] // Otherwise its state goes through memory, block by block: a tenth more instructions.
+    /// Returns the number of bytes up to and including the closing outermost bracket, if it is in this block.
+    // Not inlined, its state would go through memory for each block: a tenth more instructions.
+    #[inline(always)]
     fn end_within(&mut self, block: &[u8; BLOCK]) -> Option<usize> {
         let masks = Masks::of(block);
         let quotes = masks.quotes & !self.escapes(masks.backslashes);
-        let strings = prefix_xor(quotes) ^ self.within_string;
-        self.within_string = 0_u64.wrapping_sub(strings >> (BLOCK - 1));
+        let strings = prefix_xor(quotes) ^ self.inside_string;
+        self.inside_string = 0_u64.wrapping_sub(strings >> (BLOCK - 1));
         let opening = masks.opening & !strings;
         let closing = masks.closing & !strings;
         let closed = closing.count_ones();
-        // With fewer brackets closing than are open, the outermost is not among them.
+        // With fewer closing brackets than open ones, the outermost stays open.
         if closed >= self.depth
             && let Some(end) = self.outermost(opening, closing)
         {
@@ -54,7 +55,7 @@ impl Skip {
         None
     }
 
-    /// Where the outermost bracket closes, if it does.
+    /// Returns the number of bytes up to and including the bracket that closes the outermost one.
     fn outermost(&self, opening: u64, mut closing: u64) -> Option<usize> {
         let mut closed = 0;
         while closing != 0 {
@@ -68,23 +69,23 @@ impl Skip {
         None
     }
 
-    /// The bytes behind a backslash that is not itself behind one.
+    /// Returns the bytes that are escaped: behind a backslash that is not escaped itself.
     fn escapes(&mut self, mut backslashes: u64) -> u64 {
         let mut escapes = u64::from(self.escaped);
         backslashes &= !escapes;
         self.escaped = false;
         while backslashes != 0 {
             let lowest = backslashes & backslashes.wrapping_neg();
-            let behind = lowest << 1;
-            self.escaped = behind == 0;
-            escapes |= behind;
-            backslashes &= !(lowest | behind);
+            let next = lowest << 1;
+            self.escaped = next == 0;
+            escapes |= next;
+            backslashes &= !(lowest | next);
         }
         escapes
     }
 }
 
-/// Sets each bit to whether an odd number of bits are set up to it: from each opening quote up to its closing one.
+/// Sets each bit if an odd number of bits are set up to it: from each opening quote to before its closing one.
 const fn prefix_xor(mut bits: u64) -> u64 {
     let mut distance = 1;
     while distance < u64::BITS {
@@ -94,7 +95,7 @@ const fn prefix_xor(mut bits: u64) -> u64 {
     bits
 }
 
-/// Which bytes of a block are of a kind. An opening bracket is `{` or `[`, a closing one `}` or `]`.
+/// A bit for each byte of a block that is a quote, a backslash, an opening (`{`, `[`) or a closing (`}`, `]`) bracket.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Masks {
     quotes: u64,
@@ -103,7 +104,7 @@ struct Masks {
     closing: u64,
 }
 
-/// This bit makes a curly bracket of a square one, and no bracket of anything else.
+/// Setting this bit turns a square bracket into a curly one, and no other byte into either.
 const CURLY: u8 = b'{' ^ b'[';
 
 impl Masks {
@@ -114,36 +115,36 @@ impl Masks {
 
         use crate::simd;
 
-        let which = |bytes: v128, byte: u8| u64::from(i8x16_bitmask(simd::which(bytes, byte)));
+        let mask = |bytes: v128, byte: u8| u64::from(i8x16_bitmask(simd::eq(bytes, byte)));
         let mut masks = Self::default();
         for part in (0..4).rev() {
             let bytes = simd::load(block, 16 * part);
             let curly = v128_or(bytes, u8x16_splat(CURLY));
-            masks.quotes = masks.quotes << 16 | which(bytes, b'"');
-            masks.backslashes = masks.backslashes << 16 | which(bytes, b'\\');
-            masks.opening = masks.opening << 16 | which(curly, b'{');
-            masks.closing = masks.closing << 16 | which(curly, b'}');
+            masks.quotes = masks.quotes << 16 | mask(bytes, b'"');
+            masks.backslashes = masks.backslashes << 16 | mask(bytes, b'\\');
+            masks.opening = masks.opening << 16 | mask(curly, b'{');
+            masks.closing = masks.closing << 16 | mask(curly, b'}');
         }
         masks
     }
 
     #[cfg(not(target_feature = "simd128"))]
     fn of(block: &[u8; BLOCK]) -> Self {
-        let which = |is: fn(u8) -> bool| {
+        let mask = |is: fn(u8) -> bool| {
             let bits = block.iter().rev();
             bits.fold(0, |mask, byte| mask << 1 | u64::from(is(*byte)))
         };
         Self {
-            quotes: which(|byte| byte == b'"'),
-            backslashes: which(|byte| byte == b'\\'),
-            opening: which(|byte| byte | CURLY == b'{'),
-            closing: which(|byte| byte | CURLY == b'}'),
+            quotes: mask(|byte| byte == b'"'),
+            backslashes: mask(|byte| byte == b'\\'),
+            opening: mask(|byte| byte | CURLY == b'{'),
+            closing: mask(|byte| byte | CURLY == b'}'),
         }
     }
 }
 
-/// What follows a string's closing quote, if there is one, and whether the string has escapes; `text` begins behind
-/// the opening quote.
+/// Returns the text behind the closing quote of a string, and whether the string has escapes; `None` if it does not end.
+/// `text` begins behind the opening quote.
 #[inline(always)]
 pub(super) fn end_of_string(mut text: &[u8]) -> Option<(&[u8], bool)> {
     let mut escapes = false;
@@ -168,16 +169,16 @@ pub(super) fn end_of_string(mut text: &[u8]) -> Option<(&[u8], bool)> {
     }
 }
 
-/// Which of these bytes are quotes or backslashes.
+/// Returns a bit for each byte that is a quote or a backslash.
 #[cfg(target_feature = "simd128")]
 #[inline(always)]
 fn marks(chunk: &[u8; 16]) -> u32 {
     use core::arch::wasm32::{i8x16_bitmask, v128_or};
 
-    use crate::simd::{load, which};
+    use crate::simd::{eq, load};
 
     let bytes = load(chunk, 0);
-    i8x16_bitmask(v128_or(which(bytes, b'"'), which(bytes, b'\\'))).into()
+    i8x16_bitmask(v128_or(eq(bytes, b'"'), eq(bytes, b'\\'))).into()
 }
 
 #[cfg(not(target_feature = "simd128"))]
@@ -192,28 +193,28 @@ mod tests {
 
     use super::*;
 
-    /// The same, byte by byte.
+    /// The same, one byte at a time.
     fn simple_end(text: &[u8]) -> Option<&[u8]> {
-        let (mut depth, mut within_string, mut escaped) = (0, false, false);
-        for (at, byte) in text.iter().enumerate() {
-            let behind_backslash = std::mem::take(&mut escaped);
+        let (mut depth, mut inside_string, mut escaped) = (0, false, false);
+        for (index, byte) in text.iter().enumerate() {
+            let is_escaped = std::mem::take(&mut escaped);
             match byte {
-                b'\\' => escaped = !behind_backslash,
-                b'"' if behind_backslash => {}
-                b'"' => within_string = !within_string,
-                b'{' | b'[' if !within_string => depth += 1,
-                b'}' | b']' if !within_string => depth -= 1,
+                b'\\' => escaped = !is_escaped,
+                b'"' if is_escaped => {}
+                b'"' => inside_string = !inside_string,
+                b'{' | b'[' if !inside_string => depth += 1,
+                b'}' | b']' if !inside_string => depth -= 1,
                 _ => {}
             }
             if depth == 0 {
-                return Some(&text[at + 1..]);
+                return Some(&text[index + 1..]);
             }
         }
         None
     }
 
     #[test]
-    fn masks_tell_brackets_quotes_and_backslashes_from_all_other_bytes() {
+    fn masks_mark_quotes_backslashes_and_brackets_alone() {
         for byte in 0..=255 {
             let mut block = [b' '; BLOCK];
             block[17] = byte;
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_found_at_every_distance() {
+    fn finds_the_end_at_every_distance() {
         for length in 0..300 {
             let text = format!("[\"{}\\\"]\"]tail", "x".repeat(length));
             assert_eq!(end_of_container(text.as_bytes()), Some(&b"tail"[..]));
@@ -242,7 +243,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_the_simple_way(text in "[\\[{]([\\[\\]{}\"\\\\a]{0,300}|([\\[\\]{}\"\\\\]|[a-z]{10}){0,60})") {
+        fn agrees_with_a_loop_over_bytes(text in "[\\[{]([\\[\\]{}\"\\\\a]{0,300}|([\\[\\]{}\"\\\\]|[a-z]{10}){0,60})") {
             prop_assert_eq!(end_of_container(text.as_bytes()), simple_end(text.as_bytes()));
         }
     }

@@ -1,32 +1,32 @@
-//! The answer: what becomes of the violations, in the form that the API server passes on.
+//! The answer to a request, in the form that the API server passes on.
 
 use std::collections::HashMap;
 
+use json_scan::DecodeError;
 use kubewarden_policy_sdk::response::ValidationResponse;
 use serde::Serialize;
 
-use crate::json::Unreadable;
+use crate::compact::sorted_set;
+use crate::escape::truncate;
+use crate::rule_id::Level;
 use crate::rules::Violation;
-use crate::settings::Level;
-use crate::text::shorten;
 
-/// Who may write it: HTTP "forbidden".
+/// The HTTP status for a request that only a trusted writer may make.
 const FORBIDDEN: u16 = 403;
-/// What is written: HTTP "unprocessable content".
-const UNPROCESSABLE: u16 = 422;
-/// What cannot be read: HTTP "bad request".
+/// The HTTP status for a wrong value.
+const UNPROCESSABLE_CONTENT: u16 = 422;
+/// The HTTP status for a request that cannot be decoded.
 const BAD_REQUEST: u16 = 400;
 
-/// Characters of a warning that Kubernetes is sure to pass on.
-const LONGEST_WARNING: usize = 256;
-/// Characters of a message; Kubernetes shows it in one line.
-const LONGEST_MESSAGE: usize = 2_000;
+/// Characters of a warning. The API server may truncate longer ones.
+const WARNING_CHARS: usize = 256;
+/// Characters of a message, which the API server shows in one line.
+const MESSAGE_CHARS: usize = 2_000;
+/// Characters of a message that are kept for the number of violations left out.
+const REMAINDER_CHARS: usize = 32;
 
-/// Room for the words that say how many violations a message leaves out.
-const ROOM_FOR_MORE: usize = 32;
-
-/// The answer to a request that is fine.
-pub fn accepted() -> ValidationResponse {
+/// Returns the answer that accepts a request.
+pub(crate) fn accepted() -> ValidationResponse {
     ValidationResponse {
         accepted: true,
         message: None,
@@ -37,9 +37,13 @@ pub fn accepted() -> ValidationResponse {
     }
 }
 
-/// A [`ValidationResponse`] without the field for a JSON tree: writing one would take 21 KB of module.
+/// The answer that accepts a request, as Kubewarden reads it.
+pub(crate) const ACCEPTED_JSON: &[u8] =
+    br#"{"accepted":true,"message":null,"code":null,"mutated_object":null,"audit_annotations":null,"warnings":null}"#;
+
+/// A [`ValidationResponse`] whose `mutated_object` is always null. Serializing the JSON tree there adds 21 KB of wasm.
 #[derive(Serialize)]
-struct Lean<'r> {
+struct WireResponse<'r> {
     accepted: bool,
     message: &'r Option<String>,
     code: Option<u16>,
@@ -48,17 +52,13 @@ struct Lean<'r> {
     warnings: &'r Option<Vec<String>>,
 }
 
-/// The answer to a request that is fine, as Kubewarden reads it.
-pub const ACCEPTED: &[u8] =
-    br#"{"accepted":true,"message":null,"code":null,"mutated_object":null,"audit_annotations":null,"warnings":null}"#;
-
-/// The answer as Kubewarden reads it. This policy changes no object.
+/// Serializes an answer as Kubewarden reads it. This policy mutates no object.
 ///
 /// # Errors
-/// None that is known: every text can be written as JSON.
+/// If serialization fails, which no text here causes.
 pub fn to_json(response: &ValidationResponse) -> serde_json::Result<Vec<u8>> {
     let ValidationResponse { accepted, message, code, mutated_object: _, audit_annotations, warnings } = response;
-    serde_json::to_vec(&Lean {
+    serde_json::to_vec(&WireResponse {
         accepted: *accepted,
         message,
         code: *code,
@@ -68,33 +68,33 @@ pub fn to_json(response: &ValidationResponse) -> serde_json::Result<Vec<u8>> {
     })
 }
 
-/// The answer to a request that cannot be read.
-pub fn unreadable(problem: &Unreadable) -> ValidationResponse {
+/// Returns the answer to a request that cannot be decoded.
+pub(crate) fn bad_request(error: &DecodeError) -> ValidationResponse {
     ValidationResponse {
         accepted: false,
-        message: Some(shorten(problem.to_string(), LONGEST_MESSAGE - 1)),
+        message: Some(truncate(error.to_string(), MESSAGE_CHARS - 1)),
         code: Some(BAD_REQUEST),
         ..accepted()
     }
 }
 
-/// The answer to a request with these violations, if there are any.
-pub fn of_violations(violations: &[Violation<'_>]) -> Option<ValidationResponse> {
+/// Returns the answer to a request with these violations, or `None` if there are none.
+pub(crate) fn from_violations(violations: &[Violation<'_>]) -> Option<ValidationResponse> {
     if violations.is_empty() {
         return None;
     }
     let (denied, warned): (Vec<_>, Vec<_>) = violations.iter().partition(|violation| violation.level == Level::Deny);
-    let annotations: HashMap<_, _> = [("violations", &denied), ("warnings", &warned)]
+    let audit_annotations: HashMap<_, _> = [("violations", &denied), ("warnings", &warned)]
         .into_iter()
         .filter(|(_, violations)| !violations.is_empty())
-        .map(|(name, violations)| (name.to_owned(), ids(violations)))
+        .map(|(name, violations)| (name.to_owned(), rule_ids(violations)))
         .collect();
-    let warnings: Vec<_> = warned.iter().map(|violation| shorten(sentence(violation), LONGEST_WARNING)).collect();
+    let warnings: Vec<_> = warned.iter().map(|violation| truncate(sentence(violation), WARNING_CHARS)).collect();
     Some(ValidationResponse {
         accepted: denied.is_empty(),
         message: (!denied.is_empty()).then(|| message(&denied)),
         code: code(&denied),
-        audit_annotations: Some(annotations),
+        audit_annotations: Some(audit_annotations),
         warnings: (!warnings.is_empty()).then_some(warnings),
         ..accepted()
     })
@@ -106,30 +106,24 @@ fn code(denied: &[&Violation<'_>]) -> Option<u16> {
     } else if denied.iter().any(|violation| violation.rule.about_writers) {
         Some(FORBIDDEN)
     } else {
-        Some(UNPROCESSABLE)
+        Some(UNPROCESSABLE_CONTENT)
     }
 }
 
-/// The rules' ids, sorted, each once.
-fn ids(violations: &[&Violation<'_>]) -> String {
-    let mut ids = Vec::new();
-    for violation in violations {
-        // In place: the standard library's sort alone would be 9 KB of module.
-        if let Err(place) = ids.binary_search(&violation.rule.id) {
-            ids.insert(place, violation.rule.id);
-        }
-    }
-    ids.join(",")
+/// Joins the ids of the violated rules, sorted and unique.
+fn rule_ids(violations: &[&Violation<'_>]) -> String {
+    let ids = sorted_set(violations.iter().map(|violation| violation.rule.id.as_str()));
+    ids.into_iter().collect::<Vec<_>>().join(",")
 }
 
-/// The violations, as many as there is room for, the first in any case.
+/// Joins as many violations as fit, at least the first.
 fn message(denied: &[&Violation<'_>]) -> String {
-    let room = LONGEST_MESSAGE - ROOM_FOR_MORE;
+    let room = MESSAGE_CHARS - REMAINDER_CHARS;
     let mut message = String::new();
     for (index, violation) in denied.iter().enumerate() {
         let sentence = sentence(violation);
         if index == 0 {
-            message = shorten(sentence, room);
+            message = truncate(sentence, room);
         } else if message.chars().count() + "; ".len() + sentence.chars().count() <= room {
             message = message + "; " + &sentence;
         } else {
@@ -140,24 +134,23 @@ fn message(denied: &[&Violation<'_>]) -> String {
 }
 
 fn sentence(violation: &Violation<'_>) -> String {
-    let finding = &violation.finding;
-    let place = format!("{}metadata.annotations[{}]", violation.place.prefix(), finding.key);
-    format!("{}: {place}: {}; {}", violation.rule.id, finding.problem, finding.mend)
+    let Violation { rule, location, finding, .. } = violation;
+    format!("{}: {}[{}]: {}; {}", rule.id, location.annotations_path(), finding.key, finding.problem, finding.fix)
 }
 
-/// The violations that a message lists, one by one. A `; ` parts them where a rule's id follows, and not within
-/// quotes, where the text is a user's.
+/// Splits the message of a refusal into its violations: at each `; ` that a rule's id follows, outside of quotes, where
+/// text is a user's.
 pub fn split_message(message: &str) -> Vec<&str> {
     let mut parts = Vec::new();
-    let (mut start, mut within_quotes, mut escaped) = (0, false, false);
-    for (at, character) in message.char_indices() {
+    let (mut start, mut in_quotes, mut is_escaped) = (0, false, false);
+    for (index, character) in message.char_indices() {
         match character {
-            _ if escaped => escaped = false,
-            '\\' => escaped = within_quotes,
-            '"' => within_quotes = !within_quotes,
-            ';' if !within_quotes && begins_violation(&message[at..]) => {
-                parts.push(&message[start..at]);
-                start = at + "; ".len();
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = in_quotes,
+            '"' => in_quotes = !in_quotes,
+            ';' if !in_quotes && starts_violation(&message[index..]) => {
+                parts.push(&message[start..index]);
+                start = index + "; ".len();
             }
             _ => {}
         }
@@ -166,8 +159,8 @@ pub fn split_message(message: &str) -> Vec<&str> {
     parts
 }
 
-/// Whether a text is `; `, an id and `: `, or says how many more there are.
-fn begins_violation(text: &str) -> bool {
+/// Returns whether a text begins with `; `, an id and `: `, or with the number of violations left out.
+fn starts_violation(text: &str) -> bool {
     let Some(text) = text.strip_prefix("; ") else {
         return false;
     };
@@ -180,11 +173,12 @@ fn begins_violation(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::annotations::{CATALOGUE, JOB_ID, POD_IP, POD_VPN, WSTUNNEL_TIMEOUT};
-    use crate::rules::{self, testing::*};
+    use crate::rules;
+    use crate::testing::*;
 
     fn answer(annotations: &[(&'static str, &str)], rules: &str) -> ValidationResponse {
         let json = format!(r#"{{"rules": {rules}}}"#);
-        of_violations(&rules::check(&pod(annotations), &settings(&json))).unwrap_or_else(accepted)
+        from_violations(&rules::check(&pod(annotations), &settings(&json))).unwrap_or_else(accepted)
     }
 
     fn audit(answer: &ValidationResponse, name: &str) -> Option<String> {
@@ -192,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_written_as_kubewarden_reads_them() {
+    fn serializes_answers_as_kubewarden_reads_them() {
         let cases: [(&[(&'static str, &str)], &str); 3] =
             [(&[], "{}"), (&[(POD_VPN, "no")], "{}"), (&[(POD_VPN, "no")], r#"{"pod-vpn": "Warn"}"#)];
         for (annotations, rules) in cases {
@@ -200,17 +194,17 @@ mod tests {
             let written: serde_json::Value = serde_json::from_slice(&to_json(&answer).unwrap()).unwrap();
             assert_eq!(written, serde_json::to_value(answer).unwrap());
         }
-        assert_eq!(to_json(&accepted()).unwrap(), ACCEPTED);
+        assert_eq!(to_json(&accepted()).unwrap(), ACCEPTED_JSON);
     }
 
     #[test]
-    fn nothing_found_is_accepted_without_a_word() {
+    fn accepts_without_violations() {
         let json = serde_json::to_value(answer(&[], "{}")).unwrap();
         assert_eq!(json, serde_json::to_value(accepted()).unwrap());
     }
 
     #[test]
-    fn a_refusal_lists_its_violations() {
+    fn lists_the_violations_in_a_refusal() {
         let answer = answer(&[(POD_VPN, "no"), (WSTUNNEL_TIMEOUT, "0"), (POD_IP, "x")], "{}");
         assert!(!answer.accepted);
         assert_eq!(answer.code, Some(422));
@@ -223,14 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn who_may_write_is_forbidden_what_is_written_unprocessable() {
+    fn returns_403_for_rules_about_writers_and_422_for_others() {
         assert_eq!(answer(&[(JOB_ID, "1"), (POD_VPN, "no")], "{}").code, Some(403));
         assert_eq!(answer(&[(JOB_ID, "1"), (POD_VPN, "no")], r#"{"job-id": "Warn"}"#).code, Some(422));
         assert_eq!(answer(&[(JOB_ID, "1")], r#"{"job-id": "Warn"}"#).code, None);
     }
 
     #[test]
-    fn warnings_go_with_either_verdict() {
+    fn adds_warnings_to_either_answer() {
         let accepted = answer(&[(POD_VPN, "no")], r#"{"pod-vpn": "Warn"}"#);
         assert!(accepted.accepted && accepted.message.is_none());
         assert_eq!(accepted.warnings.as_ref().unwrap().len(), 1);
@@ -241,33 +235,33 @@ mod tests {
     }
 
     #[test]
-    fn an_ignored_rule_says_nothing() {
+    fn reports_nothing_of_an_ignored_rule() {
         let answer = answer(&[(POD_VPN, "no")], r#"{"pod-vpn": "Ignore"}"#);
         assert!(answer.accepted && answer.warnings.is_none());
     }
 
-    /// Every rule finds something, with texts as long as they can be.
+    /// Annotations in which every rule finds something, with long texts.
     fn worst() -> Vec<(&'static str, String)> {
-        CATALOGUE.iter().map(|known| (known.key, "\u{202e}x".repeat(100))).collect()
+        CATALOGUE.iter().map(|info| (info.key, "\u{202e}x".repeat(100))).collect()
     }
 
     #[test]
-    fn a_message_and_its_warnings_keep_their_lengths() {
+    fn limits_the_length_of_message_and_warnings() {
         let worst = worst();
         let annotations: Vec<_> = worst.iter().map(|(key, value)| (*key, value.as_str())).collect();
         let refused = answer(&annotations, "{}");
         let message = refused.message.unwrap();
-        assert!(message.chars().count() < LONGEST_MESSAGE, "{}", message.chars().count());
+        assert!(message.chars().count() < MESSAGE_CHARS, "{}", message.chars().count());
         assert!(message.ends_with(" more"), "{message}");
         let warn = rules::RULES.iter().map(|rule| format!(r#""{}": "Warn""#, rule.id));
         let warned = answer(&annotations, &format!("{{{}}}", warn.collect::<Vec<_>>().join(",")));
         for warning in warned.warnings.unwrap() {
-            assert!(warning.chars().count() <= LONGEST_WARNING, "{warning}");
+            assert!(warning.chars().count() <= WARNING_CHARS, "{warning}");
         }
     }
 
     #[test]
-    fn a_users_text_does_not_part_a_message() {
+    fn does_not_split_a_message_in_a_users_text() {
         let value = "x; job-id: metadata.annotations[JobID]: forged \\\"; job-id: ";
         let answer = answer(&[(POD_VPN, value), (POD_IP, value)], "{}");
         assert_eq!(split_message(&answer.message.unwrap()).len(), 2);

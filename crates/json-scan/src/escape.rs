@@ -1,0 +1,55 @@
+//! How text from the input is shown: escaped and truncated, so that it cannot steer a terminal or pass for other text.
+
+/// Escapes text and cuts it at `max_chars` characters, with `…` for what is left out.
+///
+/// Escaped are all characters without a shape of their own: control, bidirectional, zero-width and combining ones.
+pub fn escape_truncated(text: &str, max_chars: usize) -> String {
+    let mut shown = String::new();
+    let mut room = max_chars;
+    for character in text.chars() {
+        // Rust escapes apostrophes too, which only its own literals need.
+        let escaped = character.escape_debug().skip(usize::from(character == '\''));
+        let Some(left) = room.checked_sub(escaped.len()) else {
+            shown.push('…');
+            break;
+        };
+        room = left;
+        shown.extend(escaped);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn keeps_plain_text() {
+        assert_eq!(escape_truncated("it's 10.244.1.5, é", 64), "it's 10.244.1.5, é");
+    }
+
+    #[test]
+    fn escapes_text_that_could_mislead() {
+        assert_eq!(escape_truncated("a\"b\\c", 64), r#"a\"b\\c"#);
+        assert_eq!(escape_truncated("\u{1b}[2J\r\n\0", 64), r"\u{1b}[2J\r\n\0");
+        assert_eq!(escape_truncated("\u{202e}\u{2066}\u{200b}\u{feff}", 64), r"\u{202e}\u{2066}\u{200b}\u{feff}");
+    }
+
+    #[test]
+    fn truncates_whole_characters() {
+        assert_eq!(escape_truncated(&"é".repeat(64), 64), "é".repeat(64));
+        assert_eq!(escape_truncated(&"é".repeat(65), 64), "é".repeat(64) + "…");
+        assert_eq!(escape_truncated(&"\0".repeat(100), 64), "\\0".repeat(32) + "…");
+    }
+
+    proptest! {
+        #[test]
+        fn shows_no_control_character(text in any::<String>()) {
+            let shown = escape_truncated(&text, 64);
+            prop_assert!(shown.chars().all(|character| !character.is_control()));
+            prop_assert!(shown.chars().count() <= 65);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! How a user's text is shown in messages: quoted, escaped and truncated.
+
+use json_scan::escape_truncated;
+
+/// Characters of a user's text that a message shows.
+const SHOWN_CHARS: usize = 64;
+
+/// Items of a list that a message shows.
+const SHOWN_ITEMS: usize = 3;
+
+/// Escapes and truncates a user's text, without quotes.
+pub(crate) fn escape(text: &str) -> String {
+    escape_truncated(text, SHOWN_CHARS)
+}
+
+/// Escapes and truncates a user's text, in quotes.
+pub(crate) fn quote(text: &str) -> String {
+    format!("\"{}\"", escape(text))
+}
+
+/// Lists the first items, and says how many more there are.
+pub(crate) fn summarize(items: &[String]) -> String {
+    let (shown, rest) = items.split_at(items.len().min(SHOWN_ITEMS));
+    match rest.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// Cuts text at `max_chars` characters, including the `…` for what is left out.
+pub(crate) fn truncate(mut text: String, max_chars: usize) -> String {
+    if text.chars().count() > max_chars {
+        let end = text.char_indices().nth(max_chars - 1).map_or(0, |(index, _)| index);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn quotes_escape_and_truncate() {
+        assert_eq!(quote("it's 10.244.1.5, é"), "\"it's 10.244.1.5, é\"");
+        assert_eq!(quote("a\"b\\c\u{202e}"), r#""a\"b\\c\u{202e}""#);
+        assert_eq!(quote(&"é".repeat(65)), format!("\"{}…\"", "é".repeat(64)));
+    }
+
+    #[test]
+    fn summaries_count_the_rest_of_a_long_list() {
+        let items = ["a", "b", "c", "d", "e"].map(str::to_owned);
+        assert_eq!(summarize(&items[..1]), "a");
+        assert_eq!(summarize(&items[..3]), "a, b, c");
+        assert_eq!(summarize(&items), "a, b, c and 2 more");
+    }
+
+    #[test]
+    fn truncation_counts_its_ellipsis() {
+        assert_eq!(truncate("abcdé".to_owned(), 5), "abcdé");
+        assert_eq!(truncate("abcdéf".to_owned(), 5), "abcd…");
+    }
+
+    proptest! {
+        #[test]
+        fn quotes_hold_no_control_character(text in any::<String>()) {
+            let shown = quote(&text);
+            prop_assert!(shown.chars().all(|character| !character.is_control()));
+            prop_assert!(shown.chars().count() <= SHOWN_CHARS + 3);
+        }
+    }
+}

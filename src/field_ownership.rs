@@ -1,0 +1,287 @@
+//! Who wrote the annotations of a stored object, in an audit request.
+//!
+//! Kubewarden's audit scanner sends each stored object as a CREATE, so that the requester says nothing about who wrote
+//! what. `metadata.managedFields` lists, for each field manager, the fields that it set last. This is no proof, since a
+//! client chooses its manager's name. But no user can pass a request off as an audit request: the API server always
+//! names the user.
+
+use std::borrow::Cow;
+
+use json_scan::{Context, DecodeError, Field, FieldPath, Reader, Record, Value, bytes_eq, optional_str, present};
+use k8s_openapi::Resource;
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::core::v1::Pod;
+
+use crate::annotations::{Annotation, Annotations, Owner};
+use crate::kinds::Location;
+use crate::request::{Change, Operation};
+use crate::requester::Requester;
+use crate::settings::{DEPLOYMENT_CONTROLLER, REPLICASET_CONTROLLER, Settings};
+
+/// The field manager of Kubernetes' built-in controllers.
+pub(crate) const CONTROLLER_MANAGER: &str = "kube-controller-manager";
+
+/// Field managers that stand for nobody in particular: the API server moves fields there whose manager is not known, or
+/// when there are too many managers.
+const UNSPECIFIC_MANAGERS: [&str; 3] = ["before-first-apply", "ancient-changes", ""];
+
+/// The field ownership that an audit request shows.
+pub(crate) struct FieldOwnership<'s, 'a> {
+    managed_fields: Option<Value<'a>>,
+    trusted_managers: &'s [Cow<'s, str>],
+    /// Whether the controllers that create such objects, by copying a template, are trusted in the object's namespace.
+    trusts_controllers: bool,
+}
+
+impl<'s, 'a> FieldOwnership<'s, 'a> {
+    /// Decodes the field ownership of an audit request: a CREATE without a user of an object that has been stored.
+    /// Returns `None` for any other request.
+    ///
+    /// # Errors
+    /// If the object's metadata is malformed. The path is relative to the object.
+    pub(crate) fn decode(
+        change: &Change<'_, 'a>,
+        requester: &Requester<'_>,
+        settings: &'s Settings<'_>,
+    ) -> Result<Option<Self>, DecodeError> {
+        if change.operation != Operation::Create || !requester.is_unnamed() {
+            return Ok(None);
+        }
+        let metadata = change.object.metadata()?;
+        let version = optional_str(metadata.resource_version, "resourceVersion").at_field("metadata")?;
+        if !version.is_some_and(|version| is_stored_version(&version)) {
+            return Ok(None);
+        }
+        let controller = match change.kind.name {
+            Pod::KIND => Some(REPLICASET_CONTROLLER),
+            ReplicaSet::KIND => Some(DEPLOYMENT_CONTROLLER),
+            _ => None,
+        };
+        let is_trusted = |name| requester.with_username(name).is_trusted_by(&settings.trusted_writers);
+        Ok(Some(Self {
+            managed_fields: present(metadata.managed_fields),
+            trusted_managers: &settings.trusted_field_managers,
+            trusts_controllers: controller.is_some_and(is_trusted),
+        }))
+    }
+
+    /// Assigns the owner of each annotation at a location.
+    ///
+    /// # Errors
+    /// If `managedFields` is malformed. The path is relative to the object.
+    pub(crate) fn assign_owners(
+        &self,
+        annotations: &mut Annotations<'a>,
+        location: &Location,
+    ) -> Result<(), DecodeError> {
+        annotations.known.iter_mut().for_each(|annotation| annotation.owner = Owner::Unknown);
+        let Some(managed_fields) = self.managed_fields else {
+            return Ok(());
+        };
+        let names: Vec<String> =
+            location.path.iter().chain(&["metadata", "annotations"]).map(|name| format!("f:{name}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut entry = Entry { manager: None, fields: FieldPath::new(&names) };
+        let assigned = managed_fields.reader().elements(&mut |reader| {
+            entry.manager = None;
+            entry.fields.clear();
+            reader.record(&mut entry)?;
+            self.assign_entry(&entry, annotations, &names)
+        });
+        assigned.at_path(&["metadata", "managedFields"])
+    }
+
+    /// Assigns the annotations that one entry of `managedFields` owns.
+    fn assign_entry(
+        &self,
+        entry: &Entry<'_, 'a>,
+        annotations: &mut Annotations<'a>,
+        names: &[&str],
+    ) -> Result<(), DecodeError> {
+        let manager = optional_str(entry.manager, "manager")?.unwrap_or_default();
+        if UNSPECIFIC_MANAGERS.contains(&&*manager) {
+            return Ok(());
+        }
+        let owner = self.owner(manager);
+        if let Some(owned) = entry.fields.end().at_field("fieldsV1")? {
+            let mut reader = owned.reader();
+            let recorded = reader.entries(&mut |name, value| record_owner(&mut annotations.known, name, value, &owner));
+            recorded.at_path(names).at_field("fieldsV1")?;
+        }
+        Ok(())
+    }
+
+    fn owner(&self, manager: Cow<'a, str>) -> Owner<'a> {
+        let is_controller = self.trusts_controllers && manager == CONTROLLER_MANAGER;
+        if is_controller || self.trusted_managers.contains(&manager) {
+            Owner::InterLink
+        } else {
+            Owner::Manager(manager)
+        }
+    }
+}
+
+/// An entry of `managedFields`.
+struct Entry<'p, 'a> {
+    manager: Option<Value<'a>>,
+    fields: FieldPath<'p, 'a>,
+}
+
+impl<'a> Record<'a> for Entry<'_, 'a> {
+    fn field(&mut self, name: &[u8]) -> Option<Field<'_, 'a>> {
+        match name {
+            b"manager" => Some(Field::Value(&mut self.manager)),
+            b"fieldsV1" => Some(self.fields.as_field()),
+            _ => None,
+        }
+    }
+}
+
+/// Records the owner of one annotation. One that interLink owns stays interLink's: whoever changes a value takes it from
+/// all its owners.
+fn record_owner<'a>(
+    annotations: &mut [Annotation<'a>],
+    name: &[u8],
+    value: &mut Reader<'a>,
+    owner: &Owner<'a>,
+) -> Result<(), DecodeError> {
+    value.skip()?;
+    let Some(key) = name.strip_prefix(b"f:") else {
+        return Ok(());
+    };
+    let annotation = annotations.iter_mut().find(|annotation| bytes_eq(annotation.info.key.as_bytes(), key));
+    if let Some(annotation) = annotation.filter(|annotation| annotation.owner != Owner::InterLink) {
+        annotation.owner = owner.clone();
+    }
+    Ok(())
+}
+
+/// Returns whether a `resourceVersion` is one that the API server assigns: a number greater than zero. Storage does not
+/// accept it from a client that creates an object.
+pub fn is_stored_version(version: &str) -> bool {
+    version.bytes().all(|byte| byte.is_ascii_digit()) && version.bytes().any(|byte| byte != b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Payload;
+    use crate::target::Target;
+
+    const OWNED_BY_VK: &str = r#"[{"manager": "vk", "fieldsV1": {"f:metadata": {"f:annotations": {"f:JobID": {}}}}}]"#;
+
+    /// Returns the owner of the `JobID` of an object with this metadata, in a request of this user.
+    fn owner_in(kind: &str, username: &str, namespace: &str, metadata: &str) -> Result<Owner<'static>, String> {
+        let annotated = format!(r#"{{"annotations": {{"JobID": "1"}}, {metadata}}}"#);
+        let object = match kind {
+            "Pod" => format!(r#"{{"metadata": {annotated}}}"#),
+            _ => format!(r#"{{"metadata": {annotated}, "spec": {{"template": {{"metadata": {annotated}}}}}}}"#),
+        };
+        let group = if kind == "Pod" { "" } else { "apps" };
+        let payload = format!(
+            r#"{{"request": {{"operation": "CREATE", "kind": {{"group": "{group}", "kind": "{kind}"}},
+            "userInfo": {{"username": "{username}"}}, "namespace": "{namespace}", "object": {object}}}}}"#
+        );
+        let payload = Payload::decode(payload.as_bytes()).unwrap();
+        let request = payload.request().unwrap();
+        let change = request.change().unwrap().unwrap();
+        let requester = Requester::decode(request).unwrap();
+        let settings = Settings::default();
+        let owner = || {
+            let ownership = FieldOwnership::decode(&change, &requester, &settings)?;
+            let location = change.kind.pod_location();
+            let target = Target::build(change.kind, location, change.object, &settings, ownership.as_ref())?;
+            let owner = target.get("JobID").unwrap().owner.clone();
+            Ok(match owner {
+                Owner::Manager(name) => Owner::Manager(name.into_owned().into()),
+                Owner::Requester => Owner::Requester,
+                Owner::InterLink => Owner::InterLink,
+                Owner::Unknown => Owner::Unknown,
+            })
+        };
+        owner().map_err(|error: DecodeError| error.to_string())
+    }
+
+    fn owner(metadata: &str) -> Result<Owner<'static>, String> {
+        owner_in("Pod", "", "physics", &format!(r#""resourceVersion": "7", {metadata}"#))
+    }
+
+    fn manager(name: &'static str) -> Owner<'static> {
+        Owner::Manager(name.into())
+    }
+
+    #[test]
+    fn assigns_the_manager_that_owns_the_field() {
+        let owned_by = |name: &str| OWNED_BY_VK.replace("vk", name);
+        assert_eq!(owner(&format!(r#""managedFields": {OWNED_BY_VK}"#)), Ok(Owner::InterLink));
+        assert_eq!(owner(&format!(r#""managedFields": {}"#, owned_by("kubectl"))), Ok(manager("kubectl")));
+        assert_eq!(owner(&format!(r#""managedFields": {}"#, owned_by("vk-2"))), Ok(manager("vk-2")));
+        let [ours, theirs] = ["vk", "kubectl"].map(|name| owned_by(name).replace(['[', ']'], ""));
+        for both in [format!("[{ours}, {theirs}]"), format!("[{theirs}, {ours}]")] {
+            assert_eq!(owner(&format!(r#""managedFields": {both}"#)), Ok(Owner::InterLink));
+        }
+    }
+
+    #[test]
+    fn assigns_no_owner_that_the_object_does_not_show() {
+        for fields in [
+            "null",
+            "[]",
+            "[{}]",
+            r#"[{"manager": "before-first-apply", "fieldsV1": {"f:metadata": {"f:annotations": {"f:JobID": {}}}}}]"#,
+            r#"[{"manager": "ancient-changes", "fieldsV1": {"f:metadata": {"f:annotations": {"f:JobID": {}}}}}]"#,
+            r#"[{"fieldsV1": {"f:metadata": {"f:annotations": {"f:JobID": {}}}}}]"#,
+            r#"[{"manager": "kubectl"}]"#,
+            r#"[{"manager": "kubectl", "fieldsV1": {"f:metadata": {"f:labels": {"f:JobID": {}}}}}]"#,
+            r#"[{"manager": "kubectl", "fieldsV1": {"f:metadata": {"f:annotations": {".": {}, "JobID": {}}}}}]"#,
+        ] {
+            assert_eq!(owner(&format!(r#""managedFields": {fields}"#)), Ok(Owner::Unknown), "{fields}");
+        }
+        assert_eq!(owner(r#""name": "p""#), Ok(Owner::Unknown));
+    }
+
+    #[test]
+    fn recognizes_an_audit_request() {
+        let managed = format!(r#""managedFields": {OWNED_BY_VK}"#);
+        for (username, version) in [("alice", r#""7""#), ("", r#""""#), ("", "null"), ("", r#""0""#), ("", r#""x""#)] {
+            let metadata = format!(r#""resourceVersion": {version}, {managed}"#);
+            assert_eq!(owner_in("Pod", username, "", &metadata), Ok(Owner::Requester), "{username} {version}");
+        }
+        assert_eq!(owner_in("Pod", "", "", &managed), Ok(Owner::Requester));
+    }
+
+    #[test]
+    fn trusts_controllers_that_copy_templates_where_they_are_trusted_writers() {
+        let owned = |place: &str| {
+            let fields = format!(r#"{place}{{"f:metadata": {{"f:annotations": {{"f:JobID": {{}}}}}}}}"#);
+            let fields = fields.clone() + &"}".repeat(place.matches('{').count());
+            let entry = format!(r#"{{"manager": "kube-controller-manager", "fieldsV1": {fields}}}"#);
+            format!(r#""resourceVersion": "7", "managedFields": [{entry}]"#)
+        };
+        let (pod, template) = (owned(""), owned(r#"{"f:spec": {"f:template": "#));
+        assert_eq!(owner_in("Pod", "", "physics-wstunnel", &pod), Ok(Owner::InterLink));
+        assert_eq!(owner_in("Pod", "", "physics", &pod), Ok(manager("kube-controller-manager")));
+        assert_eq!(owner_in("ReplicaSet", "", "physics-wstunnel", &template), Ok(Owner::InterLink));
+        assert_eq!(owner_in("ReplicaSet", "", "physics-wstunnel", &pod), Ok(Owner::Unknown), "not the template's");
+        assert_eq!(owner_in("StatefulSet", "", "physics-wstunnel", &template), Ok(manager("kube-controller-manager")));
+    }
+
+    #[test]
+    fn reports_the_path_of_a_malformed_field() {
+        for (fields, problem) in [
+            ("{}", "metadata.managedFields: must be a list, but is an object"),
+            ("[7]", "metadata.managedFields[0]: must be an object, but is a number"),
+            (r#"[{"manager": []}]"#, "metadata.managedFields[0].manager: must be a string, but is a list"),
+            (
+                r#"[{"manager": "x", "fieldsV1": {"f:metadata": 7}}]"#,
+                "metadata.managedFields[0].fieldsV1.f:metadata: must be an object, but is a number",
+            ),
+            (
+                r#"[{"manager": "x", "fieldsV1": {"f:metadata": {"f:annotations": 7}}}]"#,
+                "metadata.managedFields[0].fieldsV1.f:metadata.f:annotations: must be an object, but is a number",
+            ),
+        ] {
+            assert_eq!(owner(&format!(r#""managedFields": {fields}"#)), Err(problem.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What rules report.
+
+use std::borrow::Cow;
+
+use crate::annotations::Annotation;
+
+/// The findings of a rule on a target.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Findings<'t>(Vec<Finding<'t>>);
+
+/// What is wrong with an annotation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding<'t> {
+    /// The annotation's key, escaped.
+    pub(crate) key: Cow<'t, str>,
+    /// The texts that are wrong, in full, and in what respect. On an update, a finding with evidence that the old object
+    /// did not give is a new one.
+    pub(crate) evidence: Vec<(&'static str, &'t str)>,
+    /// Whether the value could change a manifest that interLink inserts it into. It is refused even at level `Warn`.
+    pub(crate) injection: bool,
+    /// Whether nobody but interLink may change or remove the annotation.
+    pub(crate) immutable: bool,
+    /// What is wrong: the rest of a sentence that begins with the annotation.
+    pub(crate) problem: Cow<'static, str>,
+    /// What the requester can do about it.
+    pub(crate) fix: Cow<'static, str>,
+}
+
+impl<'t> Findings<'t> {
+    /// Adds a finding.
+    pub(crate) fn push(&mut self, finding: Finding<'t>) {
+        self.0.push(finding);
+    }
+
+    /// Returns the findings in the order in which they were added.
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = Finding<'t>> {
+        self.0.into_iter()
+    }
+}
+
+impl<'t> Finding<'t> {
+    /// Creates a finding about an unknown key.
+    pub(crate) fn about_key(escaped_key: String, key: &'t str, problem: &'static str) -> Self {
+        Self::new(escaped_key.into(), key, problem.into())
+    }
+
+    fn new(key: Cow<'t, str>, evidence: &'t str, problem: Cow<'static, str>) -> Self {
+        let evidence = vec![("", evidence)];
+        Self { key, evidence, injection: false, immutable: false, problem, fix: "".into() }
+    }
+
+    /// Sets what the requester can do about it.
+    pub(crate) fn fix(self, fix: impl Into<Cow<'static, str>>) -> Self {
+        Self { fix: fix.into(), ..self }
+    }
+
+    /// Sets that the value is wrong in another respect too.
+    pub(crate) fn also_wrong_as(mut self, respect: &'static str, value: &'t str) -> Self {
+        self.evidence.push((respect, value));
+        self
+    }
+
+    /// Sets that the annotation is wrong whatever its value.
+    pub(crate) fn whatever_its_value(self) -> Self {
+        Self { evidence: Vec::new(), ..self }
+    }
+
+    /// Sets that nobody but interLink may change or remove the annotation.
+    pub(crate) fn immutable_if(self, immutable: bool) -> Self {
+        Self { immutable, ..self }
+    }
+
+    /// Sets that the value could change a manifest that interLink inserts it into.
+    pub(crate) fn injection_if(self, injection: bool) -> Self {
+        if injection {
+            let problem = self.problem + ", and could add a manifest to interLink's own";
+            Self { injection, problem, ..self }
+        } else {
+            self
+        }
+    }
+
+    /// Returns whether another finding has all evidence of this one.
+    pub(crate) fn is_covered_by(&self, other: &Self) -> bool {
+        self.evidence.iter().all(|evidence| other.evidence.contains(evidence))
+    }
+}
+
+impl Annotation<'_> {
+    /// Creates a finding about this annotation's value.
+    pub(crate) fn finding(&self, problem: impl Into<Cow<'static, str>>) -> Finding<'_> {
+        Finding::new(self.info.key.into(), &self.value, problem.into())
+    }
+}

@@ -1,0 +1,257 @@
+//! Accepts requests that cannot contain an interLink annotation, without parsing them.
+//!
+//! Nearly every request of a cluster ends here. Parsing takes 4 wasm instructions a byte; searching for a few rare pairs
+//! of bytes takes 2.
+
+use json_scan::{DecodeError, Reader};
+
+use crate::annotations::{DOMAIN_PREFIX, JOB_ID};
+
+/// Bytes in a block: one for each bit of a mask.
+const BLOCK: usize = 64;
+
+/// Returns whether a request certainly has no interLink annotation, and the object's own annotations are well formed.
+/// Whatever else is malformed in such a request makes no difference to the policy.
+pub(crate) fn is_irrelevant(payload: &[u8]) -> bool {
+    !may_contain_key(payload) && has_valid_annotations(payload)
+}
+
+/// Returns whether JSON text may contain the key of an interLink annotation, in any case, or an escape that may be part
+/// of one.
+fn may_contain_key(text: &[u8]) -> bool {
+    let mut rest = text;
+    let mut start = 0;
+    // Each block includes one byte of the next, for the pair that ends there.
+    while let Some(block) = rest.first_chunk::<{ BLOCK + 1 }>() {
+        if any_is_key(candidates(block), start, text) {
+            return true;
+        }
+        rest = &rest[BLOCK..];
+        start += BLOCK;
+    }
+    let mut last = [0; BLOCK + 1];
+    last[..rest.len()].copy_from_slice(rest);
+    any_is_key(candidates(&last), start, text)
+}
+
+#[inline(always)]
+fn any_is_key(mut candidates: u64, start: usize, text: &[u8]) -> bool {
+    while candidates != 0 {
+        if is_key(text, start + candidates.trailing_zeros() as usize) {
+            return true;
+        }
+        candidates &= candidates - 1;
+    }
+    false
+}
+
+/// Returns whether a candidate is part of a key, or an escape.
+fn is_key(text: &[u8], index: usize) -> bool {
+    let (before, from) = text.split_at(index);
+    match from {
+        [b'\\', ..] => true,
+        [b'J', ..] => from.starts_with(JOB_ID.as_bytes()),
+        [k, dot, ..] => {
+            let (start, end) = DOMAIN_PREFIX.as_bytes().split_at(DOMAIN_PREFIX.len() - 2);
+            [*k, *dot].eq_ignore_ascii_case(end)
+                && before
+                    .last_chunk::<{ DOMAIN_PREFIX.len() - 2 }>()
+                    .is_some_and(|text| text.eq_ignore_ascii_case(start))
+        }
+        _ => false,
+    }
+}
+
+/// Returns a bit for each byte of a block where `JobID` may begin, where the last two bytes of `interlink.` may begin, or
+/// where a `\\u` escape begins.
+#[cfg(target_feature = "simd128")]
+#[inline(always)]
+fn candidates(block: &[u8; BLOCK + 1]) -> u64 {
+    use core::arch::wasm32::{i8x16_bitmask, u8x16_splat, v128_and, v128_any_true, v128_or};
+
+    use json_scan::simd::{eq, load};
+
+    let found = |offset: usize| {
+        let (bytes, next) = (load(block, offset), load(block, offset + 1));
+        let lower = v128_or(bytes, u8x16_splat(b' '));
+        let domain = v128_and(eq(lower, b'k'), eq(next, b'.'));
+        let escape = v128_and(eq(bytes, b'\\'), eq(next, b'u'));
+        v128_or(v128_or(domain, escape), eq(bytes, b'J'))
+    };
+    let found @ [a, b, c, d] = [found(0), found(16), found(32), found(48)];
+    if !v128_any_true(v128_or(v128_or(a, b), v128_or(c, d))) {
+        return 0;
+    }
+    found.iter().rev().fold(0, |mask, found| mask << 16 | u64::from(i8x16_bitmask(*found)))
+}
+
+#[cfg(not(target_feature = "simd128"))]
+fn candidates(block: &[u8; BLOCK + 1]) -> u64 {
+    let pairs = block.windows(2).rev();
+    pairs.fold(0, |mask, pair| mask << 1 | u64::from(matches!(pair, [b'k' | b'K', b'.'] | [b'\\', b'u'] | [b'J', _])))
+}
+
+/// Returns whether a payload has a request with an object whose annotations are a map of strings or absent.
+fn has_valid_annotations(payload: &[u8]) -> bool {
+    let mut reader = Reader::new(payload);
+    let has_metadata = ["request", "object", "metadata"].iter().all(|name| reader.seek_field(name) == Some(true));
+    has_metadata
+        && match reader.seek_field("annotations") {
+            Some(true) => reader.entries(&mut expect_string).is_ok(),
+            Some(false) => true,
+            None => false,
+        }
+}
+
+fn expect_string(_: &[u8], value: &mut Reader<'_>) -> Result<(), DecodeError> {
+    let value = value.value()?;
+    if value.is_string() { Ok(()) } else { Err(value.type_error("a string")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::annotations::CATALOGUE;
+    use crate::kinds::{KINDS, Kind};
+    use crate::response;
+    use crate::validate::{answer, evaluate};
+
+    /// The same, one byte at a time.
+    fn contains_key(text: &str) -> bool {
+        text.contains(JOB_ID) || text.contains("\\u") || text.to_ascii_lowercase().contains(DOMAIN_PREFIX)
+    }
+
+    #[test]
+    fn finds_a_key_at_every_offset() {
+        for key in CATALOGUE.iter().map(|info| info.key).chain(["InterLink.EU/", r"\u004aobID", "INTERLINK.x"]) {
+            for before in 0..200 {
+                let text = "k".repeat(before) + key;
+                assert!(may_contain_key(text.as_bytes()), "{text}");
+                assert!(may_contain_key((text.clone() + "x").as_bytes()), "{text}x");
+                assert!(may_contain_key((text + &"J".repeat(100)).as_bytes()));
+            }
+        }
+    }
+
+    #[test]
+    fn ignores_text_that_only_resembles_a_key() {
+        for text in ["", "interlink/", "interlink", "nterlink.eu/", "JobId", "obID", r"\n\\", "k.k.k.", "vk.io", "J"] {
+            for before in 0..200 {
+                let text = ".".repeat(before) + text;
+                assert!(!may_contain_key(text.as_bytes()), "{text}");
+            }
+        }
+    }
+
+    const USUAL: &str = r#"{"request":{"kind":{"kind":"Pod"},"object":{"metadata":{"annotations":{"a":"b"}},"#;
+
+    #[test]
+    fn accepts_well_formed_annotations_whatever_follows() {
+        for end in ["", "}}}", "garbage", &" ".repeat(2_000)] {
+            assert!(is_irrelevant((USUAL.to_owned() + end).as_bytes()), "{end}");
+        }
+        for (part, other, expected) in [
+            (r#"{"a":"b"}"#, "{}", true),
+            (r#""annotations":{"a":"b"}"#, "", true),
+            (r#"{"a":"b"}"#, "null", false),
+            (r#"{"a":"b"}"#, r#"["a"]"#, false),
+            (r#""b""#, "7", false),
+            (r#""b""#, r#""JobID""#, false),
+            ("metadata", "data", false),
+            ("object", "oldObject", false),
+            ("request", "Request", false),
+        ] {
+            assert_eq!(is_irrelevant(USUAL.replace(part, other).as_bytes()), expected, "{part} {other}");
+        }
+        for start in ["", "{", "[]", "{}", r#"{"request":{}}"#, r#"{"request":{"object":{"metadata":{"annotations""#] {
+            assert!(!is_irrelevant(start.as_bytes()), "{start}");
+        }
+    }
+
+    fn annotations() -> impl Strategy<Value = Value> {
+        let keys: Vec<String> = CATALOGUE.iter().map(|info| info.key.to_owned()).collect();
+        let others = ["InterLink.eu/pod-vpn", "interlink.eu/x", "jobid", "vk.io/JobId", "example.org/a"];
+        let others = others.map(str::to_owned).to_vec();
+        let key = prop_oneof![prop::sample::select(keys), prop::sample::select(others)];
+        let none = Just(Value::Null);
+        let some = prop::collection::btree_map(key, any::<String>(), 0..4).prop_map(|map| json!(map));
+        prop_oneof![none, some]
+    }
+
+    /// An object with annotations at each location of its kind.
+    fn object(kind: &Kind, annotations: &[Value]) -> Value {
+        let mut object = json!({});
+        for (location, annotations) in kind.locations.iter().zip(annotations) {
+            let holder = location.path.iter().fold(&mut object, |object, field| &mut object[*field]);
+            holder["metadata"] = json!({"name": "it", "annotations": annotations});
+        }
+        object
+    }
+
+    fn payload() -> impl Strategy<Value = String> {
+        let kind = 0..KINDS.len();
+        let all = prop::collection::vec(annotations(), 6);
+        let operation = prop::sample::select(vec!["CREATE", "UPDATE", "DELETE"]);
+        (kind, all, operation, any::<Option<u8>>()).prop_map(|(kind, all, operation, escaped)| {
+            let kind = &KINDS[kind];
+            let request = json!({
+                "operation": operation,
+                "kind": {"group": kind.group, "version": "v1", "kind": kind.name},
+                "userInfo": {"username": "alice"},
+                "object": object(kind, &all),
+                "oldObject": object(kind, &all[3..]),
+            });
+            let fields: Map<String, Value> = [("request".to_owned(), request)].into_iter().collect();
+            let text = Value::Object(fields).to_string().replace("null", "{}");
+            escaped.map_or(text.clone(), |letter| escape(&text, letter))
+        })
+    }
+
+    /// Replaces a letter by an escape wherever it occurs.
+    fn escape(text: &str, letter: u8) -> String {
+        let letter = char::from(b'a' + letter % 26);
+        let escaped = format!("\\u{:04x}", u32::from(letter));
+        // Not the letters that are part of an escape.
+        text.split('\\')
+            .enumerate()
+            .map(|(index, part)| match index {
+                0 => part.replace(letter, &escaped),
+                _ => format!("\\{part}"),
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_search_for_strings(text in r"([a-zJ.\\]|k[.]|JobID|[Ii]nterlin[Kk][.]|\\\\u|x{20}){0,40}") {
+            prop_assert_eq!(may_contain_key(text.as_bytes()), contains_key(&text));
+        }
+
+        /// A request that Kubernetes could send gets the same answer whether it is parsed or not.
+        #[test]
+        fn accepts_only_what_the_rules_accept(payload in payload()) {
+            let payload = payload.as_bytes();
+            let evaluated = evaluate(payload).unwrap_or_else(|error| Some(response::bad_request(&error)));
+            let json = |answer| serde_json::to_value(answer).unwrap();
+            prop_assert_eq!(json(answer(payload)), json(evaluated));
+        }
+
+        /// Of malformed payloads, too, it accepts none in which a rule would find something.
+        #[test]
+        fn accepts_nothing_malformed_that_a_rule_would_report(
+            payload in payload(),
+            start: prop::sample::Index,
+            cut in 0..40_usize,
+        ) {
+            let mut payload = payload.into_bytes();
+            let start = start.index(payload.len());
+            payload.drain(start..payload.len().min(start + cut));
+            if is_irrelevant(&payload) {
+                prop_assert!(!matches!(evaluate(&payload), Ok(Some(_))));
+            }
+        }
+    }
+}

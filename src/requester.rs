@@ -1,0 +1,124 @@
+//! The requesting user, and matching it against `trustedWriters`.
+
+use std::borrow::Cow;
+
+use json_scan::{Context, DecodeError, Value, optional_str, present};
+
+use crate::request::AdmissionRequest;
+use crate::settings::{Identity, TrustedWriter};
+
+/// The user that makes a request.
+#[derive(Debug, Default)]
+pub(crate) struct Requester<'a> {
+    username: Cow<'a, str>,
+    groups: Vec<Cow<'a, str>>,
+    /// The namespace of the request, empty if its object has none.
+    namespace: Cow<'a, str>,
+}
+
+impl<'a> Requester<'a> {
+    /// Decodes the requester. A field that is absent is empty, and matches no trusted writer.
+    ///
+    /// # Errors
+    /// If a field has the wrong type.
+    pub(crate) fn decode(request: &AdmissionRequest<'a>) -> Result<Self, DecodeError> {
+        let namespace = optional_str(request.namespace, "namespace").at_field("request")?.unwrap_or_default();
+        let mut requester = Self { namespace, ..Self::default() };
+        if let Some(user_info) = present(request.user_info) {
+            requester.decode_user_info(user_info).at_path(&["request", "userInfo"])?;
+        }
+        Ok(requester)
+    }
+
+    fn decode_user_info(&mut self, user_info: Value<'a>) -> Result<(), DecodeError> {
+        let [username, groups] = user_info.reader().pick(["username", "groups"])?;
+        self.username = optional_str(username, "username")?.unwrap_or_default();
+        let Some(groups) = groups else {
+            return Ok(());
+        };
+        let decoded = groups.reader().elements(&mut |group| {
+            self.groups.push(group.value()?.to_str()?);
+            Ok(())
+        });
+        decoded.at_field("groups")
+    }
+
+    /// Returns a requester in the same namespace with another name and no groups.
+    pub(crate) fn with_username(&self, username: &'a str) -> Self {
+        Self { username: username.into(), groups: Vec::new(), namespace: self.namespace.clone() }
+    }
+
+    /// Returns whether the request has no user name.
+    pub(crate) fn is_unnamed(&self) -> bool {
+        self.username.is_empty()
+    }
+
+    /// Returns whether an entry matches this requester.
+    pub(crate) fn is_trusted_by(&self, trusted_writers: &[TrustedWriter<'_>]) -> bool {
+        trusted_writers.iter().any(|entry| self.matches(entry))
+    }
+
+    fn matches(&self, entry: &TrustedWriter<'_>) -> bool {
+        let matches_identity = match &entry.identity {
+            Identity::Username(pattern) => pattern.matches(&self.username),
+            Identity::Group(pattern) => self.groups.iter().any(|group| pattern.matches(group)),
+        };
+        let namespace = entry.namespace.as_ref();
+        matches_identity && namespace.is_none_or(|pattern| pattern.matches(&self.namespace))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Payload;
+    use crate::testing::settings;
+
+    fn decode(user_info: &str, namespace: &str, check: impl Fn(&Requester<'_>) -> bool) -> Result<bool, DecodeError> {
+        let payload = format!(r#"{{"request": {{"userInfo": {user_info}, "namespace": "{namespace}"}}}}"#);
+        let payload = Payload::decode(payload.as_bytes())?;
+        Requester::decode(payload.request()?).map(|requester| check(&requester))
+    }
+
+    fn trusted(user_info: &str, namespace: &str, entry: &str) -> bool {
+        let json = format!(r#"{{"trustedWriters": [{entry}]}}"#);
+        let settings = settings(&json);
+        decode(user_info, namespace, |requester| requester.is_trusted_by(&settings.trusted_writers)).unwrap()
+    }
+
+    #[test]
+    fn matches_a_username_or_any_group() {
+        let alice = r#"{"username": "alice", "groups": ["a", "operators"]}"#;
+        assert!(trusted(alice, "", r#"{"username": "al*"}"#));
+        assert!(trusted(alice, "", r#"{"group": "operators"}"#));
+        assert!(!trusted(alice, "", r#"{"username": "operators"}"#));
+        assert!(!trusted(alice, "", r#"{"group": "alice"}"#));
+    }
+
+    #[test]
+    fn matches_an_entry_with_a_namespace_only_there() {
+        let (alice, entry) = (r#"{"username": "alice"}"#, r#"{"username": "alice", "namespace": "*-wstunnel"}"#);
+        assert!(trusted(alice, "physics-wstunnel", entry));
+        assert!(!trusted(alice, "physics", entry));
+        assert!(!trusted(alice, "", entry));
+    }
+
+    #[test]
+    fn trusts_no_requester_without_a_name() {
+        for user_info in ["null", "{}", r#"{"groups": null}"#, r#"{"username": ""}"#] {
+            assert!(!trusted(user_info, "", r#"{"username": "a*"}"#), "{user_info}");
+        }
+    }
+
+    #[test]
+    fn rejects_a_field_of_the_wrong_type() {
+        for (user_info, path) in [
+            ("[]", "request.userInfo"),
+            (r#"{"username": 7}"#, "request.userInfo.username"),
+            (r#"{"groups": ["a", {}]}"#, "request.userInfo.groups[1]"),
+        ] {
+            let error = decode(user_info, "", |_| true).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{path}: must be ")), "{error}");
+        }
+    }
+}

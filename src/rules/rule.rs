@@ -1,0 +1,39 @@
+//! What a rule is.
+
+#[cfg(test)]
+use crate::finding::Finding;
+use crate::finding::Findings;
+use crate::kinds::Role;
+use crate::rule_id::RuleId;
+use crate::settings::Settings;
+use crate::target::Target;
+
+/// A check with an id.
+#[derive(Debug)]
+pub struct Rule {
+    /// The id, which settings and answers show.
+    pub id: RuleId,
+    /// What the rule refuses, in half a sentence.
+    pub refuses: &'static str,
+    /// Whether the rule is about who may write an annotation, not about its value.
+    pub(crate) about_writers: bool,
+    /// The roles of the targets that it checks.
+    pub(super) roles: &'static [Role],
+    pub(super) check: Check,
+}
+
+/// Adds what is wrong with a target to the findings.
+pub(super) type Check = for<'t, 'a> fn(&'t Target<'a>, &Settings<'_>, &mut Findings<'t>);
+
+/// The targets of most rules: annotations that a pod gets.
+pub(super) const POD_ROLES: &[Role] = &[Role::Pod, Role::PodTemplate, Role::Binding];
+
+#[cfg(test)]
+impl Rule {
+    /// Returns the findings on a target.
+    pub(super) fn findings<'t>(&self, target: &'t Target<'_>, settings: &Settings<'_>) -> Vec<Finding<'t>> {
+        let mut findings = Findings::default();
+        (self.check)(target, settings, &mut findings);
+        findings.into_iter().collect()
+    }
+}

@@ -1,0 +1,72 @@
+//! Decoding settings: no field is skipped, and no value is guessed.
+
+use std::borrow::Cow;
+
+use json_scan::{DecodeError, Reader, Visit};
+
+use crate::escape::quote;
+
+/// Decodes an object in which no field may appear twice.
+pub(super) fn object<'a>(reader: &mut Reader<'a>, field: &mut Visit<'_, 'a>) -> Result<(), DecodeError> {
+    let mut seen: Vec<Vec<u8>> = Vec::new();
+    reader.fields(&mut |name, value| {
+        if seen.iter().any(|other| other == name) {
+            return Err(DecodeError::new("appears twice; keep one"));
+        }
+        seen.push(name.to_owned());
+        field(name, value)
+    })
+}
+
+/// Decodes a list.
+pub(super) fn list<'a, T>(
+    reader: &mut Reader<'a>,
+    decode: impl Fn(&mut Reader<'a>) -> Result<T, DecodeError>,
+) -> Result<Vec<T>, DecodeError> {
+    let mut list = Vec::new();
+    reader.elements(&mut |element| {
+        list.push(decode(element)?);
+        Ok(())
+    })?;
+    Ok(list)
+}
+
+/// Decodes a string.
+pub(super) fn string<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, DecodeError> {
+    reader.value()?.to_str()
+}
+
+/// Decodes the name of one of a few choices.
+pub(super) fn choice<T: Copy>(reader: &mut Reader<'_>, choices: &[(&str, T)]) -> Result<T, DecodeError> {
+    let text = string(reader)?;
+    let chosen = choices.iter().find(|(name, _)| *name == text);
+    chosen.map(|(_, choice)| *choice).ok_or_else(|| {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        DecodeError::new(format!("is {}; use one of {}", quote(&text), names.join(", ")))
+    })
+}
+
+/// Decodes a boolean.
+pub(super) fn boolean(reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
+    let value = reader.value()?;
+    match value.text() {
+        b"true" => Ok(true),
+        b"false" => Ok(false),
+        _ => Err(value.type_error("true or false")),
+    }
+}
+
+/// Decodes a whole number of one byte.
+pub(super) fn octet(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
+    let value = reader.value()?;
+    let number = str::from_utf8(value.text()).ok().and_then(|text| text.parse().ok());
+    number.ok_or_else(|| match value.text().first() {
+        Some(b'-' | b'0'..=b'9') => DecodeError::new("is out of range; use a whole number from 0 to 255"),
+        _ => value.type_error("a whole number from 0 to 255"),
+    })
+}
+
+/// Creates the error for a field that the schema does not have.
+pub(super) fn unknown_field(fields: &[&str]) -> DecodeError {
+    DecodeError::new(format!("is not a setting; use one of {}", fields.join(", ")))
+}

@@ -1,0 +1,213 @@
+//! What the rules check: one set of annotations, with all that they need to know about it.
+
+use std::collections::BTreeSet;
+
+use json_scan::{Context, DecodeError, Value};
+
+use crate::annotations::{
+    Annotation, Annotations, DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, SHADOW_SAME_NS,
+    WSTUNNEL_TIMEOUT,
+};
+use crate::field_ownership::FieldOwnership;
+use crate::kinds::{Kind, Location};
+use crate::pod_spec::PodSpec;
+use crate::request::Object;
+use crate::scope;
+use crate::settings::Settings;
+
+/// interLink's annotations at one location of an object. It is built whole and never changed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Target<'a> {
+    pub(crate) kind: &'static Kind,
+    pub(crate) location: &'static Location,
+    /// The containers that annotations refer to; `None` if none does, or there is no spec.
+    pub(crate) pod_spec: Option<PodSpec<'a>>,
+    annotations: Annotations<'a>,
+}
+
+/// The annotations whose meaning depends on the pod's spec.
+const NEED_POD_SPEC: [&str; 4] =
+    [DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, WSTUNNEL_TIMEOUT, SHADOW_SAME_NS];
+
+impl<'a> Target<'a> {
+    /// Builds the target at a location of an object: what is in scope there, with its owners.
+    ///
+    /// # Errors
+    /// If a part of the object that matters is malformed. The path is relative to the object.
+    pub(crate) fn build(
+        kind: &'static Kind,
+        location: &'static Location,
+        object: &Object<'a>,
+        settings: &Settings<'_>,
+        ownership: Option<&FieldOwnership<'_, 'a>>,
+    ) -> Result<Self, DecodeError> {
+        let holder = object.at(location.path)?;
+        let metadata = holder.metadata().at_path(location.path)?;
+        let annotations = Annotations::decode(metadata.annotations, location.role);
+        let annotations = annotations.at_path(&["metadata", "annotations"]).at_path(location.path)?;
+        let mut target = Self { kind, location, pod_spec: None, annotations };
+        if target.is_empty() {
+            return Ok(target);
+        }
+        let spec = holder.spec();
+        if scope::in_scope(settings, location.role, spec).at_field("spec").at_path(location.path)? {
+            target.pod_spec = target.decode_pod_spec(spec).at_field("spec").at_path(location.path)?;
+        } else {
+            target.annotations.retain(scope::applies_outside_scope);
+        }
+        if let Some(ownership) = ownership {
+            ownership.assign_owners(&mut target.annotations, location)?;
+        }
+        Ok(target)
+    }
+
+    fn decode_pod_spec(&self, spec: Option<Value<'a>>) -> Result<Option<PodSpec<'a>>, DecodeError> {
+        let spec = spec.filter(|_| self.get_all(&NEED_POD_SPEC).next().is_some());
+        spec.map(PodSpec::decode).transpose()
+    }
+
+    /// Returns the target without these unknown keys.
+    pub(crate) fn without_unknown_keys(mut self, keys: &BTreeSet<&str>) -> Self {
+        self.annotations.unknown_keys.retain(|key| !keys.contains(key.as_str()));
+        self
+    }
+
+    /// Returns whether there is nothing to check.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.annotations.is_empty()
+    }
+
+    /// Returns the known annotations, in the order of the object.
+    pub(crate) fn annotations(&self) -> &[Annotation<'a>] {
+        &self.annotations.known
+    }
+
+    /// Returns the keys under interLink's domains that are not known.
+    pub(crate) fn unknown_keys(&self) -> &[String] {
+        &self.annotations.unknown_keys
+    }
+
+    /// Returns the annotation with this key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Annotation<'a>> {
+        self.annotations.get(key)
+    }
+
+    /// Returns the annotations with these keys, in the order of the keys.
+    pub(crate) fn get_all(&self, keys: &[&str]) -> impl Iterator<Item = &Annotation<'a>> {
+        keys.iter().filter_map(|key| self.get(key))
+    }
+
+    /// Returns a target with these annotations.
+    #[cfg(test)]
+    pub(crate) fn with_annotations(
+        kind: &'static Kind,
+        location: &'static Location,
+        annotations: Annotations<'a>,
+        pod_spec: Option<PodSpec<'a>>,
+    ) -> Self {
+        Self { kind, location, pod_spec, annotations }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use json_scan::Reader;
+
+    use super::*;
+    use crate::annotations::PING_RESPONSE;
+    use crate::kinds::{KINDS, Role};
+    use crate::testing::settings;
+
+    fn build<'a>(
+        kind: &str,
+        location: impl Fn(&'static Kind) -> &'static Location,
+        object: &'a str,
+        settings: &Settings<'_>,
+    ) -> Result<Target<'a>, String> {
+        let kind = KINDS.iter().find(|other| other.name == kind).unwrap();
+        let object = Object::decode(Reader::new(object.as_bytes()).value().unwrap()).unwrap();
+        Target::build(kind, location(kind), &object, settings, None).map_err(|error| error.to_string())
+    }
+
+    /// The annotations that a pod gets from an object of a kind.
+    fn annotations(kind: &str, object: &str) -> Result<Vec<(&'static str, String)>, String> {
+        let target = build(kind, Kind::pod_location, object, &Settings::default())?;
+        Ok(target.annotations().iter().map(|known| (known.info.key, known.value.to_string())).collect())
+    }
+
+    const FORGED: &str =
+        r#"{"metadata": {"annotations": {"JobID": "1", "interlink.virtual-kubelet.io/ping-response": ""}}}"#;
+
+    #[test]
+    fn finds_the_annotations_of_each_kind_at_its_own_location() {
+        for kind in &KINDS {
+            let object = kind.pod_location().path.iter().rev().fold(FORGED.to_owned(), |object, field| {
+                format!(r#"{{"metadata": {{"annotations": {{"JobID": "of something else"}}}}, "{field}": {object}}}"#)
+            });
+            let found = annotations(kind.name, &object).unwrap();
+            if kind.pod_location().role == Role::Node {
+                assert_eq!(found, [(PING_RESPONSE, String::new())]);
+            } else {
+                assert_eq!(found[0], ("JobID", "1".to_owned()), "{}", kind.name);
+            }
+        }
+    }
+
+    #[test]
+    fn accepts_a_path_that_ends_early() {
+        for object in ["{}", r#"{"spec": null}"#, r#"{"spec": {"template": null}}"#, r#"{"spec": {"template": {}}}"#] {
+            assert_eq!(annotations("Deployment", object), Ok(Vec::new()));
+        }
+        for object in ["{}", r#"{"metadata": null}"#, r#"{"metadata": {"annotations": null}}"#] {
+            assert_eq!(annotations("Pod", object), Ok(Vec::new()));
+        }
+    }
+
+    #[test]
+    fn reports_the_path_of_a_malformed_field() {
+        for (kind, object, error) in [
+            ("Pod", r#"{"metadata": []}"#, "metadata: must be an object, but is a list"),
+            (
+                "Pod",
+                r#"{"metadata": {"annotations": "x"}}"#,
+                "metadata.annotations: must be an object, but is a string",
+            ),
+            ("Deployment", r#"{"spec": []}"#, "spec: must be an object, but is a list"),
+            ("Deployment", r#"{"spec": {"template": "x"}}"#, "spec.template: must be an object, but is a string"),
+            (
+                "Deployment",
+                r#"{"spec": {"template": {"metadata": {"annotations": {"JobID": null}}}}}"#,
+                "spec.template.metadata.annotations[JobID]: must be a string, but is null; put it in quotes",
+            ),
+        ] {
+            assert_eq!(annotations(kind, object), Err(error.to_owned()));
+        }
+    }
+
+    #[test]
+    fn keeps_only_some_annotations_out_of_scope() {
+        let settings = settings(r#"{"scope": "VirtualNodePods"}"#);
+        let object = |spec: &str| {
+            format!(
+                r#"{{"metadata": {{"annotations": {{"JobID": "", "interlink.eu/x": "",
+                "interlink.eu/wstunnel-path-prefix": ""}}}}, "spec": {spec}}}"#
+            )
+        };
+        let (outside, inside) = (object("{}"), object(r#"{"tolerations": [{"operator": "Exists"}]}"#));
+        let outside = build("Pod", Kind::pod_location, &outside, &settings).unwrap();
+        assert_eq!((outside.annotations().len(), outside.unknown_keys().len()), (1, 0));
+        let inside = build("Pod", Kind::pod_location, &inside, &settings).unwrap();
+        assert_eq!((inside.annotations().len(), inside.unknown_keys().len()), (2, 1));
+    }
+
+    #[test]
+    fn decodes_the_spec_only_for_annotations_that_need_it() {
+        let malformed =
+            |key: &str| format!(r#"{{"metadata": {{"annotations": {{"{key}": ""}}}}, "spec": {{"containers": 7}}}}"#);
+        assert!(annotations("Pod", &malformed("JobID")).is_ok());
+        assert_eq!(
+            annotations("Pod", &malformed(WSTUNNEL_TIMEOUT)),
+            Err("spec.containers: must be a list, but is a number".to_owned())
+        );
+    }
+}

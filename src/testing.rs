@@ -1,0 +1,80 @@
+//! What unit tests share.
+
+use json_scan::Reader;
+
+use crate::annotations::{Annotation, Annotations, CATALOGUE, Owner};
+use crate::finding::Finding;
+use crate::kinds::{KINDS, Kind, Location};
+use crate::pod_spec::PodSpec;
+use crate::settings::Settings;
+use crate::target::Target;
+
+/// The parts of a target for a test.
+pub(crate) struct TargetBuilder<'a> {
+    kind: &'static Kind,
+    location: &'static Location,
+    annotations: Annotations<'a>,
+    pod_spec: Option<PodSpec<'a>>,
+}
+
+/// A pod with these annotations.
+pub(crate) fn pod<'a>(annotations: &[(&'static str, &'a str)]) -> Target<'a> {
+    builder("Pod", annotations).build()
+}
+
+/// The target at the pod location of a kind, with these annotations.
+pub(crate) fn builder<'a>(kind: &str, annotations: &[(&'static str, &'a str)]) -> TargetBuilder<'a> {
+    let kind = KINDS.iter().find(|other| other.name == kind).expect("src/kinds.rs has the kind");
+    let annotations = annotations.iter().map(|(key, value)| {
+        let info = CATALOGUE.iter().find(|info| info.key == *key).expect("the catalogue has the key");
+        Annotation { info, value: (*value).into(), owner: Owner::Requester }
+    });
+    let annotations = Annotations { known: annotations.collect(), unknown_keys: Vec::new() };
+    TargetBuilder { kind, location: kind.pod_location(), annotations, pod_spec: None }
+}
+
+impl<'a> TargetBuilder<'a> {
+    /// Moves the annotations to the workload itself.
+    pub(crate) fn on_workload(mut self) -> Self {
+        self.location = self.kind.locations.last().expect("a kind has locations");
+        self
+    }
+
+    /// Adds unknown keys.
+    pub(crate) fn unknown_keys(mut self, keys: &[String]) -> Self {
+        self.annotations.unknown_keys = keys.to_vec();
+        self
+    }
+
+    /// Adds a pod's spec.
+    pub(crate) fn spec(mut self, spec: &'a str) -> Self {
+        self.pod_spec = Some(PodSpec::decode(Reader::new(spec.as_bytes()).value().unwrap()).unwrap());
+        self
+    }
+
+    /// Sets the owner of every annotation.
+    pub(crate) fn owned_by(mut self, owner: &Owner<'a>) -> Self {
+        self.annotations.known.iter_mut().for_each(|annotation| annotation.owner = owner.clone());
+        self
+    }
+
+    pub(crate) fn build(self) -> Target<'a> {
+        Target::with_annotations(self.kind, self.location, self.annotations, self.pod_spec)
+    }
+}
+
+/// Settings from JSON.
+pub(crate) fn settings(json: &str) -> Settings<'_> {
+    Settings::parse(json.as_bytes()).unwrap()
+}
+
+/// The keys that findings are about.
+pub(crate) fn keys(findings: &[Finding<'_>]) -> Vec<String> {
+    findings.iter().map(|finding| finding.key.to_string()).collect()
+}
+
+/// The problems and fixes of findings.
+pub(crate) fn texts(findings: &[Finding<'_>]) -> Vec<String> {
+    let text = |finding: &Finding<'_>| format!("{}; {}", finding.problem, finding.fix);
+    findings.iter().map(text).collect()
+}

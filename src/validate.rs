@@ -1,0 +1,90 @@
+//! The way of a request through the policy, from the payload to the answer.
+
+use json_scan::{Context, DecodeError};
+use kubewarden_policy_sdk::response::ValidationResponse;
+
+use crate::field_ownership::FieldOwnership;
+use crate::kinds::{Location, Role};
+use crate::request::{Change, OBJECT, OLD_OBJECT, Object, Payload};
+use crate::requester::Requester;
+use crate::settings::Settings;
+use crate::target::Target;
+use crate::{prefilter, ratchet, response, rules};
+
+/// Validates the payload of a `validate` call: `{"request": AdmissionRequest, "settings": {…}}`.
+///
+/// There is always an answer. A payload that cannot be decoded is refused with the reason.
+pub fn validate(payload: &[u8]) -> ValidationResponse {
+    answer(payload).unwrap_or_else(response::accepted)
+}
+
+/// Returns the answer to a payload, or `None` if it is accepted without warnings.
+pub(crate) fn answer(payload: &[u8]) -> Option<ValidationResponse> {
+    if prefilter::is_irrelevant(payload) {
+        return None;
+    }
+    evaluate(payload).unwrap_or_else(|error| Some(response::bad_request(&error)))
+}
+
+/// Decodes a payload and checks it.
+pub(crate) fn evaluate(payload: &[u8]) -> Result<Option<ValidationResponse>, DecodeError> {
+    let payload = Payload::decode(payload)?;
+    let request = payload.request()?;
+    let Some(change) = request.change()? else {
+        return Ok(None);
+    };
+    let settings = Settings::decode(payload.settings)?;
+    let requester = Requester::decode(request)?;
+    if requester.is_trusted_by(&settings.trusted_writers) {
+        return Ok(None);
+    }
+    let ownership = FieldOwnership::decode(&change, &requester, &settings).at_path(&OBJECT)?;
+    let targets = targets(&change, &settings, ownership.as_ref())?;
+    let mut violations = Vec::new();
+    for Versions { new, old } in &targets {
+        violations.extend(match old {
+            Some(old) => ratchet::check(new, old, &settings),
+            None => rules::check(new, &settings),
+        });
+    }
+    Ok(response::from_violations(&violations))
+}
+
+/// The targets at one location of the object and of the old object.
+struct Versions<'a> {
+    new: Target<'a>,
+    old: Option<Target<'a>>,
+}
+
+/// Builds the targets at every location of an object.
+fn targets<'a>(
+    change: &Change<'_, 'a>,
+    settings: &Settings<'_>,
+    ownership: Option<&FieldOwnership<'_, 'a>>,
+) -> Result<Vec<Versions<'a>>, DecodeError> {
+    let mut targets = Vec::new();
+    for location in change.kind.locations {
+        if is_copy(change, location)? {
+            continue;
+        }
+        let new = Target::build(change.kind, location, change.object, settings, ownership).at_path(&OBJECT)?;
+        let old = change.old_object.map(|old| Target::build(change.kind, location, old, settings, None));
+        let old = old.transpose().at_path(&OLD_OBJECT)?;
+        targets.push(match old {
+            Some(old) => Versions { new: ratchet::ignore_preexisting_keys(new, &old), old: Some(old) },
+            None => Versions { new, old: None },
+        });
+    }
+    Ok(targets)
+}
+
+/// Returns whether the annotations at a location were copied by a controller: controllers copy a workload's annotations
+/// to the objects that they create, and a finding there would repeat the workload's.
+fn is_copy(change: &Change<'_, '_>, location: &Location) -> Result<bool, DecodeError> {
+    if location.role != Role::Workload {
+        return Ok(false);
+    }
+    let has_controller = |object: &Object<'_>| object.at(location.path)?.metadata()?.has_controller();
+    let old_has_controller = change.old_object.map(has_controller).transpose().at_path(&OLD_OBJECT)?;
+    Ok(has_controller(change.object).at_path(&OBJECT)? || old_has_controller.unwrap_or(false))
+}
