@@ -18,10 +18,10 @@ const START: u64 = 5_000;
 /// The instructions for each measured request.
 const INSTRUCTIONS: [(&str, u64); 5] = [
     ("create, plain", 13_000),
-    ("create, interLink", 51_600),
+    ("create, interLink", 48_000),
     ("update, plain", 85_000),
-    ("update, interLink", 207_000),
-    ("audit, interLink", 570_000),
+    ("update, interLink", 201_000),
+    ("audit, interLink", 565_000),
 ];
 
 /// The linear memory after a request of 3 MB and a thousand small ones, in bytes: the payload, at most one copy of a
