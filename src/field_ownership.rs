@@ -1,9 +1,11 @@
 //! Who wrote the annotations of a stored object, in an audit request.
 //!
-//! Kubewarden's audit scanner sends each stored object as a CREATE, so that the requester says nothing about who wrote
-//! what. `metadata.managedFields` lists, for each field manager, the fields that it set last. This is no proof, since a
-//! client chooses its manager's name. But no user can pass a request off as an audit request: the API server always
-//! names the user.
+//! Kubewarden's audit scanner sends each stored object as a CREATE without a user. Who set an annotation then shows only in
+//! `metadata.managedFields`, which lists for each field manager the fields that it set last. This is evidence, not proof,
+//! since clients choose the name of their field manager.
+//!
+//! No user can pass for the audit scanner: the API server gives every request a uid of its own, where the scanner's has
+//! the uid of the object.
 
 use std::borrow::Cow;
 
@@ -34,8 +36,7 @@ pub(crate) struct FieldOwnership<'s, 'a> {
 }
 
 impl<'s, 'a> FieldOwnership<'s, 'a> {
-    /// Decodes the field ownership of an audit request: a CREATE without a user of an object that has been stored.
-    /// Returns `None` for any other request.
+    /// Decodes the field ownership of an audit request. Returns `None` for any other request.
     ///
     /// # Errors
     /// If the object's metadata is malformed. The path is relative to the object.
@@ -44,24 +45,19 @@ impl<'s, 'a> FieldOwnership<'s, 'a> {
         requester: &Requester<'_>,
         settings: &'s Settings<'_>,
     ) -> Result<Option<Self>, DecodeError> {
-        if change.operation != Operation::Create || !requester.is_unnamed() {
+        if !is_audit_request(change, requester)? {
             return Ok(None);
         }
         let metadata = change.object.metadata()?;
-        let version = optional_str(metadata.resource_version, "resourceVersion").at_field("metadata")?;
-        if !version.is_some_and(|version| is_stored_version(&version)) {
-            return Ok(None);
-        }
         let controller = match change.kind.name {
             Pod::KIND => Some(REPLICASET_CONTROLLER),
             ReplicaSet::KIND => Some(DEPLOYMENT_CONTROLLER),
             _ => None,
         };
-        let is_trusted = |name| requester.with_username(name).is_trusted_by(&settings.trusted_writers);
         Ok(Some(Self {
             managed_fields: present(metadata.managed_fields),
             trusted_managers: &settings.trusted_field_managers,
-            trusts_controllers: controller.is_some_and(is_trusted),
+            trusts_controllers: controller.is_some_and(|name| requester.would_trust(name, settings)),
         }))
     }
 
@@ -81,9 +77,9 @@ impl<'s, 'a> FieldOwnership<'s, 'a> {
         let names: Vec<String> =
             location.path.iter().chain(&["metadata", "annotations"]).map(|name| format!("f:{name}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let mut entry = Entry { manager: None, fields: FieldPath::new(&names) };
+        let mut entry = Entry { manager: None, subresource: None, fields: FieldPath::new(&names) };
         let assigned = managed_fields.reader().elements(&mut |reader| {
-            entry.manager = None;
+            (entry.manager, entry.subresource) = (None, None);
             entry.fields.clear();
             reader.record(&mut entry)?;
             self.assign_entry(&entry, annotations, &names)
@@ -99,7 +95,8 @@ impl<'s, 'a> FieldOwnership<'s, 'a> {
         names: &[&str],
     ) -> Result<(), DecodeError> {
         let manager = optional_str(entry.manager, "manager")?.unwrap_or_default();
-        if UNSPECIFIC_MANAGERS.contains(&&*manager) {
+        let subresource = optional_str(entry.subresource, "subresource")?.unwrap_or_default();
+        if UNSPECIFIC_MANAGERS.contains(&&*manager) || SUBRESOURCES_WITHOUT_ANNOTATIONS.contains(&&*subresource) {
             return Ok(());
         }
         let owner = self.owner(manager);
@@ -121,9 +118,25 @@ impl<'s, 'a> FieldOwnership<'s, 'a> {
     }
 }
 
+/// Returns whether a request is the audit scanner's: a CREATE by nobody of an object that has been stored, with the uid
+/// of that object.
+fn is_audit_request(change: &Change<'_, '_>, requester: &Requester<'_>) -> Result<bool, DecodeError> {
+    if change.operation != Operation::Create || !requester.is_anonymous() {
+        return Ok(false);
+    }
+    let metadata = change.object.metadata()?;
+    let uid = optional_str(metadata.uid, "uid").at_field("metadata")?.unwrap_or_default();
+    let version = optional_str(metadata.resource_version, "resourceVersion").at_field("metadata")?.unwrap_or_default();
+    Ok(!uid.is_empty() && change.request_uid == Some(uid) && is_stored_version(&version))
+}
+
+/// Subresources through which the API server drops a change of annotations, but keeps the ownership.
+const SUBRESOURCES_WITHOUT_ANNOTATIONS: [&str; 2] = ["ephemeralcontainers", "resize"];
+
 /// An entry of `managedFields`.
 struct Entry<'p, 'a> {
     manager: Option<Value<'a>>,
+    subresource: Option<Value<'a>>,
     fields: FieldPath<'p, 'a>,
 }
 
@@ -131,6 +144,7 @@ impl<'a> Record<'a> for Entry<'_, 'a> {
     fn field(&mut self, name: &[u8]) -> Option<Field<'_, 'a>> {
         match name {
             b"manager" => Some(Field::Value(&mut self.manager)),
+            b"subresource" => Some(Field::Value(&mut self.subresource)),
             b"fieldsV1" => Some(self.fields.as_field()),
             _ => None,
         }
@@ -156,10 +170,10 @@ fn record_owner<'a>(
     Ok(())
 }
 
-/// Returns whether a `resourceVersion` is one that the API server assigns: a number greater than zero. Storage does not
-/// accept it from a client that creates an object.
+/// Returns whether a `resourceVersion` is one that the API server assigns: an unsigned 64-bit number greater than zero.
+/// Storage refuses it from a client that creates an object, and clears anything else.
 pub fn is_stored_version(version: &str) -> bool {
-    version.bytes().all(|byte| byte.is_ascii_digit()) && version.bytes().any(|byte| byte != b'0')
+    version.bytes().all(|byte| byte.is_ascii_digit()) && version.parse::<u64>().is_ok_and(|version| version > 0)
 }
 
 #[cfg(test)]
@@ -171,8 +185,19 @@ mod tests {
     const OWNED_BY_VK: &str = r#"[{"manager": "vk", "fieldsV1": {"f:metadata": {"f:annotations": {"f:JobID": {}}}}}]"#;
 
     /// Returns the owner of the `JobID` of an object with this metadata, in a request of this user.
-    fn owner_in(kind: &str, username: &str, namespace: &str, metadata: &str) -> Result<Owner<'static>, String> {
-        let annotated = format!(r#"{{"annotations": {{"JobID": "1"}}, {metadata}}}"#);
+    fn owner_in(kind: &str, namespace: &str, metadata: &str) -> Result<Owner<'static>, String> {
+        owner_for("{}", "7", kind, namespace, metadata)
+    }
+
+    /// The same, in the request of another user or with another uid.
+    fn owner_for(
+        user_info: &str,
+        request_uid: &str,
+        kind: &str,
+        namespace: &str,
+        metadata: &str,
+    ) -> Result<Owner<'static>, String> {
+        let annotated = format!(r#"{{"annotations": {{"JobID": "1"}}, "uid": "7", {metadata}}}"#);
         let object = match kind {
             "Pod" => format!(r#"{{"metadata": {annotated}}}"#),
             _ => format!(r#"{{"metadata": {annotated}, "spec": {{"template": {{"metadata": {annotated}}}}}}}"#),
@@ -180,7 +205,7 @@ mod tests {
         let group = if kind == "Pod" { "" } else { "apps" };
         let payload = format!(
             r#"{{"request": {{"operation": "CREATE", "kind": {{"group": "{group}", "kind": "{kind}"}},
-            "userInfo": {{"username": "{username}"}}, "namespace": "{namespace}", "object": {object}}}}}"#
+            "userInfo": {user_info}, "uid": "{request_uid}", "namespace": "{namespace}", "object": {object}}}}}"#
         );
         let payload = Payload::decode(payload.as_bytes()).unwrap();
         let request = payload.request().unwrap();
@@ -190,7 +215,8 @@ mod tests {
         let owner = || {
             let ownership = FieldOwnership::decode(&change, &requester, &settings)?;
             let location = change.kind.pod_location();
-            let target = Target::build(change.kind, location, change.object, &settings, ownership.as_ref())?;
+            let target =
+                Target::build(change.kind, location, change.object, &settings, &requester, ownership.as_ref())?;
             let owner = target.get("JobID").unwrap().owner.clone();
             Ok(match owner {
                 Owner::Manager(name) => Owner::Manager(name.into_owned().into()),
@@ -203,7 +229,7 @@ mod tests {
     }
 
     fn owner(metadata: &str) -> Result<Owner<'static>, String> {
-        owner_in("Pod", "", "physics", &format!(r#""resourceVersion": "7", {metadata}"#))
+        owner_in("Pod", "physics", &format!(r#""resourceVersion": "7", {metadata}"#))
     }
 
     fn manager(name: &'static str) -> Owner<'static> {
@@ -243,11 +269,42 @@ mod tests {
     #[test]
     fn recognizes_an_audit_request() {
         let managed = format!(r#""managedFields": {OWNED_BY_VK}"#);
-        for (username, version) in [("alice", r#""7""#), ("", r#""""#), ("", "null"), ("", r#""0""#), ("", r#""x""#)] {
+        let owner = |user_info: &str, request_uid: &str, version: &str| {
             let metadata = format!(r#""resourceVersion": {version}, {managed}"#);
-            assert_eq!(owner_in("Pod", username, "", &metadata), Ok(Owner::Requester), "{username} {version}");
+            owner_for(user_info, request_uid, "Pod", "", &metadata)
+        };
+        for user_info in ["{}", "null", r#"{"username": "", "uid": "", "groups": []}"#] {
+            for version in [r#""7""#, r#""18446744073709551615""#, r#""007""#] {
+                assert_eq!(owner(user_info, "7", version), Ok(Owner::InterLink), "{user_info} {version}");
+            }
         }
-        assert_eq!(owner_in("Pod", "", "", &managed), Ok(Owner::Requester));
+        for user_info in [r#"{"username": "alice"}"#, r#"{"groups": ["system:authenticated"]}"#, r#"{"uid": "5"}"#] {
+            assert_eq!(owner(user_info, "7", r#""7""#), Ok(Owner::Requester), "{user_info}");
+        }
+        for uid in ["", "8", "77"] {
+            assert_eq!(owner("{}", uid, r#""7""#), Ok(Owner::Requester), "{uid}");
+        }
+        for version in ["null", r#""""#, r#""0""#, r#""x""#, r#""+7""#, r#""7.0""#, r#""18446744073709551616""#] {
+            assert_eq!(owner("{}", "7", version), Ok(Owner::Requester), "{version}");
+        }
+    }
+
+    #[test]
+    fn ignores_subresources_that_do_not_write_annotations() {
+        let entry = |manager: &str, subresource: &str| {
+            format!(
+                r#"{{"manager": "{manager}", "subresource": "{subresource}",
+                "fieldsV1": {{"f:metadata": {{"f:annotations": {{"f:JobID": {{}}}}}}}}}}"#
+            )
+        };
+        for subresource in ["ephemeralcontainers", "resize"] {
+            let both = format!(r#""managedFields": [{}, {}]"#, entry("vk", "status"), entry("kubectl", subresource));
+            assert_eq!(owner(&both), Ok(Owner::InterLink));
+            let alone = format!(r#""managedFields": [{}]"#, entry("kubectl", subresource));
+            assert_eq!(owner(&alone), Ok(Owner::Unknown));
+        }
+        let status = format!(r#""managedFields": [{}]"#, entry("kubectl", "status"));
+        assert_eq!(owner(&status), Ok(manager("kubectl")));
     }
 
     #[test]
@@ -259,11 +316,11 @@ mod tests {
             format!(r#""resourceVersion": "7", "managedFields": [{entry}]"#)
         };
         let (pod, template) = (owned(""), owned(r#"{"f:spec": {"f:template": "#));
-        assert_eq!(owner_in("Pod", "", "physics-wstunnel", &pod), Ok(Owner::InterLink));
-        assert_eq!(owner_in("Pod", "", "physics", &pod), Ok(manager("kube-controller-manager")));
-        assert_eq!(owner_in("ReplicaSet", "", "physics-wstunnel", &template), Ok(Owner::InterLink));
-        assert_eq!(owner_in("ReplicaSet", "", "physics-wstunnel", &pod), Ok(Owner::Unknown), "not the template's");
-        assert_eq!(owner_in("StatefulSet", "", "physics-wstunnel", &template), Ok(manager("kube-controller-manager")));
+        assert_eq!(owner_in("Pod", "physics-wstunnel", &pod), Ok(Owner::InterLink));
+        assert_eq!(owner_in("Pod", "physics", &pod), Ok(manager("kube-controller-manager")));
+        assert_eq!(owner_in("ReplicaSet", "physics-wstunnel", &template), Ok(Owner::InterLink));
+        assert_eq!(owner_in("ReplicaSet", "physics-wstunnel", &pod), Ok(Owner::Unknown), "not the template's");
+        assert_eq!(owner_in("StatefulSet", "physics-wstunnel", &template), Ok(manager("kube-controller-manager")));
     }
 
     #[test]

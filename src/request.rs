@@ -1,6 +1,8 @@
 //! Decoding what Kubewarden passes to `validate`: an `AdmissionRequest` and the settings. Everything is borrowed from
 //! the payload, and only the fields that the policy needs are looked at.
 
+use std::borrow::Cow;
+
 use json_scan::{Context, DecodeError, Field, Nested, Reader, Record, Value, optional_str, present, seek_path};
 
 use crate::kinds::Kind;
@@ -16,6 +18,8 @@ pub(crate) struct Payload<'a> {
 /// An `AdmissionRequest`.
 #[derive(Default)]
 pub(crate) struct AdmissionRequest<'a> {
+    /// The uid of the request itself.
+    uid: Option<Value<'a>>,
     operation: Option<Value<'a>>,
     kind: Nested<'a, GroupKind<'a>>,
     /// The namespace of the object; absent if that has none.
@@ -44,6 +48,7 @@ pub(crate) struct Object<'a> {
 /// The metadata of an object.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Metadata<'a> {
+    pub(crate) uid: Option<Value<'a>>,
     pub(crate) annotations: Option<Value<'a>>,
     pub(crate) owner_references: Option<Value<'a>>,
     pub(crate) resource_version: Option<Value<'a>>,
@@ -63,6 +68,7 @@ impl<'a> Record<'a> for Payload<'a> {
 impl<'a> Record<'a> for AdmissionRequest<'a> {
     fn field(&mut self, name: &[u8]) -> Option<Field<'_, 'a>> {
         match name {
+            b"uid" => Some(Field::Value(&mut self.uid)),
             b"operation" => Some(Field::Value(&mut self.operation)),
             b"kind" => Some(self.kind.as_field()),
             b"namespace" => Some(Field::Value(&mut self.namespace)),
@@ -98,6 +104,7 @@ impl<'a> Record<'a> for Object<'a> {
 impl<'a> Record<'a> for Metadata<'a> {
     fn field(&mut self, name: &[u8]) -> Option<Field<'_, 'a>> {
         match name {
+            b"uid" => Some(Field::Value(&mut self.uid)),
             b"annotations" => Some(Field::Value(&mut self.annotations)),
             b"ownerReferences" => Some(Field::Value(&mut self.owner_references)),
             b"resourceVersion" => Some(Field::Value(&mut self.resource_version)),
@@ -111,6 +118,8 @@ impl<'a> Record<'a> for Metadata<'a> {
 pub(crate) struct Change<'r, 'a> {
     pub(crate) kind: &'static Kind,
     pub(crate) operation: Operation,
+    /// The uid of the request.
+    pub(crate) request_uid: Option<Cow<'a, str>>,
     pub(crate) object: &'r Object<'a>,
     /// The object before an update, if the request has it.
     pub(crate) old_object: Option<&'r Object<'a>>,
@@ -163,7 +172,8 @@ impl<'a> AdmissionRequest<'a> {
             Operation::Create => None,
             Operation::Update => self.old_object.get().at_path(&OLD_OBJECT)?,
         };
-        Ok(Some(Change { kind, operation, object, old_object }))
+        let request_uid = optional_str(self.uid, "uid").at_field("request")?;
+        Ok(Some(Change { kind, operation, request_uid, object, old_object }))
     }
 
     /// Returns the operation if it writes an object.

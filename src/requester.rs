@@ -1,16 +1,18 @@
-//! The requesting user, and matching it against `trustedWriters`.
+//! The requesting user, and whether the settings trust it.
 
 use std::borrow::Cow;
 
 use json_scan::{Context, DecodeError, Value, optional_str, present};
 
+use crate::escape::quote;
 use crate::request::AdmissionRequest;
-use crate::settings::{Identity, TrustedWriter};
+use crate::settings::{CONTROLLERS, Settings, TrustedWriter};
 
 /// The user that makes a request.
 #[derive(Debug, Default)]
 pub(crate) struct Requester<'a> {
     username: Cow<'a, str>,
+    uid: Cow<'a, str>,
     groups: Vec<Cow<'a, str>>,
     /// The namespace of the request, empty if its object has none.
     namespace: Cow<'a, str>,
@@ -31,8 +33,9 @@ impl<'a> Requester<'a> {
     }
 
     fn decode_user_info(&mut self, user_info: Value<'a>) -> Result<(), DecodeError> {
-        let [username, groups] = user_info.reader().pick(["username", "groups"])?;
+        let [username, uid, groups] = user_info.reader().pick(["username", "uid", "groups"])?;
         self.username = optional_str(username, "username")?.unwrap_or_default();
+        self.uid = optional_str(uid, "uid")?.unwrap_or_default();
         let Some(groups) = groups else {
             return Ok(());
         };
@@ -43,28 +46,46 @@ impl<'a> Requester<'a> {
         decoded.at_field("groups")
     }
 
-    /// Returns a requester in the same namespace with another name and no groups.
-    pub(crate) fn with_username(&self, username: &'a str) -> Self {
-        Self { username: username.into(), groups: Vec::new(), namespace: self.namespace.clone() }
+    /// Names the requester and the setting that would trust it, as the end of a fix.
+    pub(crate) fn trust_hint(&self) -> String {
+        let name = quote(&self.username);
+        if self.username.is_empty() {
+            "since the request names no user that a setting could trust".to_owned()
+        } else if CONTROLLERS.contains(&&*self.username) {
+            format!("or add the namespace to shadowNamespaces to trust {name} there")
+        } else {
+            format!("or add {name} to trustedWriters if that is interLink")
+        }
     }
 
-    /// Returns whether the request has no user name.
-    pub(crate) fn is_unnamed(&self) -> bool {
-        self.username.is_empty()
+    /// Returns whether the request names nobody, as an audit request does. An empty user name alone is not enough: an
+    /// OIDC issuer or a token webhook can send one, but the API server then adds a group.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        self.username.is_empty() && self.uid.is_empty() && self.groups.is_empty()
     }
 
-    /// Returns whether an entry matches this requester.
-    pub(crate) fn is_trusted_by(&self, trusted_writers: &[TrustedWriter<'_>]) -> bool {
-        trusted_writers.iter().any(|entry| self.matches(entry))
+    /// Returns whether the settings exempt this requester from the rules: as a trusted writer, or as a controller that
+    /// creates shadow pods.
+    pub(crate) fn is_trusted(&self, settings: &Settings<'_>) -> bool {
+        settings.trusted_writers.iter().any(|entry| self.matches(entry))
+            || CONTROLLERS.contains(&&*self.username) && self.is_in_shadow_namespace(settings)
+    }
+
+    /// Returns whether the settings would trust another user in the same namespace.
+    pub(crate) fn would_trust(&self, username: &str, settings: &Settings<'_>) -> bool {
+        let namespace = Cow::Borrowed(&*self.namespace);
+        Requester { username: username.into(), namespace, ..Requester::default() }.is_trusted(settings)
+    }
+
+    /// Returns whether the request is for a namespace of interLink's tunnels.
+    pub(crate) fn is_in_shadow_namespace(&self, settings: &Settings<'_>) -> bool {
+        settings.shadow_namespaces.contain(&self.namespace)
     }
 
     fn matches(&self, entry: &TrustedWriter<'_>) -> bool {
-        let matches_identity = match &entry.identity {
-            Identity::Username(pattern) => pattern.matches(&self.username),
-            Identity::Group(pattern) => self.groups.iter().any(|group| pattern.matches(group)),
-        };
         let namespace = entry.namespace.as_ref();
-        matches_identity && namespace.is_none_or(|pattern| pattern.matches(&self.namespace))
+        entry.identity.matches(&self.username, &self.groups)
+            && namespace.is_none_or(|pattern| pattern.matches(&self.namespace))
     }
 }
 
@@ -83,7 +104,7 @@ mod tests {
     fn trusted(user_info: &str, namespace: &str, entry: &str) -> bool {
         let json = format!(r#"{{"trustedWriters": [{entry}]}}"#);
         let settings = settings(&json);
-        decode(user_info, namespace, |requester| requester.is_trusted_by(&settings.trusted_writers)).unwrap()
+        decode(user_info, namespace, |requester| requester.is_trusted(&settings)).unwrap()
     }
 
     #[test]

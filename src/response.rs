@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::compact::sorted_set;
 use crate::escape::truncate;
+use crate::requester::Requester;
 use crate::rule_id::Level;
 use crate::rules::Violation;
 
@@ -78,11 +79,17 @@ pub(crate) fn bad_request(error: &DecodeError) -> ValidationResponse {
     }
 }
 
-/// Returns the answer to a request with these violations, or `None` if there are none.
-pub(crate) fn from_violations(violations: &[Violation<'_>]) -> Option<ValidationResponse> {
+/// Returns the answer to a request with these violations, or `None` if there are none. A violation about who may write
+/// names the requester, if there is one.
+pub(crate) fn from_violations(
+    violations: &[Violation<'_>],
+    requester: Option<&Requester<'_>>,
+) -> Option<ValidationResponse> {
     if violations.is_empty() {
         return None;
     }
+    let hint = requester.map(Requester::trust_hint);
+    let sentence = |violation: &Violation<'_>| sentence(violation, hint.as_deref());
     let (denied, warned): (Vec<_>, Vec<_>) = violations.iter().partition(|violation| violation.level == Level::Deny);
     let audit_annotations: HashMap<_, _> = [("violations", &denied), ("warnings", &warned)]
         .into_iter()
@@ -92,7 +99,7 @@ pub(crate) fn from_violations(violations: &[Violation<'_>]) -> Option<Validation
     let warnings: Vec<_> = warned.iter().map(|violation| truncate(sentence(violation), WARNING_CHARS)).collect();
     Some(ValidationResponse {
         accepted: denied.is_empty(),
-        message: (!denied.is_empty()).then(|| message(&denied)),
+        message: (!denied.is_empty()).then(|| message(&denied, sentence)),
         code: code(&denied),
         audit_annotations: Some(audit_annotations),
         warnings: (!warnings.is_empty()).then_some(warnings),
@@ -117,7 +124,7 @@ fn rule_ids(violations: &[&Violation<'_>]) -> String {
 }
 
 /// Joins as many violations as fit, at least the first.
-fn message(denied: &[&Violation<'_>]) -> String {
+fn message(denied: &[&Violation<'_>], sentence: impl Fn(&Violation<'_>) -> String) -> String {
     let room = MESSAGE_CHARS - REMAINDER_CHARS;
     let mut message = String::new();
     for (index, violation) in denied.iter().enumerate() {
@@ -133,9 +140,12 @@ fn message(denied: &[&Violation<'_>]) -> String {
     message
 }
 
-fn sentence(violation: &Violation<'_>) -> String {
+/// Renders a violation. One about who may write ends with the hint.
+fn sentence(violation: &Violation<'_>, hint: Option<&str>) -> String {
     let Violation { rule, location, finding, .. } = violation;
-    format!("{}: {}[{}]: {}; {}", rule.id, location.annotations_path(), finding.key, finding.problem, finding.fix)
+    let path = location.annotations_path();
+    let hint = hint.filter(|_| rule.about_writers).map(|hint| format!(", {hint}")).unwrap_or_default();
+    format!("{}: {path}[{}]: {}; {}{hint}", rule.id, finding.key, finding.problem, finding.fix)
 }
 
 /// Splits the message of a refusal into its violations: at each `; ` that a rule's id follows, outside of quotes, where
@@ -178,7 +188,7 @@ mod tests {
 
     fn answer(annotations: &[(&'static str, &str)], rules: &str) -> ValidationResponse {
         let json = format!(r#"{{"rules": {rules}}}"#);
-        from_violations(&rules::check(&pod(annotations), &settings(&json))).unwrap_or_else(accepted)
+        from_violations(&rules::check(&pod(annotations), &settings(&json)), None).unwrap_or_else(accepted)
     }
 
     fn audit(answer: &ValidationResponse, name: &str) -> Option<String> {

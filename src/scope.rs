@@ -5,7 +5,7 @@
 
 use json_scan::{Context, DecodeError, Value, optional_str, seek_path};
 
-use crate::annotations::{AnnotationInfo, AppliesTo};
+use crate::annotations::{AnnotationInfo, AppliesTo, Author};
 use crate::kinds::Role;
 use crate::settings::{Scope, Settings, VirtualNodes};
 
@@ -31,10 +31,15 @@ pub(crate) fn in_scope(settings: &Settings<'_>, role: Role, spec: Option<Value<'
     spec.map_or(Ok(false), |spec| may_run_on(spec, &settings.virtual_nodes))
 }
 
-/// Returns whether an annotation is checked although its pod runs on no virtual node: interLink reads it from the
-/// templates of shadow Deployments, whose pods run in the cluster, and writes it into a job's commands.
-pub(crate) fn applies_outside_scope(info: &AnnotationInfo) -> bool {
+/// Returns whether an annotation is checked although its pod cannot run on a virtual node:
+///
+/// - interLink reads the tunnel's password from the templates of shadow Deployments, whose pods run in the cluster, and
+///   writes it into a job's commands;
+/// - pods of a template in a shadow namespace are created by controllers that are trusted there, and a webhook may add
+///   the toleration to them.
+pub(crate) fn applies_outside_scope(info: &AnnotationInfo, role: Role, in_shadow_namespace: bool) -> bool {
     info.applies_to == AppliesTo::ShadowTemplate
+        || role == Role::PodTemplate && in_shadow_namespace && info.author == Author::InterLink
 }
 
 /// Returns whether a pod with this spec may run on a virtual node.

@@ -4,8 +4,10 @@
 //! that contradict themselves are refused when the policy is deployed, not at the first request.
 
 mod decode;
+mod pattern;
 mod pod_ip;
 mod rule_levels;
+mod shadow_namespaces;
 mod trusted_writers;
 mod virtual_nodes;
 mod wstunnel_timeout;
@@ -19,8 +21,9 @@ use decode::{choice, list, unknown_field};
 
 pub use pod_ip::{OctetRange, PodIp};
 pub use rule_levels::RuleLevels;
-pub(crate) use trusted_writers::{DEPLOYMENT_CONTROLLER, Identity, REPLICASET_CONTROLLER};
-pub use trusted_writers::{Pattern, TrustedWriter};
+pub use shadow_namespaces::ShadowNamespaces;
+pub(crate) use shadow_namespaces::{CONTROLLERS, DEPLOYMENT_CONTROLLER, REPLICASET_CONTROLLER};
+pub use trusted_writers::TrustedWriter;
 pub use virtual_nodes::VirtualNodes;
 pub use wstunnel_timeout::WstunnelTimeout;
 
@@ -33,6 +36,8 @@ pub struct Settings<'a> {
     pub virtual_nodes: VirtualNodes<'a>,
     /// The requesters whose requests are not checked.
     pub trusted_writers: Cow<'a, [TrustedWriter<'a>]>,
+    /// The namespaces of shadow pods.
+    pub shadow_namespaces: ShadowNamespaces<'a>,
     /// The field managers that count as interLink in an audit.
     pub trusted_field_managers: Cow<'a, [Cow<'a, str>]>,
     /// Which addresses a pod may request.
@@ -55,8 +60,16 @@ pub enum Scope {
 
 const SCOPES: [(&str, Scope); 2] = [("AllPods", Scope::AllPods), ("VirtualNodePods", Scope::VirtualNodePods)];
 
-const FIELDS: [&str; 7] =
-    ["scope", "virtualNodes", "trustedWriters", "trustedFieldManagers", "podIP", "wstunnelTimeout", "rules"];
+const FIELDS: [&str; 8] = [
+    "scope",
+    "virtualNodes",
+    "trustedWriters",
+    "shadowNamespaces",
+    "trustedFieldManagers",
+    "podIP",
+    "wstunnelTimeout",
+    "rules",
+];
 
 impl Default for Settings<'_> {
     fn default() -> Self {
@@ -64,6 +77,7 @@ impl Default for Settings<'_> {
             scope: Scope::default(),
             virtual_nodes: VirtualNodes::default(),
             trusted_writers: Cow::Borrowed(&trusted_writers::DEFAULT),
+            shadow_namespaces: ShadowNamespaces::default(),
             trusted_field_managers: Cow::Borrowed(&trusted_writers::DEFAULT_FIELD_MANAGERS),
             pod_ip: PodIp::default(),
             wstunnel_timeout: WstunnelTimeout::default(),
@@ -99,6 +113,7 @@ impl<'a> Settings<'a> {
                 b"scope" => decoded.scope = choice(value, &SCOPES)?,
                 b"virtualNodes" => decoded.virtual_nodes = VirtualNodes::decode(value)?,
                 b"trustedWriters" => decoded.trusted_writers = list(value, TrustedWriter::decode)?.into(),
+                b"shadowNamespaces" => decoded.shadow_namespaces = ShadowNamespaces::decode(value)?,
                 b"trustedFieldManagers" => {
                     decoded.trusted_field_managers = list(value, trusted_writers::decode_field_manager)?.into();
                 }
@@ -115,10 +130,10 @@ impl<'a> Settings<'a> {
 
     /// Checks that the fields do not contradict each other.
     fn check(&self) -> Result<(), DecodeError> {
-        if self.scope == Scope::VirtualNodePods && self.virtual_nodes.is_empty() {
-            let problem = "names no virtual node, so that scope VirtualNodePods would check no pod; \
-                           set taintKeys or names, or set scope to AllPods";
-            return Err(DecodeError::new(problem).at_field("virtualNodes"));
+        if self.scope == Scope::VirtualNodePods && self.virtual_nodes.taint_keys.is_empty() {
+            let problem = "is empty, so that scope VirtualNodePods would not check pods that the scheduler places on a \
+                           virtual node; add the key of its taint, or set scope to AllPods";
+            return Err(DecodeError::new(problem).at_path(&["virtualNodes", "taintKeys"]));
         }
         Ok(())
     }

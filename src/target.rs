@@ -12,6 +12,7 @@ use crate::field_ownership::FieldOwnership;
 use crate::kinds::{Kind, Location};
 use crate::pod_spec::PodSpec;
 use crate::request::Object;
+use crate::requester::Requester;
 use crate::scope;
 use crate::settings::Settings;
 
@@ -39,6 +40,7 @@ impl<'a> Target<'a> {
         location: &'static Location,
         object: &Object<'a>,
         settings: &Settings<'_>,
+        requester: &Requester<'_>,
         ownership: Option<&FieldOwnership<'_, 'a>>,
     ) -> Result<Self, DecodeError> {
         let holder = object.at(location.path)?;
@@ -53,7 +55,8 @@ impl<'a> Target<'a> {
         if scope::in_scope(settings, location.role, spec).at_field("spec").at_path(location.path)? {
             target.pod_spec = target.decode_pod_spec(spec).at_field("spec").at_path(location.path)?;
         } else {
-            target.annotations.retain(scope::applies_outside_scope);
+            let in_shadow_namespace = requester.is_in_shadow_namespace(settings);
+            target.annotations.retain(|info| scope::applies_outside_scope(info, location.role, in_shadow_namespace));
         }
         if let Some(ownership) = ownership {
             ownership.assign_owners(&mut target.annotations, location)?;
@@ -126,7 +129,8 @@ mod tests {
     ) -> Result<Target<'a>, String> {
         let kind = KINDS.iter().find(|other| other.name == kind).unwrap();
         let object = Object::decode(Reader::new(object.as_bytes()).value().unwrap()).unwrap();
-        Target::build(kind, location(kind), &object, settings, None).map_err(|error| error.to_string())
+        Target::build(kind, location(kind), &object, settings, &Requester::default(), None)
+            .map_err(|error| error.to_string())
     }
 
     /// The annotations that a pod gets from an object of a kind.

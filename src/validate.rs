@@ -35,11 +35,11 @@ pub(crate) fn evaluate(payload: &[u8]) -> Result<Option<ValidationResponse>, Dec
     };
     let settings = Settings::decode(payload.settings)?;
     let requester = Requester::decode(request)?;
-    if requester.is_trusted_by(&settings.trusted_writers) {
+    if requester.is_trusted(&settings) {
         return Ok(None);
     }
     let ownership = FieldOwnership::decode(&change, &requester, &settings).at_path(&OBJECT)?;
-    let targets = targets(&change, &settings, ownership.as_ref())?;
+    let targets = targets(&change, &settings, &requester, ownership.as_ref())?;
     let mut violations = Vec::new();
     for Versions { new, old } in &targets {
         violations.extend(match old {
@@ -47,7 +47,7 @@ pub(crate) fn evaluate(payload: &[u8]) -> Result<Option<ValidationResponse>, Dec
             None => rules::check(new, &settings),
         });
     }
-    Ok(response::from_violations(&violations))
+    Ok(response::from_violations(&violations, ownership.is_none().then_some(&requester)))
 }
 
 /// The targets at one location of the object and of the old object.
@@ -60,6 +60,7 @@ struct Versions<'a> {
 fn targets<'a>(
     change: &Change<'_, 'a>,
     settings: &Settings<'_>,
+    requester: &Requester<'_>,
     ownership: Option<&FieldOwnership<'_, 'a>>,
 ) -> Result<Vec<Versions<'a>>, DecodeError> {
     let mut targets = Vec::new();
@@ -67,8 +68,9 @@ fn targets<'a>(
         if is_copy(change, location)? {
             continue;
         }
-        let new = Target::build(change.kind, location, change.object, settings, ownership).at_path(&OBJECT)?;
-        let old = change.old_object.map(|old| Target::build(change.kind, location, old, settings, None));
+        let build = |object, ownership| Target::build(change.kind, location, object, settings, requester, ownership);
+        let new = build(change.object, ownership).at_path(&OBJECT)?;
+        let old = change.old_object.map(|old| build(old, None));
         let old = old.transpose().at_path(&OLD_OBJECT)?;
         targets.push(match old {
             Some(old) => Versions { new: ratchet::ignore_preexisting_keys(new, &old), old: Some(old) },

@@ -26,10 +26,12 @@
 //! ## Settings
 //!
 //! - `rules.job-id`: `Deny` (the default), `Warn` or `Ignore`.
-//! - `trustedWriters`: the users and groups that may write `JobID`. The default is interLink's service accounts in the
-//!   namespace `interlink`, and the `Deployment` and `ReplicaSet` controllers in the tunnels' namespaces,
+//! - `trustedWriters`: the users and groups that may write `JobID`. The default is every service account in the
+//!   namespace `interlink` except `default`.
+//! - `shadowNamespaces`: where the `Deployment` and `ReplicaSet` controllers may write it too. The default is
 //!   `*-wstunnel`.
-//! - `trustedFieldManagers`: the field managers that count as interLink in an audit. The default is `vk`.
+//! - `trustedFieldManagers`: the field managers that count as interLink in an audit. The default is
+//!   `vk` and `virtual-kubelet`.
 //!
 //! ## References
 //!

@@ -30,10 +30,12 @@
 //! ## Settings
 //!
 //! - `rules.managed-annotations`: `Deny` (the default), `Warn` or `Ignore`.
-//! - `trustedWriters`: the users and groups that may write these annotations. The default is interLink's service
-//!   accounts in the namespace `interlink`, and the `Deployment` and `ReplicaSet` controllers in the tunnels'
-//!   namespaces, `*-wstunnel`.
-//! - `trustedFieldManagers`: the field managers that count as interLink in an audit. The default is `vk`.
+//! - `trustedWriters`: the users and groups that may write these annotations. The default is every service account in
+//!   the namespace `interlink` except `default`.
+//! - `shadowNamespaces`: where the `Deployment` and `ReplicaSet` controllers may write them too. The default is
+//!   `*-wstunnel`.
+//! - `trustedFieldManagers`: the field managers that count as interLink in an audit. The default is
+//!   `vk` and `virtual-kubelet`.
 //!
 //! ## References
 //!

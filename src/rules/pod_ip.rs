@@ -37,7 +37,8 @@
 //! - `podIP.octetRange`: the least and the greatest last octet, `min` and `max`, of an IPv4 address. Not set by
 //!   default.
 //! - `podIP.allowReserved`: `true` allows the first two addresses and the last one of a range. The default is `false`.
-//! - `trustedFieldManagers`: the field managers that count as interLink in an audit. The default is `vk`.
+//! - `trustedFieldManagers`: the field managers that count as interLink in an audit. The default is
+//!   `vk` and `virtual-kubelet`.
 //!
 //! ## References
 //!

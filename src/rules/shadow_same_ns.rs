@@ -18,8 +18,8 @@
 //! ## Settings
 //!
 //! - `rules.shadow-same-ns`: `Warn` (the default), `Deny` or `Ignore`.
-//! - `trustedWriters`: with `true`, add the `Deployment` and `ReplicaSet` controllers for the pod's namespace. The
-//!   default trusts them only in the tunnels' namespaces, `*-wstunnel`.
+//! - `shadowNamespaces`: with `true`, add the pod's namespace. The default trusts the `Deployment` and `ReplicaSet`
+//!   controllers only in `*-wstunnel`.
 //!
 //! ## References
 //!

@@ -5,17 +5,23 @@ use std::borrow::Cow;
 use json_scan::{DecodeError, Reader};
 
 use super::decode::{self, string, unknown_field};
+use super::pattern::Pattern;
 use crate::escape::quote;
 
-/// Groups that the API server itself adds: all authenticated users, all others, all service accounts.
-const EVERYONE: [&str; 3] = ["system:authenticated", "system:unauthenticated", "system:serviceaccounts"];
+/// How the names of service accounts begin: `system:serviceaccount:NAMESPACE:NAME`.
+const ACCOUNT_PREFIX: &str = "system:serviceaccount:";
+/// How the groups of all service accounts in a namespace begin: `system:serviceaccounts:NAMESPACE`.
+const ACCOUNTS_PREFIX: &str = "system:serviceaccounts:";
 
-/// Two service accounts with nothing in common. A pattern that matches both trusts every service account, and so
-/// everyone, since controllers create pods for all who may create a Deployment or a Job.
-const UNRELATED_ACCOUNTS: [&str; 2] = ["system:serviceaccount:a:a", "system:serviceaccount:b:b"];
+/// The service account that every pod has which names none.
+const DEFAULT_ACCOUNT: &str = ":default";
 
-/// The groups of these accounts.
-const UNRELATED_GROUPS: [&str; 2] = ["system:serviceaccounts:a", "system:serviceaccounts:b"];
+/// Names that the API server gives to everyone: to all authenticated users, to all others, to all service accounts.
+const EVERYONE: [&str; 4] =
+    ["system:authenticated", "system:unauthenticated", "system:anonymous", "system:serviceaccounts"];
+
+/// Characters that end the part of a name which identity providers put before all their users' names.
+const SEPARATORS: [char; 5] = [':', '/', '#', '@', '|'];
 
 /// An entry of `trustedWriters`: requesters whose requests are not checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,36 +38,15 @@ pub(crate) enum Identity<'a> {
     Group(Pattern<'a>),
 }
 
-/// Text in which `*` matches any text, including none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern<'a>(Cow<'a, str>);
+/// interLink as its Helm chart installs it.
+pub(super) static DEFAULT: [TrustedWriter<'static>; 1] = [TrustedWriter {
+    identity: Identity::Username(Pattern::from_static("system:serviceaccount:interlink:*")),
+    namespace: None,
+}];
 
-/// The controller that creates the pods of a ReplicaSet.
-pub(crate) const REPLICASET_CONTROLLER: &str = "system:serviceaccount:kube-system:replicaset-controller";
-/// The controller that creates the ReplicaSets of a Deployment.
-pub(crate) const DEPLOYMENT_CONTROLLER: &str = "system:serviceaccount:kube-system:deployment-controller";
-
-/// The namespaces of shadow pods.
-const SHADOW_NAMESPACES: &str = "*-wstunnel";
-
-/// interLink as its Helm chart installs it, and the controllers that create ReplicaSets and pods of its shadow
-/// Deployments.
-pub(super) static DEFAULT: [TrustedWriter<'static>; 3] = [
-    writer("system:serviceaccount:interlink:*", None),
-    writer(DEPLOYMENT_CONTROLLER, Some(SHADOW_NAMESPACES)),
-    writer(REPLICASET_CONTROLLER, Some(SHADOW_NAMESPACES)),
-];
-
-const fn writer(username: &'static str, namespace: Option<&'static str>) -> TrustedWriter<'static> {
-    let namespace = match namespace {
-        Some(pattern) => Some(Pattern(Cow::Borrowed(pattern))),
-        None => None,
-    };
-    TrustedWriter { identity: Identity::Username(Pattern(Cow::Borrowed(username))), namespace }
-}
-
-/// The name of interLink's binary.
-pub(super) static DEFAULT_FIELD_MANAGERS: [Cow<'static, str>; 1] = [Cow::Borrowed("vk")];
+/// The names of interLink's binary: in its image, and in the documentation for one outside the cluster.
+pub(super) static DEFAULT_FIELD_MANAGERS: [Cow<'static, str>; 2] =
+    [Cow::Borrowed("vk"), Cow::Borrowed("virtual-kubelet")];
 
 impl<'a> TrustedWriter<'a> {
     pub(super) fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
@@ -89,26 +74,59 @@ impl<'a> TrustedWriter<'a> {
     }
 }
 
+impl Identity<'_> {
+    /// Returns whether this matches a user with this name and these groups.
+    pub(crate) fn matches(&self, username: &str, groups: &[Cow<'_, str>]) -> bool {
+        match self {
+            // Whoever may create a pod in the namespace can run it as the default account.
+            Self::Username(pattern) if is_default_account(username) => pattern.as_str() == username,
+            Self::Username(pattern) => pattern.matches(username),
+            Self::Group(pattern) => groups.iter().any(|group| pattern.matches(group)),
+        }
+    }
+}
+
+fn is_default_account(username: &str) -> bool {
+    username.starts_with(ACCOUNT_PREFIX) && username.ends_with(DEFAULT_ACCOUNT)
+}
+
 fn decode_username<'a>(reader: &mut Reader<'a>) -> Result<Pattern<'a>, DecodeError> {
     let pattern = Pattern::decode(reader)?;
-    if UNRELATED_ACCOUNTS.iter().all(|account| pattern.matches(account)) {
-        let text = quote(&pattern.0);
-        return Err(DecodeError::new(format!(
-            "{text} trusts everyone, or at least every service account; name the writer"
-        )));
-    }
+    check_breadth(&pattern, ACCOUNT_PREFIX)?;
     Ok(pattern)
 }
 
 fn decode_group<'a>(reader: &mut Reader<'a>) -> Result<Pattern<'a>, DecodeError> {
     let pattern = Pattern::decode(reader)?;
-    let everyone = EVERYONE.into_iter().find(|group| pattern.matches(group));
-    let spans_namespaces = UNRELATED_GROUPS.iter().all(|group| pattern.matches(group));
-    if let Some(group) = everyone.or(spans_namespaces.then_some("system:serviceaccounts")) {
-        let text = quote(&pattern.0);
-        return Err(DecodeError::new(format!("{text} trusts everyone in {group}; name a group of its own")));
-    }
+    check_breadth(&pattern, ACCOUNTS_PREFIX)?;
     Ok(pattern)
+}
+
+/// Checks that a pattern matches neither everyone, nor all users of an identity provider, nor the service accounts of
+/// several namespaces: whoever may create a namespace could choose the name of an account in it.
+fn check_breadth(pattern: &Pattern<'_>, account_prefix: &str) -> Result<(), DecodeError> {
+    let refuse = |problem: &str| Err(DecodeError::new(format!("{} {problem}", quote(pattern.as_str()))));
+    if let Some(everyone) = EVERYONE.into_iter().find(|name| pattern.matches(name)) {
+        return refuse(&format!(
+            "matches {everyone}, which the API server gives to everyone; name interLink's account"
+        ));
+    }
+    let Some(literal) = pattern.literal_prefix() else {
+        return Ok(());
+    };
+    if let Some(account) = literal.strip_prefix(account_prefix) {
+        return match account.split_once(':') {
+            Some((namespace, _)) if !namespace.is_empty() => Ok(()),
+            _ => refuse("matches service accounts of several namespaces; name one namespace"),
+        };
+    }
+    if account_prefix.starts_with(literal) {
+        return refuse("matches service accounts of several namespaces; name one namespace");
+    }
+    if literal.ends_with(SEPARATORS) {
+        return refuse("matches all users of an identity provider; name the user");
+    }
+    Ok(())
 }
 
 /// Decodes the name of a field manager, which is not a pattern.
@@ -119,84 +137,4 @@ pub(super) fn decode_field_manager<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a
         return Err(DecodeError::new(format!("{text} is not a field manager; use its exact name, such as vk")));
     }
     Ok(text)
-}
-
-impl<'a> Pattern<'a> {
-    fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let text = string(reader)?;
-        if text.is_empty() || text.trim() != text {
-            let text = quote(&text);
-            return Err(DecodeError::new(format!(
-                "{text} matches nothing; use a name or a pattern, without space around it"
-            )));
-        }
-        Ok(Self(text))
-    }
-
-    /// Returns whether the pattern matches the whole text. Takes at most as many steps as the product of both lengths.
-    pub(crate) fn matches(&self, text: &str) -> bool {
-        let (mut pattern, mut text) = (self.0.as_bytes(), text.as_bytes());
-        // The pattern behind the last star, and the text from which it was last tried.
-        let mut retry: Option<(&[u8], &[u8])> = None;
-        loop {
-            match (pattern, text) {
-                ([b'*', rest @ ..], _) => {
-                    retry = Some((rest, text));
-                    pattern = rest;
-                }
-                ([], []) => return true,
-                ([first, pattern_rest @ ..], [byte, text_rest @ ..]) if first == byte => {
-                    (pattern, text) = (pattern_rest, text_rest);
-                }
-                // Let the star match one byte more.
-                _ => match retry {
-                    Some((behind_star, [_, rest @ ..])) => {
-                        retry = Some((behind_star, rest));
-                        (pattern, text) = (behind_star, rest);
-                    }
-                    _ => return false,
-                },
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn matches(pattern: &str, text: &str) -> bool {
-        Pattern(pattern.into()).matches(text)
-    }
-
-    #[test]
-    fn matches_stars_and_literal_text() {
-        for (pattern, text) in
-            [("a", "a"), ("a*", "a"), ("*a", "ba"), ("a*c*e", "abcde"), ("*-w", "-w"), ("a**b", "ab")]
-        {
-            assert!(matches(pattern, text), "{pattern} {text}");
-        }
-        for (pattern, text) in
-            [("a", "ab"), ("a", "ba"), ("a*a", "a"), ("ab*ba", "aba"), ("a*c*e", "abde"), ("a.b", "axb"), ("a*", "A")]
-        {
-            assert!(!matches(pattern, text), "{pattern} {text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn agrees_with_a_recursive_definition(pattern in "[ab*]{0,6}", text in "[ab]{0,8}") {
-            fn defined(pattern: &[u8], text: &[u8]) -> bool {
-                match (pattern, text) {
-                    ([], text) => text.is_empty(),
-                    ([b'*', rest @ ..], text) => (0..=text.len()).any(|start| defined(rest, &text[start..])),
-                    ([byte, pattern @ ..], [other, text @ ..]) => byte == other && defined(pattern, text),
-                    _ => false,
-                }
-            }
-            prop_assert_eq!(matches(&pattern, &text), defined(pattern.as_bytes(), text.as_bytes()));
-        }
-    }
 }

@@ -40,10 +40,6 @@ impl<'a> VirtualNodes<'a> {
     pub(crate) fn has_name(&self, name: &str) -> bool {
         self.names.iter().any(|other| other == name)
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.taint_keys.is_empty() && self.names.is_empty()
-    }
 }
 
 /// Decodes the key of a taint, or the name of a node.

@@ -22,9 +22,10 @@ pub(crate) fn namespace(object: &Value) -> &str {
     }
 }
 
-/// Returns whether an object is stored in a cluster, by its `resourceVersion`.
+/// Returns whether an object is stored in a cluster, by its `uid` and `resourceVersion`.
 pub(crate) fn is_stored(object: &Value) -> bool {
-    is_stored_version(text(&object["metadata"]["resourceVersion"]))
+    let metadata = &object["metadata"];
+    !text(&metadata["uid"]).is_empty() && is_stored_version(text(&metadata["resourceVersion"]))
 }
 
 /// Returns whether an object has an annotation that interLink writes, in any location.

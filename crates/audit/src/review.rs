@@ -7,6 +7,9 @@ use crate::document::{Document, Origin, Problem};
 use crate::object::{self, api_group, namespace, text, with_empty_annotations};
 use crate::versions::Versions;
 
+/// The uid of a request that no API server has made.
+const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
+
 /// The requester of a manifest's request where the user names none: some authenticated user.
 const DEFAULT_USERNAME: &str = "interlink-audit";
 
@@ -172,12 +175,16 @@ fn impersonate(mut request: Value, impersonation: &Impersonation) -> Value {
 fn request_for_object(object: Value, impersonation: &Impersonation, earlier: &mut Versions) -> (EvaluatedAs, Value) {
     let earlier = earlier.earlier_version_of(&object);
     let (evaluated_as, operation, user_info) = match earlier {
-        // The audit scanner's requests have an empty userInfo.
         _ if object::is_stored(&object) && impersonation.username.is_none() => {
             (EvaluatedAs::Stored, "CREATE", json!({}))
         }
         Some(_) => (EvaluatedAs::Update, "UPDATE", user_info(impersonation)),
         None => (EvaluatedAs::Creation, "CREATE", user_info(impersonation)),
+    };
+    // The audit scanner's requests have an empty userInfo and the uid of the object.
+    let uid = match evaluated_as {
+        EvaluatedAs::Stored => object["metadata"]["uid"].clone(),
+        _ => NO_UID.into(),
     };
     let old = earlier.filter(|_| evaluated_as == EvaluatedAs::Update).cloned().map(with_empty_annotations);
     let [kind, version] = [&object["kind"], &object["apiVersion"]].map(text);
@@ -187,7 +194,7 @@ fn request_for_object(object: Value, impersonation: &Impersonation, earlier: &mu
     let resource = format!("{}s", kind.to_lowercase());
     let resource = json!({"group": group, "version": version, "resource": resource});
     let request = json!({
-        "uid": "00000000-0000-0000-0000-000000000000",
+        "uid": uid,
         "kind": group_version_kind,
         "resource": resource,
         "requestKind": group_version_kind,
@@ -290,8 +297,7 @@ mod tests {
     #[test]
     fn reports_unknown_owners_without_managed_fields() {
         let pod = |annotation: &str, managed_fields: Value| {
-            let metadata =
-                json!({"resourceVersion": "7", "annotations": {annotation: ""}, "managedFields": managed_fields});
+            let metadata = json!({"uid": "5", "resourceVersion": "7", "annotations": {annotation: ""}, "managedFields": managed_fields});
             let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata});
             review(pod, &Impersonation::default()).unwrap()
         };
@@ -302,7 +308,7 @@ mod tests {
 
     #[test]
     fn makes_an_audit_request_of_a_stored_object_unless_a_user_is_impersonated() {
-        let pod = |version: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"resourceVersion": version}});
+        let pod = |version: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"uid": "5", "resourceVersion": version}});
         let stored = review(pod("7"), &Impersonation::default()).unwrap();
         assert_eq!((stored.evaluated_as, &stored.request["userInfo"]), (EvaluatedAs::Stored, &json!({})));
         for review in [review(pod("7"), &user("alice")), review(pod(""), &Impersonation::default())] {

@@ -224,7 +224,7 @@ fn stored(manager: Option<&str>) -> String {
         let fields = "{\"f:metadata\": {\"f:annotations\": {\"f:JobID\": {}}}}";
         format!("  managedFields: [{{manager: {name}, fieldsType: FieldsV1, fieldsV1: {fields}}}]\n")
     });
-    let metadata = "name: stored\n  resourceVersion: '7'\n  annotations: {JobID: '1'}";
+    let metadata = "name: stored\n  uid: '5'\n  resourceVersion: '7'\n  annotations: {JobID: '1'}";
     format!("apiVersion: v1\nkind: Pod\nmetadata:\n  {metadata}\n{managed_fields}")
 }
 

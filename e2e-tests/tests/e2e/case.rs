@@ -16,9 +16,13 @@ pub(crate) struct Case {
     name: String,
     #[serde(default = "no_settings")]
     settings: Value,
-    /// The requester, as `userInfo`; `null` for a request without it.
-    #[serde(default = "alice", rename = "as")]
-    user_info: Value,
+    /// The requester, as `userInfo`; `null` for a request without it. If it is not given, alice, or in an audit request
+    /// `{}`.
+    #[serde(default, rename = "as", deserialize_with = "some")]
+    user_info: Option<Value>,
+    /// Whether the request is the audit scanner's.
+    #[serde(default)]
+    audit: bool,
     /// The operation; CREATE if it is not given.
     operation: Option<String>,
     #[serde(default = "default_namespace")]
@@ -94,10 +98,6 @@ fn no_settings() -> Value {
     json!({})
 }
 
-fn alice() -> Value {
-    json!({"username": "alice"})
-}
-
 fn default_namespace() -> String {
     "default".to_owned()
 }
@@ -155,11 +155,16 @@ impl Case {
         if object.is_null() && old.is_null() {
             return Err("give annotations, manifest, oldAnnotations, old, request or payload".to_owned());
         }
-        let request = AdmissionRequest::update(old, object)
-            .operation(self.operation.as_deref().unwrap_or("CREATE"))
-            .namespace(&self.namespace)
-            .user_info(self.user_info.clone());
-        Ok(request.into_json())
+        let request = if self.audit {
+            AdmissionRequest::audit(object)
+        } else {
+            AdmissionRequest::update(old, object).operation(self.operation.as_deref().unwrap_or("CREATE"))
+        };
+        let request = request.namespace(&self.namespace);
+        Ok(match &self.user_info {
+            Some(user_info) => request.user_info(user_info.clone()).into_json(),
+            None => request.into_json(),
+        })
     }
 
     fn object(&self, annotations: Option<&Value>, whole: Option<&Value>) -> Result<Value, String> {
