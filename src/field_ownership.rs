@@ -9,7 +9,7 @@
 
 use std::borrow::Cow;
 
-use json_scan::{Context, DecodeError, Field, FieldPath, Reader, Record, Value, bytes_eq, optional_str, present};
+use json_scan::{Context, DecodeError, Field, FieldPath, Record, Value, bytes_eq, optional_str, present};
 use k8s_openapi::Resource;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::Pod;
@@ -101,8 +101,12 @@ impl<'s, 'a> FieldOwnership<'s, 'a> {
         }
         let owner = self.owner(manager);
         if let Some(owned) = entry.fields.end().at_field("fieldsV1")? {
-            let mut reader = owned.reader();
-            let recorded = reader.entries(&mut |name, value| record_owner(&mut annotations.known, name, value, &owner));
+            let mut recorded = vec![false; annotations.known.len()];
+            let recorded = owned.reader().entries(&mut |name, value| {
+                value.skip()?;
+                let key = name.strip_prefix(b"f:").unwrap_or_default();
+                record_owner(&mut annotations.known, key, &owner, &mut recorded)
+            });
             recorded.at_path(names).at_field("fieldsV1")?;
         }
         Ok(())
@@ -151,21 +155,23 @@ impl<'a> Record<'a> for Entry<'_, 'a> {
     }
 }
 
-/// Records the owner of one annotation. One that interLink owns stays interLink's: whoever changes a value takes it from
+/// Records the owner of the annotation with a key. One that interLink owns stays interLink's: whoever changes a value takes it from
 /// all its owners.
 fn record_owner<'a>(
     annotations: &mut [Annotation<'a>],
-    name: &[u8],
-    value: &mut Reader<'a>,
+    key: &[u8],
     owner: &Owner<'a>,
+    recorded: &mut [bool],
 ) -> Result<(), DecodeError> {
-    value.skip()?;
-    let Some(key) = name.strip_prefix(b"f:") else {
+    let Some(index) = annotations.iter().position(|annotation| bytes_eq(annotation.info.key.as_bytes(), key)) else {
         return Ok(());
     };
-    let annotation = annotations.iter_mut().find(|annotation| bytes_eq(annotation.info.key.as_bytes(), key));
-    if let Some(annotation) = annotation.filter(|annotation| annotation.owner != Owner::InterLink) {
-        annotation.owner = owner.clone();
+    // Each time would copy the owner's name, which may be long.
+    if std::mem::replace(&mut recorded[index], true) {
+        return Err(DecodeError::new("appears twice").at_key(key));
+    }
+    if annotations[index].owner != Owner::InterLink {
+        annotations[index].owner = owner.clone();
     }
     Ok(())
 }
@@ -326,6 +332,10 @@ mod tests {
     #[test]
     fn reports_the_path_of_a_malformed_field() {
         for (fields, problem) in [
+            (
+                r#"[{"manager": "x", "fieldsV1": {"f:metadata": {"f:annotations": {"f:JobID": {}, "f:JobID": {}}}}}]"#,
+                "metadata.managedFields[0].fieldsV1.f:metadata.f:annotations[JobID]: appears twice",
+            ),
             ("{}", "metadata.managedFields: must be a list, but is an object"),
             ("[7]", "metadata.managedFields[0]: must be an object, but is a number"),
             (r#"[{"manager": []}]"#, "metadata.managedFields[0].manager: must be a string, but is a list"),

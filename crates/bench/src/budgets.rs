@@ -10,7 +10,7 @@ use crate::ratio;
 use crate::requests::{cases, create};
 
 /// The size of the module, in bytes.
-const MODULE_SIZE: usize = 250_000;
+const MODULE_SIZE: usize = 256_000;
 
 /// The instructions to start: instantiation, and the functions that a waPC host calls first.
 const START: u64 = 5_000;
@@ -21,7 +21,7 @@ const INSTRUCTIONS: [(&str, u64); 5] = [
     ("create, interLink", 48_000),
     ("update, plain", 85_000),
     ("update, interLink", 201_000),
-    ("audit, interLink", 565_000),
+    ("audit, interLink", 570_000),
 ];
 
 /// The linear memory after a request of 3 MB and a thousand small ones, in bytes: the payload, at most one copy of a
