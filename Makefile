@@ -54,7 +54,7 @@ lint: | $(TARGET) ## Check format and lints
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: generate
-generate: ## Write what is generated from the rules: docs/rules.md, README's tables, Rancher's form
+generate: ## Write what is generated from the rules: docs/rules.md, README's tables, Rancher's form, artifacthub-pkg.yml
 	cargo run --locked --package interlink-generate
 
 # The examples in crates/bench-baselines that the policy is compared with.
@@ -97,7 +97,7 @@ deny: ## Check licences, sources and advisories of the dependencies (needs cargo
 .PHONY: reproducible
 reproducible: policy.wasm ## Build the module again in another folder, and compare
 	copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
-		git ls-files -z | tar --null -T - -cf - | tar -xf - -C "$$copy" && \
+		git ls-files --cached --others --exclude-standard -z | tar --null -T - -cf - | tar -xf - -C "$$copy" && \
 		$(MAKE) -C "$$copy" policy.wasm && cmp policy.wasm "$$copy/policy.wasm" && echo "The two are the same."
 	@# It must not contain the path where it was built, or it would differ for others.
 	! grep --quiet --text --fixed-strings "$$HOME" policy.wasm

@@ -21,7 +21,7 @@ fn shows_the_default_settings() {
     let text = yaml_under("Settings").to_string();
     let shown = Settings::parse(text.as_bytes()).unwrap();
     let mut expected = Settings::default();
-    expected.pod_ip.cidrs = vec!["10.244.0.0/16".parse().unwrap()];
+    expected.pod_ip.cidrs = vec!["10.250.0.0/16".parse().unwrap()];
     expected.pod_ip.octet_range = Some(OctetRange { min: 2, max: 250 });
     assert_eq!(shown, expected);
     let mut shown: Vec<_> = yaml_under("Settings")["rules"].as_object().unwrap().keys().cloned().collect();

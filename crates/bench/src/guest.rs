@@ -20,7 +20,7 @@ struct Exchange {
     error: Vec<u8>,
 }
 
-/// An instance of a policy module, which serves many calls as in the policy server.
+/// An instance of a policy module, which serves many calls.
 pub(crate) struct Guest {
     store: Store<Exchange>,
     instance: Instance,
