@@ -7,41 +7,59 @@
 
 use crate::compact::sorted_set;
 use crate::finding::Finding;
+use crate::rule_id::RuleId;
 use crate::rules::{self, Violation};
 use crate::settings::Settings;
 use crate::target::Target;
 
-/// Returns the new target without the unknown keys of the old one. Their rule reports only some of many keys, and must
-/// not spend that on old ones.
+/// Returns the new target with the unknown keys of the old one set aside. Their rule reports only some of many keys, and
+/// must not spend that on old ones.
 pub(crate) fn ignore_preexisting_keys<'a>(new: Target<'a>, old: &Target<'_>) -> Target<'a> {
     let keys = sorted_set(old.unknown_keys().iter().map(String::as_str));
-    new.without_unknown_keys(&keys)
+    new.with_preexisting_keys(&keys)
 }
 
-/// Checks the new target of an update, and returns the violations that the update introduces.
-pub(crate) fn check<'t>(new: &'t Target<'_>, old: &'t Target<'_>, settings: &Settings<'_>) -> Vec<Violation<'t>> {
-    introduced(rules::check(new, settings), &rules::check(old, settings))
+/// The violations of the new target of an update.
+pub(crate) struct Ratcheted<'t> {
+    /// Those that the update is blamed for.
+    pub(crate) introduced: Vec<Violation<'t>>,
+    /// Those that the old target had too.
+    pub(crate) preexisting: Vec<Violation<'t>>,
 }
 
-/// Returns the violations of the new object that the old one did not have, and those of immutable annotations that were
+/// Checks the new target of an update, and separates the violations that the update introduces.
+pub(crate) fn check<'t>(new: &'t Target<'_>, old: &'t Target<'_>, settings: &Settings<'_>) -> Ratcheted<'t> {
+    let before = rules::check(old, settings);
+    let mut ratcheted = separate(rules::check(new, settings), &before);
+    let is_kept = |key: &str| new.preexisting_keys().iter().any(|kept| kept == key);
+    ratcheted.preexisting.extend(before.into_iter().filter(|violation| {
+        violation.rule.id == RuleId::UnknownAnnotation && violation.finding.evidence.iter().any(|(_, key)| is_kept(key))
+    }));
+    ratcheted
+}
+
+/// Separates the violations of the new object that the old one did not have, and those of immutable annotations that were
 /// changed or removed.
-fn introduced<'t>(new: Vec<Violation<'t>>, old: &[Violation<'t>]) -> Vec<Violation<'t>> {
+fn separate<'t>(new: Vec<Violation<'t>>, old: &[Violation<'t>]) -> Ratcheted<'t> {
     let removed: Vec<_> = old
         .iter()
         .filter(|before| before.finding.immutable && !new.iter().any(|after| is_same_annotation(after, before)))
         .map(|before| reworded(before, "is removed, but only interLink may remove it"))
         .collect();
-    let added = new.into_iter().filter_map(|after| {
+    let mut ratcheted = Ratcheted { introduced: Vec::new(), preexisting: Vec::new() };
+    for after in new {
         let mut before = old.iter().filter(|before| is_same_annotation(&after, before));
         if before.clone().any(|before| after.finding.is_covered_by(&before.finding)) {
-            return None;
+            ratcheted.preexisting.push(after);
+            continue;
         }
-        match before.find(|before| before.finding.immutable) {
-            Some(before) => Some(reworded(before, "is changed, but only interLink may change it")),
-            None => Some(after),
-        }
-    });
-    added.chain(removed).collect()
+        ratcheted.introduced.push(match before.find(|before| before.finding.immutable) {
+            Some(before) => reworded(before, "is changed, but only interLink may change it"),
+            None => after,
+        });
+    }
+    ratcheted.introduced.extend(removed);
+    ratcheted
 }
 
 fn is_same_annotation(one: &Violation<'_>, other: &Violation<'_>) -> bool {
@@ -65,7 +83,7 @@ mod tests {
     fn update(from: &Annotations, to: &Annotations) -> Vec<String> {
         let settings = settings(r#"{"podIP": {"cidrs": ["10.0.0.0/8"]}}"#);
         let (old, new) = (pod(from), pod(to));
-        let violations = check(&new, &old, &settings);
+        let violations = check(&new, &old, &settings).introduced;
         let text = |violation: &Violation<'_>| format!("{}: {}", violation.rule.id, violation.finding.problem);
         violations.iter().map(text).collect()
     }

@@ -223,6 +223,11 @@ impl<'a> Object<'a> {
         self.metadata.get().at_field("metadata").map(|metadata| metadata.copied().unwrap_or_default())
     }
 
+    /// Returns the text of the metadata.
+    pub(crate) fn metadata_value(&self) -> Option<Value<'a>> {
+        self.metadata.value()
+    }
+
     /// Returns the spec.
     pub(crate) fn spec(&self) -> Option<Value<'a>> {
         present(self.spec)

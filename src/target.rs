@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use json_scan::{Context, DecodeError, Value};
+use json_scan::{Context, DecodeError, Value, optional_str};
 
 use crate::annotations::{
     Annotation, Annotations, DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, SHADOW_SAME_NS,
@@ -24,6 +24,11 @@ pub(crate) struct Target<'a> {
     /// The containers that annotations refer to; `None` if none does, or there is no spec.
     pub(crate) pod_spec: Option<PodSpec<'a>>,
     annotations: Annotations<'a>,
+    /// The unknown keys that the old object of an update has too.
+    preexisting_keys: Vec<String>,
+    /// The metadata that the annotations are in, and the spec beside it.
+    metadata: Option<Value<'a>>,
+    spec: Option<Value<'a>>,
 }
 
 /// The annotations whose meaning depends on the pod's spec.
@@ -47,7 +52,15 @@ impl<'a> Target<'a> {
         let metadata = holder.metadata().at_path(location.path)?;
         let annotations = Annotations::decode(metadata.annotations, location.role);
         let annotations = annotations.at_path(&["metadata", "annotations"]).at_path(location.path)?;
-        let mut target = Self { kind, location, pod_spec: None, annotations };
+        let mut target = Self {
+            kind,
+            location,
+            pod_spec: None,
+            annotations,
+            preexisting_keys: Vec::new(),
+            metadata: holder.metadata_value(),
+            spec: holder.spec(),
+        };
         if target.is_empty() {
             return Ok(target);
         }
@@ -69,10 +82,34 @@ impl<'a> Target<'a> {
         spec.map(PodSpec::decode).transpose()
     }
 
-    /// Returns the target without these unknown keys.
-    pub(crate) fn without_unknown_keys(mut self, keys: &BTreeSet<&str>) -> Self {
-        self.annotations.unknown_keys.retain(|key| !keys.contains(key.as_str()));
+    /// Returns the target with these unknown keys set aside, as keys that the old object of an update has too.
+    pub(crate) fn with_preexisting_keys(mut self, keys: &BTreeSet<&str>) -> Self {
+        let unknown_keys = std::mem::take(&mut self.annotations.unknown_keys);
+        (self.preexisting_keys, self.annotations.unknown_keys) =
+            unknown_keys.into_iter().partition(|key| keys.contains(key.as_str()));
         self
+    }
+
+    /// Returns the unknown keys that the old object of an update has too.
+    pub(crate) fn preexisting_keys(&self) -> &[String] {
+        &self.preexisting_keys
+    }
+
+    /// Returns whether the metadata and the spec are, to the letter, those of another target.
+    pub(crate) fn has_same_text(&self, other: &Self) -> bool {
+        self.metadata == other.metadata && self.spec == other.spec
+    }
+
+    /// Returns whether the pod is bound to a node.
+    ///
+    /// # Errors
+    /// If the spec is not an object, or its `nodeName` not a string. The path is relative to the object.
+    pub(crate) fn has_node(&self) -> Result<bool, DecodeError> {
+        let Some(spec) = self.spec else {
+            return Ok(false);
+        };
+        let name = spec.reader().pick(["nodeName"]).and_then(|[name]| optional_str(name, "nodeName"));
+        Ok(name.at_field("spec")?.is_some_and(|name| !name.is_empty()))
     }
 
     /// Returns whether there is nothing to check.
@@ -100,6 +137,12 @@ impl<'a> Target<'a> {
         keys.iter().filter_map(|key| self.get(key))
     }
 
+    /// Returns the target with this spec.
+    #[cfg(test)]
+    pub(crate) fn with_spec(self, spec: Option<Value<'a>>) -> Self {
+        Self { spec, ..self }
+    }
+
     /// Returns a target with these annotations.
     #[cfg(test)]
     pub(crate) fn with_annotations(
@@ -108,7 +151,7 @@ impl<'a> Target<'a> {
         annotations: Annotations<'a>,
         pod_spec: Option<PodSpec<'a>>,
     ) -> Self {
-        Self { kind, location, pod_spec, annotations }
+        Self { kind, location, pod_spec, annotations, preexisting_keys: Vec::new(), metadata: None, spec: None }
     }
 }
 

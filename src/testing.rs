@@ -1,6 +1,6 @@
 //! What unit tests share.
 
-use json_scan::Reader;
+use json_scan::{Reader, Value};
 
 use crate::annotations::{Annotation, Annotations, CATALOGUE, Owner};
 use crate::finding::Finding;
@@ -15,6 +15,7 @@ pub(crate) struct TargetBuilder<'a> {
     location: &'static Location,
     annotations: Annotations<'a>,
     pod_spec: Option<PodSpec<'a>>,
+    spec: Option<Value<'a>>,
 }
 
 /// A pod with these annotations.
@@ -30,7 +31,7 @@ pub(crate) fn builder<'a>(kind: &str, annotations: &[(&'static str, &'a str)]) -
         Annotation { info, value: (*value).into(), owner: Owner::Requester }
     });
     let annotations = Annotations { known: annotations.collect(), unknown_keys: Vec::new() };
-    TargetBuilder { kind, location: kind.pod_location(), annotations, pod_spec: None }
+    TargetBuilder { kind, location: kind.pod_location(), annotations, pod_spec: None, spec: None }
 }
 
 impl<'a> TargetBuilder<'a> {
@@ -52,6 +53,12 @@ impl<'a> TargetBuilder<'a> {
         self
     }
 
+    /// Adds a spec that is not decoded.
+    pub(crate) fn raw_spec(mut self, spec: &'a str) -> Self {
+        self.spec = Some(Reader::new(spec.as_bytes()).value().unwrap());
+        self
+    }
+
     /// Sets the owner of every annotation.
     pub(crate) fn owned_by(mut self, owner: &Owner<'a>) -> Self {
         self.annotations.known.iter_mut().for_each(|annotation| annotation.owner = owner.clone());
@@ -59,7 +66,7 @@ impl<'a> TargetBuilder<'a> {
     }
 
     pub(crate) fn build(self) -> Target<'a> {
-        Target::with_annotations(self.kind, self.location, self.annotations, self.pod_spec)
+        Target::with_annotations(self.kind, self.location, self.annotations, self.pod_spec).with_spec(self.spec)
     }
 }
 

@@ -5,11 +5,13 @@ use kubewarden_policy_sdk::response::ValidationResponse;
 
 use crate::field_ownership::FieldOwnership;
 use crate::kinds::{Location, Role};
+use crate::ratchet::Ratcheted;
 use crate::request::{Change, OBJECT, OLD_OBJECT, Object, Payload};
 use crate::requester::Requester;
+use crate::rules::Violation;
 use crate::settings::Settings;
 use crate::target::Target;
-use crate::{prefilter, ratchet, response, rules};
+use crate::{prefilter, ratchet, response, rollout, rules};
 
 /// Validates the payload of a `validate` call: `{"request": AdmissionRequest, "settings": {…}}`.
 ///
@@ -43,11 +45,22 @@ pub(crate) fn evaluate(payload: &[u8]) -> Result<Option<ValidationResponse>, Dec
     let mut violations = Vec::new();
     for Versions { new, old } in &targets {
         violations.extend(match old {
-            Some(old) => ratchet::check(new, old, &settings),
+            Some(old) => check_update(new, old, &settings),
             None => rules::check(new, &settings),
         });
     }
     Ok(response::from_violations(&violations, ownership.is_none().then_some(&requester)))
+}
+
+/// Checks the new target of an update, and what changed between the two.
+fn check_update<'t>(
+    new: &'t Target<'_>,
+    old: &'t Target<'_>,
+    settings: &Settings<'_>,
+) -> Vec<Violation<'t>> {
+    let Ratcheted { introduced: mut violations, preexisting } = ratchet::check(new, old, settings);
+    violations.extend(rollout::check(new, old, preexisting));
+    violations
 }
 
 /// The targets at one location of the object and of the old object.

@@ -45,6 +45,11 @@ impl<'a, R: Record<'a>> Nested<'a, R> {
             None => Ok(None),
         }
     }
+
+    /// Returns the value in the field, or `None` if it is absent or `null`.
+    pub fn value(&self) -> Option<Value<'a>> {
+        present(self.value)
+    }
 }
 
 /// A path of fields, and the values along it.
