@@ -7,12 +7,14 @@
 //! 3. `requester` is the user that makes the request. A trusted writer is accepted here.
 //! 4. `target` is one set of pod annotations, with what is in `scope` and, in an audit, its `field_ownership`.
 //! 5. [`rules`] check a target and report findings.
-//! 6. `ratchet` drops from an update what was wrong before. `rollout` warns about it where the update replaces pods.
+//! 6. `ratchet` drops from an update what was wrong before. `rollout` warns about it where the update replaces pods, and
+//!    `bound_pod` checks what changes on a pod that has a node.
 //! 7. [`response`] makes the answer from what is left, with the levels of the [`settings`].
 //!
 //! [`validate()`] puts them together. This file has the waPC entry points.
 
 pub mod annotations;
+mod bound_pod;
 mod compact;
 mod escape;
 mod field_ownership;

@@ -11,7 +11,7 @@ use crate::requester::Requester;
 use crate::rules::Violation;
 use crate::settings::Settings;
 use crate::target::Target;
-use crate::{prefilter, ratchet, response, rollout, rules};
+use crate::{bound_pod, prefilter, ratchet, response, rollout, rules};
 
 /// Validates the payload of a `validate` call: `{"request": AdmissionRequest, "settings": {…}}`.
 ///
@@ -45,7 +45,7 @@ pub(crate) fn evaluate(payload: &[u8]) -> Result<Option<ValidationResponse>, Dec
     let mut violations = Vec::new();
     for Versions { new, old } in &targets {
         violations.extend(match old {
-            Some(old) => check_update(new, old, &settings),
+            Some(old) => check_update(new, old, &settings)?,
             None => rules::check(new, &settings),
         });
     }
@@ -57,10 +57,11 @@ fn check_update<'t>(
     new: &'t Target<'_>,
     old: &'t Target<'_>,
     settings: &Settings<'_>,
-) -> Vec<Violation<'t>> {
+) -> Result<Vec<Violation<'t>>, DecodeError> {
     let Ratcheted { introduced: mut violations, preexisting } = ratchet::check(new, old, settings);
     violations.extend(rollout::check(new, old, preexisting));
-    violations
+    violations.extend(bound_pod::check(new, old, settings).at_path(&OLD_OBJECT)?);
+    Ok(violations)
 }
 
 /// The targets at one location of the object and of the old object.
