@@ -31,6 +31,7 @@ mod rollout;
 mod rule_id;
 pub mod rules;
 mod scope;
+mod sentence;
 pub mod settings;
 mod target;
 #[cfg(test)]

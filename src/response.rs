@@ -11,6 +11,7 @@ use crate::escape::truncate;
 use crate::requester::Requester;
 use crate::rule_id::Level;
 use crate::rules::Violation;
+use crate::sentence::{sentence, unquoted};
 
 /// The HTTP status for a request that only a trusted writer may make.
 const FORBIDDEN: u16 = 403;
@@ -89,14 +90,14 @@ pub(crate) fn from_violations(
         return None;
     }
     let hint = requester.map(Requester::trust_hint);
-    let sentence = |violation: &Violation<'_>| sentence(violation, hint.as_deref());
+    let sentence = |violation: &Violation<'_>, max_chars| sentence(violation, hint.as_deref(), max_chars);
     let (denied, warned): (Vec<_>, Vec<_>) = violations.iter().partition(|violation| violation.level == Level::Deny);
     let audit_annotations: HashMap<_, _> = [("violations", &denied), ("warnings", &warned)]
         .into_iter()
         .filter(|(_, violations)| !violations.is_empty())
         .map(|(name, violations)| (name.to_owned(), rule_ids(violations)))
         .collect();
-    let warnings: Vec<_> = warned.iter().map(|violation| truncate(sentence(violation), WARNING_CHARS)).collect();
+    let warnings: Vec<_> = warned.iter().map(|violation| sentence(violation, WARNING_CHARS)).collect();
     Some(ValidationResponse {
         accepted: denied.is_empty(),
         message: (!denied.is_empty()).then(|| message(&denied, sentence)),
@@ -124,13 +125,13 @@ fn rule_ids(violations: &[&Violation<'_>]) -> String {
 }
 
 /// Joins as many violations as fit, at least the first.
-fn message(denied: &[&Violation<'_>], sentence: impl Fn(&Violation<'_>) -> String) -> String {
+fn message(denied: &[&Violation<'_>], sentence: impl Fn(&Violation<'_>, usize) -> String) -> String {
     let room = MESSAGE_CHARS - REMAINDER_CHARS;
     let mut message = String::new();
     for (index, violation) in denied.iter().enumerate() {
-        let sentence = sentence(violation);
+        let sentence = sentence(violation, room);
         if index == 0 {
-            message = truncate(sentence, room);
+            message = sentence;
         } else if message.chars().count() + "; ".len() + sentence.chars().count() <= room {
             message = message + "; " + &sentence;
         } else {
@@ -140,29 +141,15 @@ fn message(denied: &[&Violation<'_>], sentence: impl Fn(&Violation<'_>) -> Strin
     message
 }
 
-/// Renders a violation. One about who may write ends with the hint.
-fn sentence(violation: &Violation<'_>, hint: Option<&str>) -> String {
-    let Violation { rule, location, finding, .. } = violation;
-    let path = location.annotations_path();
-    let hint = hint.filter(|_| rule.about_writers).map(|hint| format!(", {hint}")).unwrap_or_default();
-    format!("{}: {path}[{}]: {}; {}{hint}", rule.id, finding.key, finding.problem, finding.fix)
-}
-
 /// Splits the message of a refusal into its violations: at each `; ` that a rule's id follows, outside of quotes, where
 /// text is a user's.
 pub fn split_message(message: &str) -> Vec<&str> {
     let mut parts = Vec::new();
-    let (mut start, mut in_quotes, mut is_escaped) = (0, false, false);
-    for (index, character) in message.char_indices() {
-        match character {
-            _ if is_escaped => is_escaped = false,
-            '\\' => is_escaped = in_quotes,
-            '"' => in_quotes = !in_quotes,
-            ';' if !in_quotes && starts_violation(&message[index..]) => {
-                parts.push(&message[start..index]);
-                start = index + "; ".len();
-            }
-            _ => {}
+    let mut start = 0;
+    for (index, character) in unquoted(message) {
+        if character == ';' && starts_violation(&message[index..]) {
+            parts.push(&message[start..index]);
+            start = index + "; ".len();
         }
     }
     parts.push(&message[start..]);

@@ -64,6 +64,25 @@ fn update_pod(old: &Value, new: &Value) -> Vec<String> {
     evaluate(&AdmissionRequest::update(pod(old), pod(new)), &json!({}))
 }
 
+/// The same for a pod that has a node.
+fn update_bound_pod(old: &Value, new: &Value) -> Vec<String> {
+    let bound = |annotations| {
+        let mut pod = pod(annotations);
+        pod["spec"]["nodeName"] = "hpc".into();
+        pod
+    };
+    evaluate(&AdmissionRequest::update(bound(old), bound(new)), &json!({}))
+}
+
+/// The UPDATE of the image in a `StatefulSet` whose template has an annotation.
+fn update_image(key: &str, value: &str) -> Vec<String> {
+    let stateful_set = |image| {
+        let template = json!({"metadata": {"annotations": {key: value}}, "spec": {"containers": [{"image": image}]}});
+        json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {}, "spec": {"template": template}})
+    };
+    evaluate(&AdmissionRequest::update(stateful_set("a:1"), stateful_set("a:2")), &json!({}))
+}
+
 /// The audit request for an object with an annotation that a field manager set.
 fn audit(kind: &str, key: &str, manager: &str) -> Vec<String> {
     let fields = json!({"f:metadata": {"f:annotations": {format!("f:{key}"): {}}}});
@@ -79,6 +98,14 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"annotations": {VPN: "true", COMMANDS: "x", "interlink.eu/pod-vpm": "x"}},
         "spec": {"template": {"metadata": {"annotations": {"JobID": "1", COMMANDS: "x"}}}}});
+    let long_cron_job = json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {},
+    "spec": {"jobTemplate": {"spec": {"template": {
+        "metadata": {"annotations": {
+            (LOCAL_CONTAINERS): format!("{0}1,{0}2", "sidecar".repeat(8)),
+            (format!("interlink.eu/{}", "x".repeat(63))): "",
+        }},
+        "spec": {"containers": [{"name": "main"}, {"name": "sidecar"}]},
+    }}}}});
     vec![
         ("JobID set", create_pod("JobID", "slurm-12345")),
         ("JobID changed", update_pod(&json!({"JobID": "1"}), &json!({"JobID": "2"}))),
@@ -142,5 +169,11 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
             create(pod_with_containers(&json!({TIMEOUT: "2m"}), &portless)),
         ),
         ("Deployment with annotations on itself and in its template", create(deployment)),
+        ("address changed on a pod that has a node", update_bound_pod(&json!({IP: "x"}), &json!({IP: "y"}))),
+        ("address removed from a pod that has a node", update_bound_pod(&json!({IP: "10.244.1.5"}), &json!({}))),
+        ("VPN removed from a pod that has a node", update_bound_pod(&json!({VPN: "true"}), &json!({}))),
+        ("timeout set on a pod that has a node", update_bound_pod(&json!({}), &json!({TIMEOUT: "10m"}))),
+        ("new image in a StatefulSet whose template has a JobID", update_image("JobID", "1")),
+        ("warning that is too long, on a CronJob", create(long_cron_job)),
     ]
 }
