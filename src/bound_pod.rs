@@ -1,7 +1,7 @@
 //! Checks what an update changes on a pod that has a node.
 //!
-//! interLink has read the pod's annotations by then. `pod-ip` is its ledger of the addresses in use. Some it reads again
-//! when it deletes the pod, to know what there is to clean up. The others have no effect any more.
+//! interLink has read the pod's annotations by then. `pod-ip` is its ledger of the addresses in use. Some it reads
+//! again when it deletes the pod, to know what there is to clean up. The others have no effect any more.
 
 use json_scan::DecodeError;
 

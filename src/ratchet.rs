@@ -12,8 +12,8 @@ use crate::rules::{self, Violation};
 use crate::settings::Settings;
 use crate::target::Target;
 
-/// Returns the new target with the unknown keys of the old one set aside. Their rule reports only some of many keys, and
-/// must not spend that on old ones.
+/// Returns the new target with the unknown keys of the old one set aside. Their rule reports only some of many keys,
+/// and must not spend that on old ones.
 pub(crate) fn ignore_preexisting_keys<'a>(new: Target<'a>, old: &Target<'_>) -> Target<'a> {
     let keys = sorted_set(old.unknown_keys().iter().map(String::as_str));
     new.with_preexisting_keys(&keys)
@@ -38,8 +38,8 @@ pub(crate) fn check<'t>(new: &'t Target<'_>, old: &'t Target<'_>, settings: &Set
     ratcheted
 }
 
-/// Separates the violations of the new object that the old one did not have, and those of immutable annotations that were
-/// changed or removed.
+/// Separates the violations of the new object that the old one did not have, and those of immutable annotations that
+/// were changed or removed.
 fn separate<'t>(new: Vec<Violation<'t>>, old: &[Violation<'t>]) -> Ratcheted<'t> {
     let removed: Vec<_> = old
         .iter()

@@ -8,9 +8,12 @@
 //! - `interlink.virtual-kubelet.io/wstunnel-timeout` or `interlink.eu/shadow-same-ns` on a pod that gets no tunnel: no
 //!   container has a port and `interlink.eu/wstunnel-extra-ports` is missing or empty.
 //! - `interlink.eu/shadow-same-ns` on a pod that gets the VPN instead of a tunnel.
+//! - An annotation that an update sets or changes on a pod that has a node. For `interlink.eu/pod-vpn`,
+//!   `interlink.eu/wstunnel-extra-ports`, `interlink.eu/shadow-same-ns` and `interlink.eu/mesh-network`, also its
+//!   removal.
 //!
 //! A pod that has `JobID`, an annotation for WireGuard or one that interLink writes for a tunnel is exempt from the
-//! last two: it may have a tunnel.
+//! second and the third: it may have a tunnel.
 //!
 //! ## Why
 //!
@@ -18,9 +21,14 @@
 //! of its workload. interLink creates a tunnel only for a pod that has a port and no VPN. If interLink runs a full
 //! mesh, every pod has a tunnel, but the policy cannot see that.
 //!
+//! interLink reads a pod's annotations when it creates the pod's job, and does not look at later changes. Only these
+//! four it reads again when it deletes the pod, to find out what there is to clean up. If they have changed, it may leave
+//! the tunnel behind.
+//!
 //! ## How to fix it
 //!
 //! Move the annotation to the pod template. Add a port to the container that listens on it, or remove the annotation.
+//! To change an annotation of a pod that has a node, create the pod again.
 //!
 //! ## Settings
 //!
@@ -29,7 +37,7 @@
 //! ## References
 //!
 //! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `hasExposedPorts`, `hasExtraPortsAnnotation` and
-//!   `shouldCreateWstunnel`.
+//!   `shouldCreateWstunnel`; `DeletePod` reads the annotations again.
 //! - interLink's pod annotations reference: "Networking Considerations".
 //! - Kubernetes' documentation: <https://kubernetes.io/docs/concepts/workloads/pods/#pod-templates>.
 //!
@@ -68,7 +76,8 @@ use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::IneffectiveAnnotation,
-    refuses: "an annotation on a workload in place of its pod template; a tunnel's on a pod that gets none",
+    refuses: "an annotation on a workload in place of its pod template; a tunnel's on a pod that gets none; one that \
+              is changed on a pod that has a node",
     about_writers: false,
     roles: &[Role::Pod, Role::PodTemplate, Role::Workload],
     check,

@@ -12,7 +12,8 @@
 //!
 //! On a new pod, in a pod template or on a Binding, these annotations are refused. On an existing pod, and for
 //! `ping-response` on a Node, every change to them is refused, removal included. `ping-response` may be removed from a
-//! pod. In an audit of stored objects, these annotations are refused if a field manager that is not in
+//! pod. On a pod that has a node, the same holds for `interlink.eu/pod-ip`: it may be neither set, changed nor removed.
+//! In an audit of stored objects, these annotations are refused if a field manager that is not in
 //! `trustedFieldManagers` owns them.
 //!
 //! ## Why
@@ -20,11 +21,13 @@
 //! interLink's SLURM plugin copies `wstunnel-client-commands` into the job script, outside the container. Anyone who
 //! can set it can run any command under the job's account at the HPC centre. interLink uses the `wstunnel-path-prefix`
 //! of an existing shadow Deployment as the tunnel's password. Users and plugins configure networks from the subnet and
-//! the WireGuard snippet.
+//! the WireGuard snippet. interLink has no other record of the addresses in use than `pod-ip`: when a running pod's is
+//! changed or removed, another pod can get the same address.
 //!
 //! ## How to fix it
 //!
-//! Remove these annotations; interLink sets them where they are needed. Messages do not show their values, because the
+//! Remove these annotations; interLink sets them where they are needed. To change the address of a pod that has a node,
+//! create the pod again. Messages do not show their values, because the
 //! values can be secret. If interLink itself is refused, add its user to `trustedWriters`.
 //!
 //! ## Settings
@@ -44,6 +47,8 @@
 //! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `createDummyPod` reads `wstunnel-path-prefix`,
 //!   `CreatePod` writes `pod-subnet`, and `nodeUpdate` writes `ping-response`.
 //! - interLink 0.6.2, `pkg/virtualkubelet/templates/wstunnel-wireguard-template.yaml` sets `wstunnel-path-prefix`.
+//! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `findFirstFreeIP` skips the addresses in
+//!   `pod-ip` of all pods.
 //! - interlink-slurm-plugin 0.6.1, `pkg/slurm/prepare.go`: `produceSLURMScript` copies `wstunnel-client-commands` into
 //!   the job script.
 //! - interLink's pod annotations reference: "`interlink.eu/wstunnel-client-commands`", and "System Annotations".
@@ -85,7 +90,8 @@ use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::ManagedAnnotations,
-    refuses: "the other annotations that interLink writes, set, changed or removed by anyone but a trusted writer",
+    refuses: "the other annotations that interLink writes, and `pod-ip` on a pod that has a node, set, changed or \
+              removed by anyone but a trusted writer",
     about_writers: true,
     roles: &[Role::Pod, Role::PodTemplate, Role::Binding, Role::Node],
     check,
