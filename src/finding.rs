@@ -16,6 +16,8 @@ pub(crate) struct Finding<'t> {
     /// The texts that are wrong, in full, and in what respect. On an update, a finding with evidence that the old object
     /// did not give is a new one.
     pub(crate) evidence: Vec<(&'static str, &'t str)>,
+    /// How far it reaches, where that can change. On an update, a finding that reaches further is a new one.
+    pub(crate) extent: u64,
     /// Whether the value could change a manifest that interLink inserts it into. It is refused even at level `Warn`.
     pub(crate) injection: bool,
     /// Whether nobody but interLink may change or remove the annotation.
@@ -46,7 +48,7 @@ impl<'t> Finding<'t> {
 
     fn new(key: Cow<'t, str>, evidence: &'t str, problem: Cow<'static, str>) -> Self {
         let evidence = vec![("", evidence)];
-        Self { key, evidence, injection: false, immutable: false, problem, fix: "".into() }
+        Self { key, evidence, extent: 0, injection: false, immutable: false, problem, fix: "".into() }
     }
 
     /// Sets what the requester can do about it.
@@ -65,6 +67,11 @@ impl<'t> Finding<'t> {
         Self { evidence: Vec::new(), ..self }
     }
 
+    /// Sets how far it reaches.
+    pub(crate) fn extent(self, extent: u64) -> Self {
+        Self { extent, ..self }
+    }
+
     /// Sets that nobody but interLink may change or remove the annotation.
     pub(crate) fn immutable_if(self, immutable: bool) -> Self {
         Self { immutable, ..self }
@@ -80,9 +87,9 @@ impl<'t> Finding<'t> {
         }
     }
 
-    /// Returns whether another finding has all evidence of this one.
+    /// Returns whether another finding has all evidence of this one, and reaches as far.
     pub(crate) fn is_covered_by(&self, other: &Self) -> bool {
-        self.evidence.iter().all(|evidence| other.evidence.contains(evidence))
+        self.extent <= other.extent && self.evidence.iter().all(|evidence| other.evidence.contains(evidence))
     }
 }
 

@@ -21,6 +21,7 @@ mod field_ownership;
 mod finding;
 pub mod go_duration;
 pub mod kinds;
+mod pod_count;
 mod pod_spec;
 mod prefilter;
 mod ratchet;

@@ -238,18 +238,29 @@ impl<'a> Object<'a> {
     /// # Errors
     /// If a value along the path is not an object. The path is relative to this object.
     pub(crate) fn at(&self, path: &[&str]) -> Result<Self, DecodeError> {
-        let Some((first, rest)) = path.split_first() else {
+        if path.is_empty() {
             return Ok(*self);
+        }
+        match self.value_at(path)? {
+            Some(value) => Self::decode(value).at_path(path),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Returns the value at the end of a path of fields, or `None` if the path is empty or ends early.
+    ///
+    /// # Errors
+    /// If a value along the path is not an object. The path is relative to this object.
+    pub(crate) fn value_at(&self, path: &[&str]) -> Result<Option<Value<'a>>, DecodeError> {
+        let Some((first, rest)) = path.split_first() else {
+            return Ok(None);
         };
         let start = match *first {
             "spec" => self.spec,
             "template" => self.template,
             _ => None,
         };
-        match seek_path(start, rest).at_field(first)? {
-            Some(value) => Self::decode(value).at_path(path),
-            None => Ok(Self::default()),
-        }
+        seek_path(start, rest).at_field(first)
     }
 }
 

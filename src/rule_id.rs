@@ -12,6 +12,7 @@ macro_rules! for_each_rule {
             managed_annotations, ManagedAnnotations, "managed-annotations", Deny;
             pod_vpn, PodVpn, "pod-vpn", Deny;
             pod_ip, PodIp, "pod-ip", Deny;
+            pod_ip_conflict, PodIpConflict, "pod-ip-conflict", Deny;
             wstunnel_timeout, WstunnelTimeout, "wstunnel-timeout", Deny;
             vpn_with_wstunnel, VpnWithWstunnel, "vpn-with-wstunnel", Deny;
             wstunnel_extra_ports, WstunnelExtraPorts, "wstunnel-extra-ports", Warn;

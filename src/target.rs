@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use json_scan::{Context, DecodeError, Value, optional_str};
 
 use crate::annotations::{
-    Annotation, Annotations, DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, SHADOW_SAME_NS,
+    Annotation, Annotations, DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, POD_IP, SHADOW_SAME_NS,
     WSTUNNEL_TIMEOUT,
 };
 use crate::field_ownership::FieldOwnership;
-use crate::kinds::{Kind, Location};
+use crate::kinds::{Kind, Location, Role};
+use crate::pod_count::PodCount;
 use crate::pod_spec::PodSpec;
 use crate::request::Object;
 use crate::requester::Requester;
@@ -23,6 +24,8 @@ pub(crate) struct Target<'a> {
     pub(crate) location: &'static Location,
     /// The containers that annotations refer to; `None` if none does, or there is no spec.
     pub(crate) pod_spec: Option<PodSpec<'a>>,
+    /// How many pods a template makes at the same time, where an annotation fixes something that they would share.
+    pub(crate) pod_count: PodCount,
     annotations: Annotations<'a>,
     /// The unknown keys that the old object of an update has too.
     preexisting_keys: Vec<String>,
@@ -56,6 +59,7 @@ impl<'a> Target<'a> {
             kind,
             location,
             pod_spec: None,
+            pod_count: PodCount::UpTo(1),
             annotations,
             preexisting_keys: Vec::new(),
             metadata: holder.metadata_value(),
@@ -67,6 +71,9 @@ impl<'a> Target<'a> {
         let spec = holder.spec();
         if scope::in_scope(settings, location.role, spec).at_field("spec").at_path(location.path)? {
             target.pod_spec = target.decode_pod_spec(spec).at_field("spec").at_path(location.path)?;
+            if location.role == Role::PodTemplate && target.get(POD_IP).is_some() {
+                target.pod_count = PodCount::decode(kind, location, object)?;
+            }
         } else {
             let in_shadow_namespace = requester.is_in_shadow_namespace(settings);
             target.annotations.retain(|info| scope::applies_outside_scope(info, location.role, in_shadow_namespace));
@@ -150,8 +157,18 @@ impl<'a> Target<'a> {
         location: &'static Location,
         annotations: Annotations<'a>,
         pod_spec: Option<PodSpec<'a>>,
+        pod_count: PodCount,
     ) -> Self {
-        Self { kind, location, pod_spec, annotations, preexisting_keys: Vec::new(), metadata: None, spec: None }
+        Self {
+            kind,
+            location,
+            pod_spec,
+            pod_count,
+            annotations,
+            preexisting_keys: Vec::new(),
+            metadata: None,
+            spec: None,
+        }
     }
 }
 
@@ -161,7 +178,7 @@ mod tests {
 
     use super::*;
     use crate::annotations::PING_RESPONSE;
-    use crate::kinds::{KINDS, Role};
+    use crate::kinds::KINDS;
     use crate::testing::settings;
 
     fn build<'a>(

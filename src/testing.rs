@@ -5,6 +5,7 @@ use json_scan::{Reader, Value};
 use crate::annotations::{Annotation, Annotations, CATALOGUE, Owner};
 use crate::finding::Finding;
 use crate::kinds::{KINDS, Kind, Location};
+use crate::pod_count::PodCount;
 use crate::pod_spec::PodSpec;
 use crate::settings::Settings;
 use crate::target::Target;
@@ -16,6 +17,7 @@ pub(crate) struct TargetBuilder<'a> {
     annotations: Annotations<'a>,
     pod_spec: Option<PodSpec<'a>>,
     spec: Option<Value<'a>>,
+    pod_count: PodCount,
 }
 
 /// A pod with these annotations.
@@ -31,7 +33,14 @@ pub(crate) fn builder<'a>(kind: &str, annotations: &[(&'static str, &'a str)]) -
         Annotation { info, value: (*value).into(), owner: Owner::Requester }
     });
     let annotations = Annotations { known: annotations.collect(), unknown_keys: Vec::new() };
-    TargetBuilder { kind, location: kind.pod_location(), annotations, pod_spec: None, spec: None }
+    TargetBuilder {
+        kind,
+        location: kind.pod_location(),
+        annotations,
+        pod_spec: None,
+        spec: None,
+        pod_count: PodCount::UpTo(1),
+    }
 }
 
 impl<'a> TargetBuilder<'a> {
@@ -59,6 +68,12 @@ impl<'a> TargetBuilder<'a> {
         self
     }
 
+    /// Sets how many pods the template makes at the same time.
+    pub(crate) fn pod_count(mut self, pod_count: PodCount) -> Self {
+        self.pod_count = pod_count;
+        self
+    }
+
     /// Sets the owner of every annotation.
     pub(crate) fn owned_by(mut self, owner: &Owner<'a>) -> Self {
         self.annotations.known.iter_mut().for_each(|annotation| annotation.owner = owner.clone());
@@ -66,7 +81,8 @@ impl<'a> TargetBuilder<'a> {
     }
 
     pub(crate) fn build(self) -> Target<'a> {
-        Target::with_annotations(self.kind, self.location, self.annotations, self.pod_spec).with_spec(self.spec)
+        let Self { kind, location, annotations, pod_spec, spec, pod_count } = self;
+        Target::with_annotations(kind, location, annotations, pod_spec, pod_count).with_spec(spec)
     }
 }
 

@@ -59,6 +59,16 @@ fn create_pod(key: &str, value: &str) -> Vec<String> {
     evaluate(&AdmissionRequest::create(pod(&json!({key: value}))), &settings)
 }
 
+/// The CREATE of a workload with an address in its template.
+fn create_shared(spec: &Value, version: &str, kind: &str) -> Vec<String> {
+    let mut spec = spec.clone();
+    let template = json!({"metadata": {"annotations": {IP: "10.244.1.5"}}});
+    let holder = if kind == "CronJob" { &mut spec["jobTemplate"]["spec"] } else { &mut spec };
+    holder["template"] = template;
+    let workload = json!({"apiVersion": version, "kind": kind, "spec": spec});
+    evaluate(&AdmissionRequest::create(workload), &json!({"podIP": {"cidrs": ["10.244.0.0/16"]}}))
+}
+
 /// The UPDATE of a pod's annotations.
 fn update_pod(old: &Value, new: &Value) -> Vec<String> {
     evaluate(&AdmissionRequest::update(pod(old), pod(new)), &json!({}))
@@ -125,6 +135,9 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("pod IP that is IPv4 written as IPv6", create_pod(IP, "::ffff:10.244.1.5")),
         ("pod IP that mixes IPv6 and IPv4 notation", create_pod(IP, "2001:db8::1.2.3.4")),
         ("pod IP where the settings allow no range", create(pod(&json!({IP: "10.244.1.5"})))),
+        ("pod IP for several replicas", create_shared(&json!({"replicas": 3}), "apps/v1", "Deployment")),
+        ("pod IP for each node", create_shared(&json!({}), "apps/v1", "DaemonSet")),
+        ("pod IP for Jobs that may overlap", create_shared(&json!({}), "batch/v1", "CronJob")),
         ("empty timeout", create_pod(TIMEOUT, "")),
         ("timeout in days", create_pod(TIMEOUT, "1d")),
         ("timeout without a unit", create_pod(TIMEOUT, "90")),
