@@ -35,7 +35,7 @@ pub(crate) enum Owner<'a> {
 }
 
 /// interLink's annotations at one location of an object.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Annotations<'a> {
     /// Those in the catalogue, in the order of the object.
     pub(crate) known: Vec<Annotation<'a>>,

@@ -35,7 +35,7 @@ pub(crate) fn check<'t>(
         };
         let level = settings.rules.get(id);
         if level != Level::Ignore {
-            violations.push(Violation { rule: rules::get(id), level, location: new.location, finding });
+            violations.push(Violation { rule: rules::get(id), level, location: &new.location, finding });
         }
     };
     for annotation in new.annotations() {

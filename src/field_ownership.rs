@@ -16,6 +16,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::annotations::{Annotation, Annotations, Owner};
 use crate::kinds::Location;
+use crate::path::Path;
 use crate::request::{Change, Operation};
 use crate::requester::Requester;
 use crate::settings::{DEPLOYMENT_CONTROLLER, REPLICASET_CONTROLLER, Settings};
@@ -70,19 +71,54 @@ impl<'s, 'a> FieldOwnership<'s, 'a> {
         annotations: &mut Annotations<'a>,
         location: &Location,
     ) -> Result<(), DecodeError> {
+        let names: Vec<_> =
+            location.path.iter().chain(&["metadata", "annotations"]).map(|name| format!("f:{name}")).collect();
+        self.assign_entries(annotations, &names, Self::assign_entry)
+    }
+
+    /// Assigns the owner of each annotation of a pod template that was found by its shape.
+    ///
+    /// In a list, `managedFields` names the elements by some of their fields, if at all. Annotations there have an owner
+    /// only if one manager owns the whole list, as in most custom resources; they are like those of an object without
+    /// `managedFields` otherwise.
+    ///
+    /// # Errors
+    /// If `managedFields` is malformed. The path is relative to the object.
+    pub(crate) fn assign_found_owners(
+        &self,
+        annotations: &mut Annotations<'a>,
+        path: Option<&Path<'_>>,
+    ) -> Result<(), DecodeError> {
+        let is_in_list = path.is_some_and(Path::is_in_list);
+        let fields = path.map(Path::leading_fields).unwrap_or_default();
+        let ends: &[&[u8]] = if is_in_list { &[] } else { &[b"metadata", b"annotations"] };
+        let names: Vec<_> =
+            fields.iter().chain(ends).map(|name| format!("f:{}", String::from_utf8_lossy(name))).collect();
+        if is_in_list {
+            self.assign_entries(annotations, &names, Self::assign_whole)
+        } else {
+            self.assign_entries(annotations, &names, Self::assign_entry)
+        }
+    }
+
+    /// Assigns the annotations that each entry of `managedFields` owns, by the fields at a path.
+    fn assign_entries(
+        &self,
+        annotations: &mut Annotations<'a>,
+        names: &[String],
+        assign: fn(&Self, &Entry<'_, 'a>, &mut Annotations<'a>, &[&str]) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
         annotations.known.iter_mut().for_each(|annotation| annotation.owner = Owner::Unknown);
         let Some(managed_fields) = self.managed_fields else {
             return Ok(());
         };
-        let names: Vec<String> =
-            location.path.iter().chain(&["metadata", "annotations"]).map(|name| format!("f:{name}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut entry = Entry { manager: None, subresource: None, fields: FieldPath::new(&names) };
         let assigned = managed_fields.reader().elements(&mut |reader| {
             (entry.manager, entry.subresource) = (None, None);
             entry.fields.clear();
             reader.record(&mut entry)?;
-            self.assign_entry(&entry, annotations, &names)
+            assign(self, &entry, annotations, &names)
         });
         assigned.at_path(&["metadata", "managedFields"])
     }
@@ -108,6 +144,24 @@ impl<'s, 'a> FieldOwnership<'s, 'a> {
                 record_owner(&mut annotations.known, key, &owner, &mut recorded)
             });
             recorded.at_path(names).at_field("fieldsV1")?;
+        }
+        Ok(())
+    }
+
+    /// Assigns all annotations to the manager that owns the whole value that they are in, unless they have an owner.
+    /// interLink writes no list with pod templates, so that its own name there proves nothing.
+    fn assign_whole(
+        &self,
+        entry: &Entry<'_, 'a>,
+        annotations: &mut Annotations<'a>,
+        _names: &[&str],
+    ) -> Result<(), DecodeError> {
+        let manager = optional_str(entry.manager, "manager")?.unwrap_or_default();
+        let owns_whole = entry.fields.last().is_some_and(|fields| fields.text() == b"{}");
+        let is_specific = !UNSPECIFIC_MANAGERS.contains(&&*manager);
+        if let (true, true, owner @ Owner::Manager(_)) = (owns_whole, is_specific, self.owner(manager)) {
+            let unknown = annotations.known.iter_mut().filter(|annotation| annotation.owner == Owner::Unknown);
+            unknown.for_each(|annotation| annotation.owner = owner.clone());
         }
         Ok(())
     }

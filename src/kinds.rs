@@ -66,6 +66,10 @@ pub static KINDS: [Kind; 11] = [
     kind::<Node>(&NODE),
 ];
 
+/// Every other kind. An object of it is checked if it holds a pod template, which [`crate::templates`] finds.
+pub(crate) static OTHER_KIND: Kind =
+    Kind { group: "", name: "custom resource", locations: &[location(Role::Workload, &[])] };
+
 const fn kind<T: Resource>(locations: &'static [Location]) -> Kind {
     Kind { group: T::GROUP, name: T::KIND, locations }
 }
@@ -75,7 +79,7 @@ const fn location(role: Role, path: &'static [&'static str]) -> Location {
 }
 
 impl Kind {
-    /// Finds a kind by its API group and name; `None` if the policy does not check it.
+    /// Finds a kind by its API group and name; `None` if the policy does not know it by name.
     pub fn find(group: &str, name: &str) -> Option<&'static Self> {
         KINDS.iter().find(|kind| kind.group == group && kind.name == name)
     }

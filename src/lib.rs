@@ -6,6 +6,7 @@
 //! 2. `request` decodes the fields that are needed, borrowing them from the payload.
 //! 3. `requester` is the user that makes the request. A trusted writer is accepted here.
 //! 4. `target` is one set of pod annotations, with what is in `scope` and, in an audit, its `field_ownership`.
+//!    `templates` finds those in custom resources.
 //! 5. [`rules`] check a target and report findings.
 //! 6. `ratchet` drops from an update what was wrong before. `rollout` warns about it where the update replaces pods, and
 //!    `bound_pod` checks what changes on a pod that has a node.
@@ -19,8 +20,10 @@ mod compact;
 mod escape;
 mod field_ownership;
 mod finding;
+mod found_templates;
 pub mod go_duration;
 pub mod kinds;
+mod path;
 mod pod_count;
 mod pod_spec;
 mod prefilter;
@@ -35,15 +38,18 @@ mod scope;
 mod sentence;
 pub mod settings;
 mod target;
+mod templates;
 #[cfg(test)]
 mod testing;
 mod validate;
+mod versions;
 
 use kubewarden_policy_sdk::protocol_version_guest;
 use wapc_guest::{CallResult, register_function};
 
 pub use field_ownership::is_stored_version;
 pub use rule_id::{Level, RuleId};
+pub use templates::template_pointers;
 pub use validate::validate;
 
 /// Registers the functions that the host calls.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use json_scan::{Context, DecodeError, Value, optional_str};
 
 /// The containers of a pod.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PodSpec<'a> {
     /// The names of its containers.
     pub(crate) containers: Vec<Cow<'a, str>>,

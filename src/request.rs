@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use json_scan::{Context, DecodeError, Field, Nested, Reader, Record, Value, optional_str, present, seek_path};
 
-use crate::kinds::Kind;
+use crate::kinds::{Kind, OTHER_KIND};
 
 /// The payload of a `validate` call.
 #[derive(Default)]
@@ -114,8 +114,9 @@ impl<'a> Record<'a> for Metadata<'a> {
     }
 }
 
-/// The creation or update of an object that carries pod annotations.
+/// The creation or update of an object that carries, or may carry, pod annotations.
 pub(crate) struct Change<'r, 'a> {
+    /// [`OTHER_KIND`] for any kind that the policy does not know by name.
     pub(crate) kind: &'static Kind,
     pub(crate) operation: Operation,
     /// The uid of the request.
@@ -123,6 +124,9 @@ pub(crate) struct Change<'r, 'a> {
     pub(crate) object: &'r Object<'a>,
     /// The object before an update, if the request has it.
     pub(crate) old_object: Option<&'r Object<'a>>,
+    /// The whole object, and the whole old one.
+    pub(crate) text: Value<'a>,
+    pub(crate) old_text: Option<Value<'a>>,
 }
 
 /// An operation that writes an object.
@@ -156,7 +160,7 @@ impl<'a> Payload<'a> {
 
 impl<'a> AdmissionRequest<'a> {
     /// Returns what the request changes, or `None` if the policy has nothing to check: the operation does not write, or
-    /// the kind carries no pod annotations.
+    /// there is no object of a kind that the policy does not know by name.
     ///
     /// # Errors
     /// If the operation, the kind or the object is missing or malformed.
@@ -164,16 +168,18 @@ impl<'a> AdmissionRequest<'a> {
         let Some(operation) = self.operation().at_path(&["request", "operation"])? else {
             return Ok(None);
         };
-        let Some(kind) = self.kind().at_path(&["request", "kind"])? else {
-            return Ok(None);
+        let kind = self.kind().at_path(&["request", "kind"])?;
+        let text = match self.object.value() {
+            None if *kind == OTHER_KIND => return Ok(None),
+            text => required(Ok(text)).at_path(&OBJECT)?,
         };
         let object = required(self.object.get()).at_path(&OBJECT)?;
-        let old_object = match operation {
-            Operation::Create => None,
-            Operation::Update => self.old_object.get().at_path(&OLD_OBJECT)?,
+        let (old_object, old_text) = match operation {
+            Operation::Create => (None, None),
+            Operation::Update => (self.old_object.get().at_path(&OLD_OBJECT)?, self.old_object.value()),
         };
         let request_uid = optional_str(self.uid, "uid").at_field("request")?;
-        Ok(Some(Change { kind, operation, request_uid, object, old_object }))
+        Ok(Some(Change { kind, operation, request_uid, object, old_object, text, old_text }))
     }
 
     /// Returns the operation if it writes an object.
@@ -186,12 +192,11 @@ impl<'a> AdmissionRequest<'a> {
         }
     }
 
-    /// Returns the kind if the policy checks it.
-    fn kind(&self) -> Result<Option<&'static Kind>, DecodeError> {
+    fn kind(&self) -> Result<&'static Kind, DecodeError> {
         let GroupKind { group, kind } = *required(self.kind.get())?;
         let kind = required(optional_str(kind, "kind")).at_field("kind")?;
         let group = optional_str(group, "group")?.unwrap_or_default();
-        Ok(Kind::find(&group, &kind))
+        Ok(Kind::find(&group, &kind).unwrap_or(&OTHER_KIND))
     }
 }
 
@@ -264,7 +269,17 @@ impl<'a> Object<'a> {
     }
 }
 
-impl Metadata<'_> {
+impl<'a> Metadata<'a> {
+    /// Decodes metadata.
+    ///
+    /// # Errors
+    /// If the value is not an object, or has a field twice.
+    pub(crate) fn decode(value: Value<'a>) -> Result<Self, DecodeError> {
+        let mut metadata = Self::default();
+        value.reader().record(&mut metadata)?;
+        Ok(metadata)
+    }
+
     /// Returns whether a controller created the object.
     ///
     /// # Errors
@@ -325,10 +340,11 @@ mod tests {
     }
 
     #[test]
-    fn skips_other_kinds() {
+    fn needs_no_object_of_other_kinds() {
         for (group, kind) in [("", "Service"), ("example.org", "Pod"), ("", "Deployment")] {
-            let request = format!(r#"{{"operation": "CREATE", "kind": {{"group": "{group}", "kind": "{kind}"}}}}"#);
-            assert_eq!(change(&request), Ok(None), "{group}/{kind}");
+            let request = format!(r#"{{"operation": "CREATE", "kind": {{"group": "{group}", "kind": "{kind}"}}"#);
+            assert_eq!(change(&(request.clone() + "}")), Ok(None), "{group}/{kind}");
+            assert_eq!(change(&(request + r#", "object": {}}"#)), Ok(Some((false, false))), "{group}/{kind}");
         }
     }
 

@@ -28,7 +28,7 @@ pub(crate) fn check<'t>(new: &Target<'_>, old: &Target<'_>, preexisting: Vec<Vio
 /// Returns whether the workload's controller creates new pods for an update: that of a `Deployment`, `StatefulSet` or
 /// `DaemonSet` does so for any change of the template.
 fn replaces_pods(new: &Target<'_>, old: &Target<'_>) -> bool {
-    new.location.role == Role::PodTemplate && new.location.path == TEMPLATE && !new.has_same_text(old)
+    new.location.role == Role::PodTemplate && new.location.is_at(&TEMPLATE) && !new.has_same_text(old)
 }
 
 #[cfg(test)]

@@ -5,10 +5,9 @@ mod managed;
 mod rule;
 
 use crate::finding::{Finding, Findings};
-use crate::kinds::Location;
 use crate::rule_id::{Level, RuleId, for_each_rule};
 use crate::settings::Settings;
-use crate::target::Target;
+use crate::target::{Target, TargetLocation};
 
 pub use rule::Rule;
 
@@ -50,13 +49,13 @@ pub fn get(id: RuleId) -> &'static Rule {
 pub(crate) struct Violation<'t> {
     pub(crate) rule: &'static Rule,
     pub(crate) level: Level,
-    pub(crate) location: &'static Location,
+    pub(crate) location: &'t TargetLocation,
     pub(crate) finding: Finding<'t>,
 }
 
 /// Checks a target against every rule that applies to it.
 pub(crate) fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>) -> Vec<Violation<'t>> {
-    let location = target.location;
+    let location = &target.location;
     let mut violations = Vec::new();
     for rule in &RULES {
         let level = settings.rules.get(rule.id);

@@ -9,19 +9,21 @@ use crate::annotations::{
     WSTUNNEL_TIMEOUT,
 };
 use crate::field_ownership::FieldOwnership;
-use crate::kinds::{Kind, Location, Role};
+use crate::kinds::{Kind, Location, OTHER_KIND, Role};
+use crate::path::Path;
 use crate::pod_count::PodCount;
 use crate::pod_spec::PodSpec;
-use crate::request::Object;
+use crate::request::{Metadata, Object};
 use crate::requester::Requester;
 use crate::scope;
 use crate::settings::Settings;
+use crate::templates::Template;
 
 /// interLink's annotations at one location of an object. It is built whole and never changed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target<'a> {
     pub(crate) kind: &'static Kind,
-    pub(crate) location: &'static Location,
+    pub(crate) location: TargetLocation,
     /// The containers that annotations refer to; `None` if none does, or there is no spec.
     pub(crate) pod_spec: Option<PodSpec<'a>>,
     /// How many pods a template makes at the same time, where an annotation fixes something that they would share.
@@ -32,6 +34,52 @@ pub(crate) struct Target<'a> {
     /// The metadata that the annotations are in, and the spec beside it.
     metadata: Option<Value<'a>>,
     spec: Option<Value<'a>>,
+}
+
+/// Where in an object a target is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TargetLocation {
+    pub(crate) role: Role,
+    path: LocationPath,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum LocationPath {
+    /// A location of the object's kind.
+    Known(&'static Location),
+    /// The path of a pod template that was found by its shape; empty for the object itself.
+    Found(String),
+}
+
+impl TargetLocation {
+    /// Creates the location of a pod template that was found by its shape.
+    fn found(path: Option<&Path<'_>>) -> Self {
+        let path = path.map_or_else(String::new, Path::to_text);
+        Self { role: Role::PodTemplate, path: LocationPath::Found(path) }
+    }
+
+    /// Returns whether this is the location at the end of a path of fields.
+    pub(crate) fn is_at(&self, fields: &[&str]) -> bool {
+        match &self.path {
+            LocationPath::Known(location) => location.path == fields,
+            LocationPath::Found(path) => *path == fields.join("."),
+        }
+    }
+
+    /// Returns the path of the annotations, such as `spec.template.metadata.annotations`.
+    pub(crate) fn annotations_path(&self) -> String {
+        match &self.path {
+            LocationPath::Known(location) => location.annotations_path(),
+            LocationPath::Found(path) if path.is_empty() => "metadata.annotations".to_owned(),
+            LocationPath::Found(path) => format!("{path}.metadata.annotations"),
+        }
+    }
+}
+
+impl From<&'static Location> for TargetLocation {
+    fn from(location: &'static Location) -> Self {
+        Self { role: location.role, path: LocationPath::Known(location) }
+    }
 }
 
 /// The annotations whose meaning depends on the pod's spec.
@@ -57,7 +105,7 @@ impl<'a> Target<'a> {
         let annotations = annotations.at_path(&["metadata", "annotations"]).at_path(location.path)?;
         let mut target = Self {
             kind,
-            location,
+            location: location.into(),
             pod_spec: None,
             pod_count: PodCount::UpTo(1),
             annotations,
@@ -82,6 +130,52 @@ impl<'a> Target<'a> {
             ownership.assign_owners(&mut target.annotations, location)?;
         }
         Ok(target)
+    }
+
+    /// Builds the target of a pod template that was found by its shape, unless there is nothing to check.
+    /// `assign_owners` assigns the owners of its annotations.
+    ///
+    /// # Errors
+    /// If a part of the template that matters is malformed. The path is relative to the template.
+    pub(crate) fn build_found(
+        path: Option<&Path<'_>>,
+        template: Template<'a>,
+        settings: &Settings<'_>,
+        requester: &Requester<'_>,
+        assign_owners: impl FnOnce(&mut Annotations<'a>),
+    ) -> Result<Option<Self>, DecodeError> {
+        let metadata = Metadata::decode(template.metadata).at_field("metadata")?;
+        let annotations = Annotations::decode(metadata.annotations, Role::PodTemplate);
+        let annotations = annotations.at_path(&["metadata", "annotations"])?;
+        if annotations.is_empty() {
+            return Ok(None);
+        }
+        let location = TargetLocation::found(path);
+        let mut target = Self {
+            kind: &OTHER_KIND,
+            location,
+            pod_spec: None,
+            pod_count: PodCount::UpTo(1),
+            annotations,
+            preexisting_keys: Vec::new(),
+            metadata: Some(template.metadata),
+            spec: template.spec,
+        };
+        // Nothing in a template without a spec says where its pods run.
+        let spec = template.spec;
+        if spec.is_none() || scope::in_scope(settings, Role::PodTemplate, spec).at_field("spec")? {
+            target.pod_spec = target.decode_pod_spec(spec).at_field("spec")?;
+        } else {
+            let in_shadow_namespace = requester.is_in_shadow_namespace(settings);
+            target
+                .annotations
+                .retain(|info| scope::applies_outside_scope(info, Role::PodTemplate, in_shadow_namespace));
+        }
+        if target.is_empty() {
+            return Ok(None);
+        }
+        assign_owners(&mut target.annotations);
+        Ok(Some(target))
     }
 
     fn decode_pod_spec(&self, spec: Option<Value<'a>>) -> Result<Option<PodSpec<'a>>, DecodeError> {
@@ -161,7 +255,7 @@ impl<'a> Target<'a> {
     ) -> Self {
         Self {
             kind,
-            location,
+            location: location.into(),
             pod_spec,
             pod_count,
             annotations,

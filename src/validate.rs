@@ -4,14 +4,13 @@ use json_scan::{Context, DecodeError};
 use kubewarden_policy_sdk::response::ValidationResponse;
 
 use crate::field_ownership::FieldOwnership;
-use crate::kinds::{Location, Role};
-use crate::ratchet::Ratcheted;
+use crate::kinds::{Location, OTHER_KIND, Role};
 use crate::request::{Change, OBJECT, OLD_OBJECT, Object, Payload};
 use crate::requester::Requester;
-use crate::rules::Violation;
 use crate::settings::Settings;
 use crate::target::Target;
-use crate::{bound_pod, prefilter, ratchet, response, rollout, rules};
+use crate::versions::Versions;
+use crate::{found_templates, prefilter, response};
 
 /// Validates the payload of a `validate` call: `{"request": AdmissionRequest, "settings": {…}}`.
 ///
@@ -43,31 +42,10 @@ pub(crate) fn evaluate(payload: &[u8]) -> Result<Option<ValidationResponse>, Dec
     let ownership = FieldOwnership::decode(&change, &requester, &settings).at_path(&OBJECT)?;
     let targets = targets(&change, &settings, &requester, ownership.as_ref())?;
     let mut violations = Vec::new();
-    for Versions { new, old } in &targets {
-        violations.extend(match old {
-            Some(old) => check_update(new, old, &settings)?,
-            None => rules::check(new, &settings),
-        });
+    for versions in &targets {
+        violations.extend(versions.check(&settings)?);
     }
     Ok(response::from_violations(&violations, ownership.is_none().then_some(&requester)))
-}
-
-/// Checks the new target of an update, and what changed between the two.
-fn check_update<'t>(
-    new: &'t Target<'_>,
-    old: &'t Target<'_>,
-    settings: &Settings<'_>,
-) -> Result<Vec<Violation<'t>>, DecodeError> {
-    let Ratcheted { introduced: mut violations, preexisting } = ratchet::check(new, old, settings);
-    violations.extend(rollout::check(new, old, preexisting));
-    violations.extend(bound_pod::check(new, old, settings).at_path(&OLD_OBJECT)?);
-    Ok(violations)
-}
-
-/// The targets at one location of the object and of the old object.
-struct Versions<'a> {
-    new: Target<'a>,
-    old: Option<Target<'a>>,
 }
 
 /// Builds the targets at every location of an object.
@@ -78,6 +56,13 @@ fn targets<'a>(
     ownership: Option<&FieldOwnership<'_, 'a>>,
 ) -> Result<Vec<Versions<'a>>, DecodeError> {
     let mut targets = Vec::new();
+    if *change.kind == OTHER_KIND {
+        let found = found_templates::check(change, settings, requester, ownership)?;
+        if !found.is_workload {
+            return Ok(found.targets);
+        }
+        targets = found.targets;
+    }
     for location in change.kind.locations {
         if is_copy(change, location)? {
             continue;
@@ -86,10 +71,7 @@ fn targets<'a>(
         let new = build(change.object, ownership).at_path(&OBJECT)?;
         let old = change.old_object.map(|old| build(old, None));
         let old = old.transpose().at_path(&OLD_OBJECT)?;
-        targets.push(match old {
-            Some(old) => Versions { new: ratchet::ignore_preexisting_keys(new, &old), old: Some(old) },
-            None => Versions { new, old: None },
-        });
+        targets.push(Versions::new(new, old));
     }
     Ok(targets)
 }

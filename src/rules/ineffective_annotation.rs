@@ -69,7 +69,7 @@ use crate::annotations::{
     WG_PRIVATE_KEY, WIREGUARD_CLIENT_SNIPPET, WSTUNNEL_CLIENT_COMMANDS, WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT,
 };
 use crate::finding::Findings;
-use crate::kinds::Role;
+use crate::kinds::{OTHER_KIND, Role};
 use crate::rule_id::RuleId;
 use crate::settings::Settings;
 use crate::target::Target;
@@ -113,6 +113,9 @@ fn check_workload<'t>(target: &'t Target<'_>, findings: &mut Findings<'t>) {
         let problem = format!("has no effect on a {}, only on its pods", target.kind.name);
         let fix = match annotation.info.author {
             Author::InterLink => "remove it".to_owned(),
+            Author::User | Author::Either if *target.kind == OTHER_KIND => {
+                "move it to the metadata of its pod template".to_owned()
+            }
             Author::User | Author::Either => {
                 format!("move it to {}", target.kind.pod_location().annotations_path())
             }

@@ -35,6 +35,24 @@ impl<'a> Reader<'a> {
         Ok(self.consumed(start))
     }
 
+    /// Reads the next value with a function that reads one value, and returns its text.
+    ///
+    /// # Errors
+    /// Those of the function.
+    pub fn value_with(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<(), DecodeError>,
+    ) -> Result<Value<'a>, DecodeError> {
+        let start = self.position();
+        read(self)?;
+        Ok(self.consumed(start))
+    }
+
+    /// Returns the first byte of the next value, which shows its type.
+    pub fn peek(&mut self) -> Option<u8> {
+        self.position().first().copied()
+    }
+
     /// Skips the next value.
     ///
     /// # Errors
@@ -281,6 +299,24 @@ mod tests {
         for text in [r#"["\"]"]"#, r#"["\\"]"#, r#"{"}":"{"}"#, r#"["12345678\""]"#, r#"["1234567\\"]"#] {
             assert_eq!(read(text).unwrap().text(), text.as_bytes());
         }
+    }
+
+    #[test]
+    fn returns_the_text_of_a_value_that_a_function_reads() {
+        let mut reader = Reader::new(br#" [ {"a": 1} , 2 ] true"#);
+        assert_eq!(reader.peek(), Some(b'['));
+        let mut first = None;
+        let list = reader.value_with(|reader| {
+            reader.elements(&mut |element| {
+                let value = element.value()?;
+                first.get_or_insert(value);
+                Ok(())
+            })
+        });
+        assert_eq!(list.unwrap().text(), br#"[ {"a": 1} , 2 ]"#);
+        assert_eq!(first.unwrap().text(), br#"{"a": 1}"#);
+        assert_eq!(reader.peek(), Some(b't'));
+        assert_eq!(Reader::new(b" ").peek(), None);
     }
 
     #[test]

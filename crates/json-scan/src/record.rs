@@ -75,6 +75,11 @@ impl<'p, 'a> FieldPath<'p, 'a> {
         self.values.fill(None);
     }
 
+    /// Returns the last value that is there along the path, behind its start.
+    pub fn last(&self) -> Option<Value<'a>> {
+        self.values.iter().map_while(|value| present(*value)).skip(1).last()
+    }
+
     /// Returns the value at the end of the path, or `None` if a value along it is absent or `null`.
     ///
     /// # Errors
@@ -269,6 +274,20 @@ mod tests {
         let start = Reader::new(text.as_bytes()).value().unwrap();
         let end = seek_path(Some(start), names).map_err(|error| error.to_string())?;
         Ok(end.map(|value| String::from_utf8_lossy(value.text()).into_owned()))
+    }
+
+    #[test]
+    fn returns_the_last_value_along_a_path() {
+        let last = |text: &str| {
+            let mut path = FieldPath::new(&["a", "b"]);
+            let value = Reader::new(text.as_bytes()).value().unwrap();
+            path.values[0] = Some(value);
+            value.reader().record(&mut PathStep { names: path.names, values: &mut path.values[1..] }).unwrap();
+            path.last().map(|value| String::from_utf8_lossy(value.text()).into_owned())
+        };
+        assert_eq!(last(r#"{"b": 1}"#), None);
+        assert_eq!(last(r#"{"a": {}}"#), Some("{}".to_owned()));
+        assert_eq!(last(r#"{"a": {"b": 7}}"#), Some("7".to_owned()));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::json;
 pub(crate) const TESTS: &[crate::Test] = &[
     ("reports protocol version v1", reports_protocol_version),
     ("checks annotations in requests of any size and depth", checks_any_size_and_depth),
+    ("searches custom resources of any size and depth", searches_any_size_and_depth),
     ("treats a malformed request the same whatever its length", ignores_the_length_of_malformed_requests),
     ("checks annotations next to bytes that are not UTF-8", checks_despite_invalid_utf8),
 ];
@@ -42,6 +43,49 @@ fn checks_any_size_and_depth(policy: &DualPolicy) -> Result<(), String> {
         let response = policy.validate(payload.as_bytes())?;
         if response["accepted"] != accepted {
             return Err(format!("{name}: {response}"));
+        }
+    }
+    Ok(())
+}
+
+fn searches_any_size_and_depth(policy: &DualPolicy) -> Result<(), String> {
+    const TEMPLATE: &str = r#"{"metadata":{"annotations":{"KEY":"no"}},"spec":{"containers":[]}}"#;
+    let [forged, wrong, ordinary] = ["JobID", "interlink.eu/pod-vpn", "a"].map(|key| TEMPLATE.replace("KEY", key));
+    let list = |template: &str, count: usize| vec![template; count].join(",");
+    let deep = |open: &str, close: &str, levels: usize| open.repeat(levels) + "{}" + &close.repeat(levels);
+    let nested = |levels: usize| {
+        let open = r#"{"metadata":{"annotations":{"JobID":"1"}},"spec":{"containers":[],"x":"#;
+        deep(open, "}}", levels)
+    };
+    let long = "x".repeat(1_000_000);
+    for (name, spec, expected) in [
+        ("a deep list", deep("[", "]", 200_000), "levels deep"),
+        ("a deep object", deep(r#"{"a":"#, "}", 200_000), "levels deep"),
+        ("a deep list, and a JobID", format!("[{forged},{}]", deep("[", "]", 200_000)), "levels deep"),
+        ("templates inside templates", nested(60), " more"),
+        ("deep templates inside templates", nested(50_000), "levels deep"),
+        ("deep metadata", format!(r#"[{forged},{{"metadata":{}}}]"#, deep("[", "]", 200_000)), "[0].metadata"),
+        ("many templates", format!("[{}]", list(&ordinary, 100_000)), ""),
+        ("many templates, and a JobID", format!("[{},{forged}]", list(&ordinary, 100_000)), "[100000].metadata"),
+        ("many wrong templates", format!("[{}]", list(&wrong, 30_000)), "spec[0].metadata"),
+        ("many wrong templates, and a JobID", format!("[{},{forged}]", list(&wrong, 30_000)), "more"),
+        ("a long name", format!(r#"{{"{long}":[{}]}}"#, list(&wrong, 10_000)), "spec.xxx"),
+    ] {
+        for old in ["null", &spec] {
+            let operation = if old == "null" { "CREATE" } else { "UPDATE" };
+            let payload = format!(
+                r#"{{"request":{{"operation":"{operation}","kind":{{"group":"example.org","kind":"Fleet"}},
+                "userInfo":{{"username":"a"}},"object":{{"metadata":{{"labels":{{"interlink.eu":""}}}},"spec":{spec}}},
+                "oldObject":{{"metadata":{{}},"spec":{old}}}}}}}"#
+            );
+            let response = policy.validate(payload.as_bytes())?;
+            // What was there before is accepted, but not what cannot be searched.
+            let expected = if old == "null" || expected == "levels deep" { expected } else { "" };
+            let message = response["message"].as_str().unwrap_or_default();
+            let is_expected = message.contains(expected) && response["accepted"] == expected.is_empty();
+            if !is_expected || response.to_string().len() > 20_000 {
+                return Err(format!("{name}, {operation}: {message:.3000}"));
+            }
         }
     }
     Ok(())

@@ -1,0 +1,196 @@
+//! The targets in an object of a kind that the policy does not know by name: the pod templates that have its shape.
+//!
+//! A hostile object may have thousands of templates. Each is built, checked and forgotten; only some of those with
+//! violations are kept for the answer.
+
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+
+use json_scan::{Context, DecodeError, Value, present};
+
+use crate::annotations::{Annotations, Owner};
+use crate::field_ownership::FieldOwnership;
+use crate::path::{self, Path};
+use crate::request::{Change, Metadata, OBJECT, OLD_OBJECT};
+use crate::requester::Requester;
+use crate::rule_id::Level;
+use crate::settings::Settings;
+use crate::target::Target;
+use crate::templates::{self, Template};
+use crate::versions::Versions;
+
+/// Templates that the answer reports, of those that are refused and of those that are warned about.
+const REPORTED: usize = 32;
+
+/// Templates whose annotations get an owner in an audit request; those of the others are unknown. For each, all of
+/// `managedFields` is read.
+const WITH_OWNERS: usize = 64;
+
+/// What was found in an object.
+#[derive(Default)]
+pub(crate) struct Found<'a> {
+    /// The first targets with violations.
+    pub(crate) targets: Vec<Versions<'a>>,
+    /// Whether the object holds pod templates, and is not one itself.
+    pub(crate) is_workload: bool,
+}
+
+/// Checks the pod templates in an object.
+///
+/// # Errors
+/// If a part of the object that matters is malformed.
+pub(crate) fn check<'a>(
+    change: &Change<'_, 'a>,
+    settings: &Settings<'_>,
+    requester: &Requester<'_>,
+    ownership: Option<&FieldOwnership<'_, 'a>>,
+) -> Result<Found<'a>, DecodeError> {
+    let old =
+        change.old_text.map(|old| OldTemplates::find(old, settings, requester)).transpose().at_path(&OLD_OBJECT)?;
+    let mut search = Search {
+        settings,
+        requester,
+        owners: Owners { ownership, templates: 0, error: None },
+        old: old.unwrap_or_default(),
+        refused: 0,
+        warned: 0,
+        found: Found::default(),
+    };
+    templates::visit(change.text, &mut |path, template| search.add(path, template)).at_path(&OBJECT)?;
+    match search.owners.error {
+        Some(error) => Err(error.at_path(&OBJECT)),
+        None => Ok(search.found),
+    }
+}
+
+/// The state of the search in the new object.
+struct Search<'r, 's, 'a> {
+    settings: &'r Settings<'s>,
+    requester: &'r Requester<'r>,
+    owners: Owners<'r, 'a>,
+    old: OldTemplates<'a>,
+    /// Reported templates that are refused, and that are warned about.
+    refused: usize,
+    warned: usize,
+    found: Found<'a>,
+}
+
+impl<'a> Search<'_, '_, 'a> {
+    /// Checks a template. The object itself comes last.
+    fn add(&mut self, path: Option<&Path<'_>>, template: Template<'a>) -> Result<(), DecodeError> {
+        self.found.is_workload = path.is_some();
+        let owners = &mut self.owners;
+        let built = Target::build_found(path, template, self.settings, self.requester, |annotations| {
+            owners.assign(annotations, path)
+        });
+        let old = if matches!(built, Ok(None)) { None } else { self.old.counterpart(path, template) };
+        let new = match (built, old) {
+            (Ok(Some(new)), _) => new,
+            // An update is not blamed for what was malformed before.
+            (Ok(None), _) | (Err(_), Some(OldTemplate { target: None, .. })) => return Ok(()),
+            (Err(error), _) => return Err(error),
+        };
+        let old = old.and_then(|old| old.target.clone());
+        self.keep(Versions::new(new, old))
+    }
+
+    /// Keeps a target for the answer if it has violations, and is one of the first.
+    fn keep(&mut self, versions: Versions<'a>) -> Result<(), DecodeError> {
+        let violations = versions.check(self.settings)?;
+        let is_refused = violations.iter().any(|violation| violation.level == Level::Deny);
+        let reported = if is_refused { &mut self.refused } else { &mut self.warned };
+        if !violations.is_empty() && *reported < REPORTED {
+            *reported += 1;
+            self.found.targets.push(versions);
+        }
+        Ok(())
+    }
+}
+
+/// Assigns the owners of annotations, in an audit request.
+struct Owners<'r, 'a> {
+    ownership: Option<&'r FieldOwnership<'r, 'a>>,
+    /// The templates that were assigned.
+    templates: usize,
+    /// Kept aside, since its path is not the template's.
+    error: Option<DecodeError>,
+}
+
+impl<'a> Owners<'_, 'a> {
+    fn assign(&mut self, annotations: &mut Annotations<'a>, path: Option<&Path<'_>>) {
+        let Some(ownership) = self.ownership else {
+            return;
+        };
+        self.templates += 1;
+        if self.templates > WITH_OWNERS {
+            annotations.known.iter_mut().for_each(|annotation| annotation.owner = Owner::Unknown);
+        } else if let Err(error) = ownership.assign_found_owners(annotations, path) {
+            self.error.get_or_insert(error);
+        }
+    }
+}
+
+/// The templates in the old object that have interLink annotations, or are malformed.
+#[derive(Default)]
+struct OldTemplates<'a> {
+    templates: Vec<OldTemplate<'a>>,
+    /// The index of the template at each path, by the path's hash. Two paths with the same hash would only swap the
+    /// findings that the old object is excused for.
+    by_path: HashMap<u64, usize>,
+    /// The index of the first template with some annotations, by their hash.
+    by_annotations: HashMap<u64, usize>,
+}
+
+struct OldTemplate<'a> {
+    annotations: &'a [u8],
+    /// `None` if it is malformed.
+    target: Option<Target<'a>>,
+}
+
+impl<'a> OldTemplates<'a> {
+    fn find(object: Value<'a>, settings: &Settings<'_>, requester: &Requester<'_>) -> Result<Self, DecodeError> {
+        let mut old = Self::default();
+        templates::visit(object, &mut |path, template| {
+            let target = match Target::build_found(path, template, settings, requester, |_| ()) {
+                Ok(None) => return Ok(()),
+                Ok(target) => target,
+                Err(_) => None,
+            };
+            let (index, annotations) = (old.templates.len(), annotations(template));
+            old.by_path.insert(path::hash(path), index);
+            old.by_annotations.entry(hash(annotations)).or_insert(index);
+            old.templates.push(OldTemplate { annotations, target });
+            Ok(())
+        })?;
+        Ok(old)
+    }
+
+    /// Returns the old version of a template: the one at the same path; but if its annotations changed, one that had the
+    /// same annotations elsewhere, since the templates of a list may be reordered. A malformed template has no other old
+    /// version than one with the same annotations.
+    fn counterpart(&self, path: Option<&Path<'_>>, template: Template<'a>) -> Option<&OldTemplate<'a>> {
+        if self.templates.is_empty() {
+            return None;
+        }
+        let annotations = annotations(template);
+        let is_same = |old: &&OldTemplate<'_>| old.annotations == annotations;
+        let at = |index: Option<&usize>| index.and_then(|index| self.templates.get(*index));
+        let at_path = at(self.by_path.get(&path::hash(path)));
+        let same = at_path.filter(is_same).or_else(|| at(self.by_annotations.get(&hash(annotations))).filter(is_same));
+        same.or_else(|| at_path.filter(|old| old.target.is_some()))
+    }
+}
+
+/// Returns the text of a template's annotations, or of its metadata if that has none.
+fn annotations<'a>(template: Template<'a>) -> &'a [u8] {
+    let metadata = Metadata::decode(template.metadata).ok();
+    let annotations = metadata.and_then(|metadata| present(metadata.annotations));
+    annotations.unwrap_or(template.metadata).text()
+}
+
+fn hash(text: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}

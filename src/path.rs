@@ -1,0 +1,159 @@
+//! Paths in objects that are found while an object is searched.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fmt::Write;
+use std::hash::{Hash, Hasher};
+
+use crate::escape::escape;
+
+/// A path from an object to a value inside it. Each level of the search adds a step to the path of the level above.
+#[derive(Debug)]
+pub(crate) struct Path<'p> {
+    parent: Option<&'p Path<'p>>,
+    step: Step<'p>,
+    depth: usize,
+    hash: u64,
+}
+
+/// One step from a value to a value inside it.
+#[derive(Debug, Clone, Copy, Hash)]
+enum Step<'p> {
+    Field(&'p [u8]),
+    Element(usize),
+}
+
+/// Characters of a path that are shown. A hostile object may have thousands of long paths.
+const SHOWN_CHARS: usize = 128;
+
+/// Bytes of a name that are looked at to show it: more than it shows characters of.
+const SHOWN_BYTES: usize = 512;
+
+impl<'p> Path<'p> {
+    /// Adds a field to a path.
+    pub(crate) fn field(parent: Option<&'p Path<'p>>, name: &'p [u8]) -> Self {
+        Self::new(parent, Step::Field(name))
+    }
+
+    /// Adds an element of a list to a path.
+    pub(crate) fn element(parent: Option<&'p Path<'p>>, index: usize) -> Self {
+        Self::new(parent, Step::Element(index))
+    }
+
+    fn new(parent: Option<&'p Path<'p>>, step: Step<'p>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (hash(parent), step).hash(&mut hasher);
+        Self { parent, step, depth: parent.map_or(0, Path::depth) + 1, hash: hasher.finish() }
+    }
+
+    /// Returns the number of steps.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Returns whether the last step leads to an element of a list.
+    pub(crate) fn is_element(&self) -> bool {
+        matches!(self.step, Step::Element(_))
+    }
+
+    /// Returns whether any step leads to an element of a list.
+    pub(crate) fn is_in_list(&self) -> bool {
+        self.steps().any(|step| matches!(step, Step::Element(_)))
+    }
+
+    /// Returns the names of the fields up to the first element of a list.
+    pub(crate) fn leading_fields(&self) -> Vec<&'p [u8]> {
+        let mut fields = Vec::new();
+        for step in self.steps() {
+            match step {
+                Step::Field(name) => fields.push(name),
+                // What comes before it in the path comes after it here.
+                Step::Element(_) => fields.clear(),
+            }
+        }
+        fields.reverse();
+        fields
+    }
+
+    /// Returns a JSON pointer.
+    pub(crate) fn to_pointer(&self) -> String {
+        let steps = self.steps().map(|step| match step {
+            Step::Field(name) => String::from_utf8_lossy(name).replace('~', "~0").replace('/', "~1"),
+            Step::Element(index) => index.to_string(),
+        });
+        let steps: Vec<_> = steps.collect();
+        steps.iter().rev().fold(String::new(), |pointer, step| pointer + "/" + step)
+    }
+
+    /// Returns the path in the form `spec.list[0].template`, without its beginning if it is long.
+    pub(crate) fn to_text(&self) -> String {
+        let mut shown = Vec::new();
+        let mut chars = 0;
+        for step in self.steps() {
+            let text = match step {
+                Step::Field(name) => escape(&String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES)])),
+                Step::Element(index) => format!("[{index}]"),
+            };
+            chars += text.chars().count() + 1;
+            if chars > SHOWN_CHARS {
+                shown.push((Step::Field(b""), "..".to_owned()));
+                break;
+            }
+            shown.push((step, text));
+        }
+        let mut path = String::new();
+        for (step, text) in shown.iter().rev() {
+            let separator = if path.is_empty() || matches!(step, Step::Element(_)) { "" } else { "." };
+            // Writing to a string does not fail.
+            let _ = write!(path, "{separator}{text}");
+        }
+        path
+    }
+
+    /// Returns the steps, the last one first.
+    fn steps(&self) -> impl Iterator<Item = Step<'p>> {
+        let start = Some((self.step, self.parent));
+        let paths = std::iter::successors(start, |(_, parent)| parent.map(|path| (path.step, path.parent)));
+        paths.map(|(step, _)| step)
+    }
+}
+
+/// Returns a number that is the same for equal paths in two objects.
+pub(crate) fn hash(path: Option<&Path<'_>>) -> u64 {
+    path.map_or(0, |path| path.hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renders_a_path() {
+        let spec = Path::field(None, b"spec");
+        let list = Path::field(Some(&spec), b"li\nst/~");
+        let element = Path::element(Some(&list), 12);
+        let template = Path::field(Some(&element), b"template");
+        assert_eq!(template.to_text(), r"spec.li\nst/~[12].template");
+        assert_eq!(template.to_pointer(), "/spec/li\nst~1~0/12/template");
+        assert_eq!(template.leading_fields(), [&b"spec"[..], b"li\nst/~"]);
+        assert_eq!(list.leading_fields(), [&b"spec"[..], b"li\nst/~"]);
+        assert_eq!((template.depth(), template.is_element(), element.is_element()), (4, false, true));
+    }
+
+    #[test]
+    fn shows_the_end_of_a_long_path() {
+        fn deepen(path: &Path<'_>, levels: usize) -> String {
+            if levels == 0 { path.to_text() } else { deepen(&Path::field(Some(path), &[b'x'; 100]), levels - 1) }
+        }
+        let text = deepen(&Path::field(None, b"spec"), 50);
+        assert!(text.starts_with("...") && text.ends_with("x…") && text.chars().count() <= SHOWN_CHARS + 2, "{text}");
+    }
+
+    #[test]
+    fn hashes_equal_paths_alike() {
+        let [a, b] = [b"a", b"b"].map(|name| Path::field(None, name));
+        assert_eq!(a.hash, Path::field(None, b"a").hash);
+        assert_ne!(a.hash, b.hash);
+        assert_ne!(Path::element(Some(&a), 0).hash, Path::element(Some(&b), 0).hash);
+        assert_ne!(Path::element(None, 0).hash, Path::element(None, 1).hash);
+    }
+}

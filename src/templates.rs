@@ -1,0 +1,314 @@
+//! Pod templates in objects of a kind that the policy does not know by name, such as custom resources, found by shape.
+//!
+//! Two shapes count, wherever in the object they are:
+//!
+//! - an object with `metadata` and a `spec` that has `containers`, as a list: a pod template, or a whole pod;
+//! - an element of a list with `metadata` and a `container`, a `script` or a `containerSet`: a template of an Argo
+//!   workflow.
+//!
+//! `metadata` itself is not searched.
+
+use json_scan::{DecodeError, Reader, Value, present};
+
+use crate::path::Path;
+
+/// A pod template.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Template<'a> {
+    pub(crate) metadata: Value<'a>,
+    /// The pod's spec, which a template of an Argo workflow does not have.
+    pub(crate) spec: Option<Value<'a>>,
+}
+
+/// A function that is called with each template and its path, which is `None` for the object itself.
+pub(crate) type Visit<'v, 'a> = dyn FnMut(Option<&Path<'_>>, Template<'a>) -> Result<(), DecodeError> + 'v;
+
+/// Levels of objects and lists that are searched. The policy server's JSON parser reads no more either, and a recursion
+/// this deep is safe.
+const MAX_DEPTH: usize = 128;
+
+/// Calls a function with each pod template in an object. Templates inside a template come before it.
+///
+/// Each byte is looked at once.
+///
+/// # Errors
+/// If the object is nested too deeply, and those of the function, with the path.
+pub(crate) fn visit<'a>(object: Value<'a>, visit: &mut Visit<'_, 'a>) -> Result<(), DecodeError> {
+    search(&mut object.reader(), None, visit).map(drop)
+}
+
+/// Returns JSON pointers to the pod templates in an object, given as JSON.
+///
+/// # Errors
+/// If the text is not JSON, or nested too deeply.
+pub fn template_pointers(object: &[u8]) -> Result<Vec<String>, DecodeError> {
+    let mut pointers = Vec::new();
+    visit(Reader::new(object).value()?, &mut |path, _| {
+        pointers.push(path.map_or_else(String::new, Path::to_pointer));
+        Ok(())
+    })?;
+    Ok(pointers)
+}
+
+/// What matters of a value's shape for the object that it is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    List,
+    Object { has_containers: bool },
+    Other,
+}
+
+/// Searches the next value.
+fn search<'a>(
+    reader: &mut Reader<'a>,
+    path: Option<&Path<'_>>,
+    visit: &mut Visit<'_, 'a>,
+) -> Result<Shape, DecodeError> {
+    let first = reader.peek();
+    if matches!(first, Some(b'{' | b'[')) && path.is_some_and(|path| path.depth() >= MAX_DEPTH) {
+        return Err(DecodeError::new(format!("is nested more than {MAX_DEPTH} levels deep")).hint("make it flatter"));
+    }
+    match first {
+        Some(b'{') => search_object(reader, path, visit),
+        Some(b'[') => search_list(reader, path, visit),
+        _ => reader.skip().map(|()| Shape::Other),
+    }
+}
+
+fn search_list<'a>(
+    reader: &mut Reader<'a>,
+    path: Option<&Path<'_>>,
+    visit: &mut Visit<'_, 'a>,
+) -> Result<Shape, DecodeError> {
+    let mut index = 0;
+    reader.elements(&mut |element| {
+        search(element, Some(&Path::element(path, index)), visit)?;
+        index += 1;
+        Ok(())
+    })?;
+    Ok(Shape::List)
+}
+
+fn search_object<'a>(
+    reader: &mut Reader<'a>,
+    path: Option<&Path<'_>>,
+    visit: &mut Visit<'_, 'a>,
+) -> Result<Shape, DecodeError> {
+    let mut candidate = Candidate::default();
+    reader.fields(&mut |name, reader| {
+        if name == b"metadata" {
+            return keep(&mut candidate.metadata, reader.value()?);
+        }
+        let mut shape = Shape::Other;
+        let value = reader.value_with(|reader| {
+            // A path has its cost, and most values are none of these.
+            if !matches!(reader.peek(), Some(b'{' | b'[')) {
+                return reader.skip();
+            }
+            shape = search(reader, Some(&Path::field(path, name)), visit)?;
+            Ok(())
+        })?;
+        candidate.add(name, value, shape)
+    })?;
+    if let Some(template) = candidate.template(path.is_some_and(Path::is_element)) {
+        visit(path, template)?;
+    }
+    Ok(Shape::Object { has_containers: candidate.has_containers })
+}
+
+/// What has been seen of an object that may be a template.
+#[derive(Default)]
+struct Candidate<'a> {
+    metadata: Option<Value<'a>>,
+    spec: Option<Value<'a>>,
+    /// Whether the spec is a pod's.
+    has_pod_spec: bool,
+    containers: Option<Value<'a>>,
+    has_containers: bool,
+    /// Whether it runs containers as a template of an Argo workflow does.
+    has_argo_container: bool,
+}
+
+impl<'a> Candidate<'a> {
+    fn add(&mut self, name: &[u8], value: Value<'a>, shape: Shape) -> Result<(), DecodeError> {
+        const POD_SPEC: Shape = Shape::Object { has_containers: true };
+        match name {
+            b"spec" => {
+                self.has_pod_spec = shape == POD_SPEC;
+                keep(&mut self.spec, value)?;
+            }
+            b"containers" => {
+                self.has_containers = shape == Shape::List;
+                keep(&mut self.containers, value)?;
+            }
+            b"container" | b"script" => self.has_argo_container |= matches!(shape, Shape::Object { .. }),
+            b"containerSet" => self.has_argo_container |= shape == POD_SPEC,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Returns the template, if it is one.
+    fn template(&self, is_element: bool) -> Option<Template<'a>> {
+        let metadata = present(self.metadata)?;
+        let spec = self.spec.filter(|_| self.has_pod_spec);
+        (spec.is_some() || is_element && self.has_argo_container).then_some(Template { metadata, spec })
+    }
+}
+
+/// Keeps the value of a field. A second one is an error, since parsers differ in which of the two they use.
+fn keep<'a>(kept: &mut Option<Value<'a>>, value: Value<'a>) -> Result<(), DecodeError> {
+    match kept.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(DecodeError::new("appears twice")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value as Tree, json};
+
+    use super::*;
+
+    fn found(object: &Tree) -> Vec<String> {
+        template_pointers(object.to_string().as_bytes()).unwrap()
+    }
+
+    fn template() -> Tree {
+        json!({"metadata": {}, "spec": {"containers": []}})
+    }
+
+    #[test]
+    fn finds_the_templates_of_well_known_custom_resources() {
+        let template = template();
+        for (spec, expected) in [
+            (json!({"template": template}), vec!["/spec/template"]),
+            (
+                json!({"replicatedJobs": [{"template": {"spec": {"template": template}}}]}),
+                vec!["/spec/replicatedJobs/0/template/spec/template"],
+            ),
+            (
+                json!({"headGroupSpec": {"template": template}, "workerGroupSpecs": [{"template": template}]}),
+                vec!["/spec/headGroupSpec/template", "/spec/workerGroupSpecs/0/template"],
+            ),
+            (
+                json!({"pytorchReplicaSpecs": {"Worker": {"template": template}}}),
+                vec!["/spec/pytorchReplicaSpecs/Worker/template"],
+            ),
+            (
+                json!({"podSets": [{"template": template}, {"template": template}]}),
+                vec!["/spec/podSets/0/template", "/spec/podSets/1/template"],
+            ),
+            (json!({"a/b~c": template}), vec!["/spec/a~1b~0c"]),
+        ] {
+            assert_eq!(found(&json!({"kind": "X", "metadata": {}, "spec": spec})), expected);
+        }
+    }
+
+    #[test]
+    fn finds_the_templates_of_argo_workflows() {
+        let templates = json!([
+            {"name": "a", "metadata": {}, "container": {}},
+            {"name": "b", "metadata": {}, "script": {}},
+            {"name": "c", "metadata": {}, "containerSet": {"containers": []}},
+            {"name": "d", "metadata": {}, "steps": []},
+            {"name": "e", "container": {}},
+        ]);
+        assert_eq!(
+            found(&json!({"metadata": {}, "spec": {"templates": templates}})),
+            ["/spec/templates/0", "/spec/templates/1", "/spec/templates/2"]
+        );
+        assert_eq!(
+            found(&json!({"metadata": {}, "script": {}, "spec": {"a": {"metadata": {}, "script": {}}}})),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn finds_the_object_itself_and_templates_inside_a_template() {
+        let mut revision = template();
+        revision["spec"]["inner"] = template();
+        assert_eq!(found(&revision), ["/spec/inner", ""]);
+    }
+
+    #[test]
+    fn finds_nothing_else() {
+        for object in [
+            json!({}),
+            json!({"metadata": {"spec": template()}}),
+            json!({"metadata": null, "spec": {"containers": []}}),
+            json!({"metadata": {}, "spec": {"containers": {}}}),
+            json!({"metadata": {}, "spec": [{"containers": []}]}),
+            json!({"metadata": {}, "containers": []}),
+            json!({"metadata": {}, "spec": {"a": {"containers": []}}}),
+        ] {
+            assert_eq!(found(&object), [""; 0], "{object}");
+        }
+    }
+
+    #[test]
+    fn reports_the_path_of_what_it_cannot_search() {
+        let error = |object: &str| template_pointers(object.as_bytes()).unwrap_err().to_string();
+        assert_eq!(error(r#"{"a": [{"spec": {}, "spec": {}}]}"#), "a[0].spec: appears twice");
+        assert_eq!(error(r#"{"a": {"metadata": {}, "metadata": {}}}"#), "a.metadata: appears twice");
+        assert_eq!(error(r#"{"a": {"containers": [], "containers": {}}}"#), "a.containers: appears twice");
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        let deep = error(&nested(200_000));
+        assert!(deep.ends_with(": is nested more than 128 levels deep; make it flatter"), "{deep}");
+        assert_eq!(template_pointers(nested(128).as_bytes()).unwrap(), [""; 0]);
+    }
+
+    fn tree() -> impl Strategy<Value = Tree> {
+        const NAMES: [&str; 9] =
+            ["metadata", "spec", "containers", "container", "script", "containerSet", "template", "a/b", "\u{0}"];
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            Just(json!({})),
+            Just(json!([])),
+            Just(json!("[{")),
+            Just(template()),
+            Just(json!({"containers": []}))
+        ];
+        leaf.prop_recursive(5, 64, 6, |inner| {
+            let map = prop::collection::btree_map(prop::sample::select(&NAMES[..]), inner.clone(), 0..6);
+            let map = map.prop_map(|map| json!(map));
+            prop_oneof![1 => prop::collection::vec(inner, 0..4).prop_map(|list| json!(list)), 3 => map]
+        })
+    }
+
+    /// The same search, over a tree.
+    fn search_tree(tree: &Tree, pointer: &str, is_element: bool, found: &mut Vec<String>) {
+        match tree {
+            Tree::Array(list) => {
+                for (index, element) in list.iter().enumerate() {
+                    search_tree(element, &format!("{pointer}/{index}"), true, found);
+                }
+            }
+            Tree::Object(fields) => {
+                for (name, value) in fields.iter().filter(|(name, _)| *name != "metadata") {
+                    let name = name.replace('~', "~0").replace('/', "~1");
+                    search_tree(value, &format!("{pointer}/{name}"), false, found);
+                }
+                let is_pod = tree["spec"]["containers"].is_array();
+                let is_argo = is_element
+                    && (tree["container"].is_object()
+                        || tree["script"].is_object()
+                        || tree["containerSet"]["containers"].is_array());
+                if !tree["metadata"].is_null() && (is_pod || is_argo) {
+                    found.push(pointer.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_search_in_a_tree(tree in tree()) {
+            let mut expected = Vec::new();
+            search_tree(&tree, "", false, &mut expected);
+            prop_assert_eq!(found(&tree), expected);
+        }
+    }
+}

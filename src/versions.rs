@@ -1,0 +1,41 @@
+//! The old and the new version of a target, and what a request changes between them.
+
+use json_scan::{Context, DecodeError};
+
+use crate::ratchet::{self, Ratcheted};
+use crate::request::OLD_OBJECT;
+use crate::rules::{self, Violation};
+use crate::settings::Settings;
+use crate::target::Target;
+use crate::{bound_pod, rollout};
+
+/// The targets at one location of the object and of the old object.
+pub(crate) struct Versions<'a> {
+    new: Target<'a>,
+    old: Option<Target<'a>>,
+}
+
+impl<'a> Versions<'a> {
+    /// Creates the versions of a target. There is an old one only in an update.
+    pub(crate) fn new(new: Target<'a>, old: Option<Target<'a>>) -> Self {
+        match old {
+            Some(old) => Self { new: ratchet::ignore_preexisting_keys(new, &old), old: Some(old) },
+            None => Self { new, old: None },
+        }
+    }
+
+    /// Returns the violations that the request is blamed for, or warned about.
+    ///
+    /// # Errors
+    /// If a part of the old object that matters is malformed.
+    pub(crate) fn check(&self, settings: &Settings<'_>) -> Result<Vec<Violation<'_>>, DecodeError> {
+        let Self { new, old } = self;
+        let Some(old) = old else {
+            return Ok(rules::check(new, settings));
+        };
+        let Ratcheted { introduced: mut violations, preexisting } = ratchet::check(new, old, settings);
+        violations.extend(rollout::check(new, old, preexisting));
+        violations.extend(bound_pod::check(new, old, settings).at_path(&OLD_OBJECT)?);
+        Ok(violations)
+    }
+}
