@@ -3,9 +3,7 @@
 //! A hostile object may have thousands of templates. Each is built, checked and forgotten; only some of those with
 //! violations are kept for the answer.
 
-use std::collections::HashMap;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
+use std::collections::BTreeMap;
 
 use json_scan::{Context, DecodeError, Value, present};
 
@@ -81,8 +79,8 @@ impl<'a> Search<'_, '_, 'a> {
     fn add(&mut self, path: Option<&Path<'_>>, template: Template<'a>) -> Result<(), DecodeError> {
         self.found.is_workload = path.is_some();
         let owners = &mut self.owners;
-        let built = Target::build_found(path, template, self.settings, self.requester, |annotations| {
-            owners.assign(annotations, path)
+        let built = Target::build_found(path, template, self.settings, self.requester, &mut |annotations| {
+            owners.assign(annotations, path);
         });
         let old = if matches!(built, Ok(None)) { None } else { self.old.counterpart(path, template) };
         let new = match (built, old) {
@@ -135,11 +133,9 @@ impl<'a> Owners<'_, 'a> {
 #[derive(Default)]
 struct OldTemplates<'a> {
     templates: Vec<OldTemplate<'a>>,
-    /// The index of the template at each path, by the path's hash. Two paths with the same hash would only swap the
-    /// findings that the old object is excused for.
-    by_path: HashMap<u64, usize>,
-    /// The index of the first template with some annotations, by their hash.
-    by_annotations: HashMap<u64, usize>,
+    /// The index of the template at each path, and of the first with some annotations, by the hash of either. Two paths
+    /// with the same hash would only swap the findings that an update is not blamed for.
+    by_hash: BTreeMap<u64, usize>,
 }
 
 struct OldTemplate<'a> {
@@ -152,14 +148,15 @@ impl<'a> OldTemplates<'a> {
     fn find(object: Value<'a>, settings: &Settings<'_>, requester: &Requester<'_>) -> Result<Self, DecodeError> {
         let mut old = Self::default();
         templates::visit(object, &mut |path, template| {
-            let target = match Target::build_found(path, template, settings, requester, |_| ()) {
+            let target = match Target::build_found(path, template, settings, requester, &mut |_| ()) {
                 Ok(None) => return Ok(()),
                 Ok(target) => target,
                 Err(_) => None,
             };
             let (index, annotations) = (old.templates.len(), annotations(template));
-            old.by_path.insert(path::hash(path), index);
-            old.by_annotations.entry(hash(annotations)).or_insert(index);
+            for hash in [path::hash(path), path::hash_text(annotations)] {
+                old.by_hash.entry(hash).or_insert(index);
+            }
             old.templates.push(OldTemplate { annotations, target });
             Ok(())
         })?;
@@ -175,22 +172,16 @@ impl<'a> OldTemplates<'a> {
         }
         let annotations = annotations(template);
         let is_same = |old: &&OldTemplate<'_>| old.annotations == annotations;
-        let at = |index: Option<&usize>| index.and_then(|index| self.templates.get(*index));
-        let at_path = at(self.by_path.get(&path::hash(path)));
-        let same = at_path.filter(is_same).or_else(|| at(self.by_annotations.get(&hash(annotations))).filter(is_same));
+        let find = |hash: u64| self.by_hash.get(&hash).and_then(|index| self.templates.get(*index));
+        let at_path = find(path::hash(path));
+        let same = at_path.filter(is_same).or_else(|| find(path::hash_text(annotations)).filter(is_same));
         same.or_else(|| at_path.filter(|old| old.target.is_some()))
     }
 }
 
 /// Returns the text of a template's annotations, or of its metadata if that has none.
-fn annotations<'a>(template: Template<'a>) -> &'a [u8] {
+fn annotations(template: Template<'_>) -> &[u8] {
     let metadata = Metadata::decode(template.metadata).ok();
     let annotations = metadata.and_then(|metadata| present(metadata.annotations));
     annotations.unwrap_or(template.metadata).text()
-}
-
-fn hash(text: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
 }

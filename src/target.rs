@@ -142,7 +142,7 @@ impl<'a> Target<'a> {
         template: Template<'a>,
         settings: &Settings<'_>,
         requester: &Requester<'_>,
-        assign_owners: impl FnOnce(&mut Annotations<'a>),
+        assign_owners: &mut dyn FnMut(&mut Annotations<'a>),
     ) -> Result<Option<Self>, DecodeError> {
         let metadata = Metadata::decode(template.metadata).at_field("metadata")?;
         let annotations = Annotations::decode(metadata.annotations, Role::PodTemplate);

@@ -104,6 +104,30 @@ fn prints_the_whole_answer_as_json() {
 }
 
 #[test]
+fn checks_the_pod_templates_of_custom_resources() {
+    let jobset = |annotation: &str| {
+        let template = format!("{{metadata: {{annotations: {{{annotation}}}}}, spec: {{containers: [{{name: c}}]}}}}");
+        format!(
+            "apiVersion: jobset.x-k8s.io/v1alpha2\nkind: JobSet\nmetadata: {{name: js, annotations: {{a: null}}}}\n\
+             spec: {{replicatedJobs: [{{name: w, template: {{spec: {{template: {template}}}}}}}]}}\n"
+        )
+    };
+    let (forged, null) = (jobset("JobID: '1'"), jobset("JobID: '1', b: null"));
+    let stored = forged.replace("name: js", "name: js, resourceVersion: '7'");
+    let other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes, annotations: {JobID: '1'}}\n";
+    for (file, code, text) in [
+        (&*forged, 1, "spec.replicatedJobs[0].template.spec.template.metadata.annotations[JobID]: is set to \"1\""),
+        (&*null, 1, "template.metadata.annotations[b]: must be a string, but is null"),
+        (&*stored, 0, "accepted, writers unknown"),
+        (&jobset("a: b"), 0, "creation"),
+        (other, 0, "note: nothing was checked"),
+    ] {
+        let (exit_code, table, errors) = run(&[("f.yaml", file)], &["check", "f.yaml"]);
+        assert!(exit_code == code && (table.clone() + &errors).contains(text), "{text}: {table}{errors}");
+    }
+}
+
+#[test]
 fn reads_what_kubectl_reads() {
     let hidden = [("m/..evil.yaml", BAD), ("m/..data/twin.yaml", BAD), ("m/..x/good.yaml", GOOD)];
     let (code, table, _) = run(&hidden, &["check", "m"]);
