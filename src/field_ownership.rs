@@ -383,6 +383,41 @@ mod tests {
         assert_eq!(owner_in("StatefulSet", "physics-wstunnel", &template), Ok(manager("kube-controller-manager")));
     }
 
+    /// The owner of the `JobID` of a template in a custom resource, in an audit request.
+    fn owner_in_custom_resource(template: &str, fields: &str) -> Option<String> {
+        let spec = template
+            .replace("TEMPLATE", r#"{"metadata": {"annotations": {"JobID": "1"}}, "spec": {"containers": []}}"#);
+        let payload = format!(
+            r#"{{"request": {{"operation": "CREATE", "kind": {{"group": "example.org", "kind": "Fleet"}}, "userInfo": {{}},
+            "object": {{"metadata": {{"resourceVersion": "7", "managedFields": {fields}}}, "spec": {spec}}}}}}}"#
+        );
+        let answer = crate::validate(payload.as_bytes());
+        answer.message.map(|message| message.split('"').nth(3).unwrap_or("the requester").to_owned())
+    }
+
+    #[test]
+    fn assigns_the_manager_that_owns_a_field_of_a_custom_resource() {
+        let entry =
+            |manager: &str, spec: &str| format!(r#"{{"manager": "{manager}", "fieldsV1": {{"f:spec": {spec}}}}}"#);
+        let job_id = r#"{"f:t": {"f:metadata": {"f:annotations": {"f:JobID": {}}}}}"#;
+        let (field, list) = (r#"{"t": TEMPLATE}"#, r#"{"list": [7, TEMPLATE]}"#);
+        for (spec, entries, expected) in [
+            (field, entry("kubectl", job_id), Some("kubectl")),
+            (field, entry("vk", job_id), None),
+            (field, entry("kubectl", r#"{"f:t": {}}"#), None),
+            (list, entry("kubectl", r#"{"f:list": {}}"#), Some("kubectl")),
+            (list, entry("vk", r#"{"f:list": {}}"#), None),
+            (list, entry("before-first-apply", r#"{"f:list": {}}"#), None),
+            (list, entry("vk", r#"{"f:list": {}}"#) + "," + &entry("kubectl", r#"{"f:list": {}}"#), Some("kubectl")),
+            (list, entry("kubectl", r#"{"f:list": {"v:7": {}}}"#), None),
+            (list, entry("kubectl", r#"{"f:other": {}}"#), None),
+            (list, r#"{"manager": "kubectl", "fieldsV1": {}}"#.to_owned(), None),
+        ] {
+            let owner = owner_in_custom_resource(spec, &format!("[{entries}]"));
+            assert_eq!(owner.as_deref(), expected, "{spec} {entries}");
+        }
+    }
+
     #[test]
     fn reports_the_path_of_a_malformed_field() {
         for (fields, problem) in [

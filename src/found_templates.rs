@@ -23,7 +23,7 @@ const REPORTED: usize = 32;
 
 /// Templates whose annotations get an owner in an audit request; those of the others are unknown. For each, all of
 /// `managedFields` is read.
-const WITH_OWNERS: usize = 64;
+const WITH_OWNERS: usize = 16;
 
 /// What was found in an object.
 #[derive(Default)]

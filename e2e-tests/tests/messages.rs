@@ -105,6 +105,11 @@ fn audit(kind: &str, key: &str, manager: &str) -> Vec<String> {
 fn messages() -> Vec<(&'static str, Vec<String>)> {
     let portless = json!([{"name": "main"}]);
     let vpn_and_shadow = json!({"interlink.eu/shadow-same-ns": "true", VPN: "true"});
+    let custom_resource = json!({"apiVersion": "example.org/v1", "kind": "Fleet",
+        "metadata": {"annotations": {VPN: "true"}},
+        "spec": {"groups": [{"metadata": {"annotations": {VPN: "no"}}, "spec": {"containers": []}}]}});
+    let deep = (0..126).fold(json!({VPN: []}), |inner, _| json!([inner]));
+    let deep = json!({"apiVersion": "example.org/v1", "kind": "Fleet", "spec": deep});
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"annotations": {VPN: "true", COMMANDS: "x", "interlink.eu/pod-vpm": "x"}},
         "spec": {"template": {"metadata": {"annotations": {"JobID": "1", COMMANDS: "x"}}}}});
@@ -188,5 +193,7 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("timeout set on a pod that has a node", update_bound_pod(&json!({}), &json!({TIMEOUT: "10m"}))),
         ("new image in a StatefulSet whose template has a JobID", update_image("JobID", "1")),
         ("warning that is too long, on a CronJob", create(long_cron_job)),
+        ("custom resource with annotations on itself and in its template", create(custom_resource)),
+        ("custom resource that is nested too deeply", create(deep)),
     ]
 }

@@ -27,6 +27,7 @@ fn are_valid_for_kubewarden_and_the_module() {
         ("monitor.yaml", spec("monitor.yaml").module),
         ("protect.yaml", spec("protect.yaml").module),
         ("hardening.yaml", spec("hardening.yaml").module),
+        ("custom-resources.yaml", spec("custom-resources.yaml").module),
     ];
     let address =
         concat!("registry://registry.example.org/policies/interlink-annotations:v", env!("CARGO_PKG_VERSION"));
@@ -82,6 +83,18 @@ fn match_every_kind_together() {
     }
     assert!(usual.is_empty(), "{usual:?}");
     assert_eq!(hardening.keys().collect::<Vec<_>>(), ["/nodes/status", "/pods/binding", "/pods/status"]);
+}
+
+/// Conditions would skip annotations: CEL cannot search an object.
+#[test]
+fn match_custom_resources_without_conditions() {
+    let mut spec = read::<Value>("custom-resources.yaml")["spec"].take();
+    assert_eq!(spec["matchConditions"], Value::Null);
+    for (resource, [_, operations]) in matched_resources(&spec["rules"].take()) {
+        let (group, _) = resource.split_once('/').unwrap();
+        assert!(KINDS.iter().all(|kind| kind.group != group), "{resource}");
+        assert_eq!(operations, ["CREATE", "UPDATE"], "{resource}");
+    }
 }
 
 #[test]
