@@ -113,7 +113,7 @@ fn checks_the_pod_templates_of_custom_resources() {
         )
     };
     let (forged, null) = (jobset("JobID: '1'"), jobset("JobID: '1', b: null"));
-    let stored = forged.replace("name: js", "name: js, resourceVersion: '7'");
+    let stored = forged.replace("name: js", "name: js, uid: '5', resourceVersion: '7'");
     let other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes, annotations: {JobID: '1'}}\n";
     for (file, code, text) in [
         (&*forged, 1, "spec.replicatedJobs[0].template.spec.template.metadata.annotations[JobID]: is set to \"1\""),
