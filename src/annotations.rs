@@ -16,6 +16,8 @@ use crate::kinds::Role;
 /// An annotation that interLink knows, on an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Annotation<'a> {
+    /// The key, which its `info` may only have a pattern for.
+    pub(crate) key: Cow<'static, str>,
     pub(crate) info: &'static AnnotationInfo,
     pub(crate) value: Cow<'a, str>,
     pub(crate) owner: Owner<'a>,
@@ -34,6 +36,9 @@ pub(crate) enum Owner<'a> {
     Unknown,
 }
 
+/// Known annotations at one location, at most. Only an attacker writes more, and some steps compare each with each.
+const MAX_KNOWN: usize = 100;
+
 /// interLink's annotations at one location of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Annotations<'a> {
@@ -47,30 +52,52 @@ impl<'a> Annotations<'a> {
     /// Decodes the annotations at a location with this role.
     ///
     /// # Errors
-    /// If they are not a map of strings, or have a known key twice.
-    pub(crate) fn decode(value: Option<Value<'a>>, role: Role) -> Result<Self, DecodeError> {
+    /// If they are not a map of strings, have a known key twice, or too many known keys.
+    pub(crate) fn decode(
+        value: Option<Value<'a>>,
+        role: Role,
+        look_up: &dyn Fn(&[u8]) -> Lookup,
+    ) -> Result<Self, DecodeError> {
         let mut annotations = Self::default();
         if let Some(value) = present(value) {
-            value.reader().entries(&mut |key, value| annotations.decode_entry(key, value, role).at_key(key))?;
+            let decode = &mut |key: &[u8], value: &mut Reader<'a>| {
+                annotations.decode_entry(key, value, role, look_up(key)).at_key(key)
+            };
+            value.reader().entries(decode)?;
         }
         Ok(annotations)
     }
 
-    fn decode_entry(&mut self, key: &[u8], value: &mut Reader<'a>, role: Role) -> Result<(), DecodeError> {
+    fn decode_entry(
+        &mut self,
+        key: &[u8],
+        value: &mut Reader<'a>,
+        role: Role,
+        found: Lookup,
+    ) -> Result<(), DecodeError> {
         let value = value.value()?;
         if !value.is_string() {
             return Err(value.type_error("a string").hint("put it in quotes"));
         }
-        match look_up(key) {
+        match found {
             Lookup::Unrelated => {}
             // On a Node, interLink looks only at its own annotation.
             Lookup::Known(info) if role == Role::Node && info.applies_to != AppliesTo::Node => {}
             Lookup::Unknown if role == Role::Node => {}
             Lookup::Known(info) => {
-                if self.get(info.key).is_some() {
+                let key = if bytes_eq(info.key.as_bytes(), key) {
+                    Cow::Borrowed(info.key)
+                } else {
+                    Cow::Owned(String::from_utf8_lossy(key).into_owned())
+                };
+                if self.get(&key).is_some() {
                     return Err(DecodeError::new("appears twice"));
                 }
-                self.known.push(Annotation { info, value: value.to_str()?, owner: Owner::Requester });
+                if self.known.len() == MAX_KNOWN {
+                    let problem = format!("is one of more than {MAX_KNOWN} annotations for interLink");
+                    return Err(DecodeError::new(problem).hint("remove those that only interLink writes"));
+                }
+                self.known.push(Annotation { key, info, value: value.to_str()?, owner: Owner::Requester });
             }
             Lookup::Unknown => self.unknown_keys.push(String::from_utf8_lossy(key).into_owned()),
         }
@@ -84,7 +111,7 @@ impl<'a> Annotations<'a> {
 
     /// Returns the annotation with this key.
     pub(crate) fn get(&self, key: &str) -> Option<&Annotation<'a>> {
-        self.known.iter().find(|annotation| bytes_eq(annotation.info.key.as_bytes(), key.as_bytes()))
+        self.known.iter().find(|annotation| bytes_eq(annotation.key.as_bytes(), key.as_bytes()))
     }
 
     /// Keeps only the known annotations for which the predicate returns true.
@@ -98,16 +125,16 @@ impl<'a> Annotations<'a> {
 mod tests {
     use super::*;
 
-    fn decode(annotations: &str, role: Role) -> Result<Vec<(&'static str, String)>, String> {
+    fn decode(annotations: &str, role: Role) -> Result<Vec<(String, String)>, String> {
         let value = Reader::new(annotations.as_bytes()).value().unwrap();
-        let annotations = Annotations::decode(Some(value), role).map_err(|error| error.to_string())?;
-        Ok(annotations.known.into_iter().map(|known| (known.info.key, known.value.into_owned())).collect())
+        let annotations = Annotations::decode(Some(value), role, &look_up).map_err(|error| error.to_string())?;
+        Ok(annotations.known.into_iter().map(|known| (known.key.into_owned(), known.value.into_owned())).collect())
     }
 
     #[test]
     fn keeps_known_annotations() {
         let annotations = r#"{"a": "b", "\u004aobID": "\u0031", "jobid": "2"}"#;
-        assert_eq!(decode(annotations, Role::Pod), Ok(vec![("JobID", "1".to_owned())]));
+        assert_eq!(decode(annotations, Role::Pod), Ok(vec![("JobID".to_owned(), "1".to_owned())]));
         for none in ["null", "{}"] {
             assert_eq!(decode(none, Role::Pod), Ok(Vec::new()), "{none}");
         }
@@ -116,8 +143,30 @@ mod tests {
     #[test]
     fn keeps_only_a_nodes_own_annotation_on_a_node() {
         let annotations = r#"{"JobID": "1", "interlink.virtual-kubelet.io/ping-response": "", "interlink.eu/x": ""}"#;
-        assert_eq!(decode(annotations, Role::Node), Ok(vec![(PING_RESPONSE, String::new())]));
+        assert_eq!(decode(annotations, Role::Node), Ok(vec![(PING_RESPONSE.to_owned(), String::new())]));
         assert_eq!(decode(annotations, Role::Pod).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn keeps_the_key_that_a_pattern_matches() {
+        let commands = r#"{"interlink.eu/ssh-client-commands": "", "interlink.eu/rathole-client-commands": "x"}"#;
+        let keys: Vec<_> = decode(commands, Role::Pod).unwrap().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["interlink.eu/ssh-client-commands", "interlink.eu/rathole-client-commands"]);
+        let twice = r#"{"interlink.eu/a-client-commands": "", "interlink.eu/\u0061-client-commands": ""}"#;
+        assert!(decode(twice, Role::Pod).unwrap_err().contains("a-client-commands]: appears twice"));
+    }
+
+    #[test]
+    fn rejects_more_known_annotations_than_interlink_writes() {
+        let many = |count: usize| {
+            let entries: Vec<_> = (0..count).map(|n| format!(r#""interlink.eu/{n}-client-commands": """#)).collect();
+            decode(&format!("{{{}}}", entries.join(",")), Role::Pod)
+        };
+        assert_eq!(many(MAX_KNOWN).unwrap().len(), MAX_KNOWN);
+        assert!(
+            many(MAX_KNOWN + 1).unwrap_err().contains("[interlink.eu/100-client-commands]: is one of more than 100")
+        );
+        assert!(many(100_000).is_err());
     }
 
     #[test]

@@ -39,13 +39,13 @@ pub(crate) fn check<'t>(
         }
     };
     for annotation in new.annotations() {
-        match old.get(annotation.info.key) {
+        match old.get(&annotation.key) {
             None => add(Edit::Set, annotation),
             Some(before) if before.value != annotation.value => add(Edit::Change, annotation),
             Some(_) => {}
         }
     }
-    for annotation in old.annotations().iter().filter(|annotation| new.get(annotation.info.key).is_none()) {
+    for annotation in old.annotations().iter().filter(|annotation| new.get(&annotation.key).is_none()) {
         add(Edit::Remove, annotation);
     }
     // Looking for the node takes a pass over the spec.

@@ -217,7 +217,7 @@ fn record_owner<'a>(
     owner: &Owner<'a>,
     recorded: &mut [bool],
 ) -> Result<(), DecodeError> {
-    let Some(index) = annotations.iter().position(|annotation| bytes_eq(annotation.info.key.as_bytes(), key)) else {
+    let Some(index) = annotations.iter().position(|annotation| bytes_eq(annotation.key.as_bytes(), key)) else {
         return Ok(());
     };
     // Each time would copy the owner's name, which may be long.
@@ -389,7 +389,7 @@ mod tests {
             .replace("TEMPLATE", r#"{"metadata": {"annotations": {"JobID": "1"}}, "spec": {"containers": []}}"#);
         let payload = format!(
             r#"{{"request": {{"operation": "CREATE", "kind": {{"group": "example.org", "kind": "Fleet"}}, "userInfo": {{}},
-            "object": {{"metadata": {{"resourceVersion": "7", "managedFields": {fields}}}, "spec": {spec}}}}}}}"#
+            "uid": "5", "object": {{"metadata": {{"uid": "5", "resourceVersion": "7", "managedFields": {fields}}}, "spec": {spec}}}}}}}"#
         );
         let answer = crate::validate(payload.as_bytes());
         answer.message.map(|message| message.split('"').nth(3).unwrap_or("the requester").to_owned())

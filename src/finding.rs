@@ -11,8 +11,8 @@ pub(crate) struct Findings<'t>(Vec<Finding<'t>>);
 /// What is wrong with an annotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding<'t> {
-    /// The annotation's key, escaped.
-    pub(crate) key: Cow<'t, str>,
+    /// The annotation's key.
+    pub(crate) key: &'t str,
     /// The texts that are wrong, in full, and in what respect. On an update, a finding with evidence that the old object
     /// did not give is a new one.
     pub(crate) evidence: Vec<(&'static str, &'t str)>,
@@ -42,11 +42,11 @@ impl<'t> Findings<'t> {
 
 impl<'t> Finding<'t> {
     /// Creates a finding about an unknown key.
-    pub(crate) fn about_key(escaped_key: String, key: &'t str, problem: &'static str) -> Self {
-        Self::new(escaped_key.into(), key, problem.into())
+    pub(crate) fn about_key(key: &'t str, problem: &'static str) -> Self {
+        Self::new(key, key, problem.into())
     }
 
-    fn new(key: Cow<'t, str>, evidence: &'t str, problem: Cow<'static, str>) -> Self {
+    fn new(key: &'t str, evidence: &'t str, problem: Cow<'static, str>) -> Self {
         let evidence = vec![("", evidence)];
         Self { key, evidence, extent: 0, injection: false, immutable: false, problem, fix: "".into() }
     }
@@ -96,6 +96,6 @@ impl<'t> Finding<'t> {
 impl Annotation<'_> {
     /// Creates a finding about this annotation's value.
     pub(crate) fn finding(&self, problem: impl Into<Cow<'static, str>>) -> Finding<'_> {
-        Finding::new(self.info.key.into(), &self.value, problem.into())
+        Finding::new(&self.key, &self.value, problem.into())
     }
 }

@@ -5,10 +5,14 @@
 
 use json_scan::{DecodeError, Reader};
 
-use crate::annotations::{DOMAIN_PREFIX, JOB_ID};
+use crate::annotations::{DOMAIN_PREFIX, JOB_ID, ends_with};
 
 /// Bytes in a block: one for each bit of a mask.
 const BLOCK: usize = 64;
+
+/// `k`, `K` and the last byte of U+212A have these bits of [`LAST_LETTER_MASK`] in common, with few other bytes.
+const LAST_LETTER: u8 = b'k' & LAST_LETTER_MASK;
+const LAST_LETTER_MASK: u8 = 0b0001_1110;
 
 /// Returns whether a request certainly has no interLink annotation, and the object's own annotations are well formed.
 /// Whatever else is malformed in such a request makes no difference to the policy.
@@ -47,17 +51,10 @@ fn any_is_key(mut candidates: u64, start: usize, text: &[u8]) -> bool {
 
 /// Returns whether a candidate is part of a key, or an escape.
 fn is_key(text: &[u8], index: usize) -> bool {
-    let (before, from) = text.split_at(index);
-    match from {
+    match &text[index..] {
         [b'\\', ..] => true,
-        [b'J', ..] => from.starts_with(JOB_ID.as_bytes()),
-        [k, dot, ..] => {
-            let (start, end) = DOMAIN_PREFIX.as_bytes().split_at(DOMAIN_PREFIX.len() - 2);
-            [*k, *dot].eq_ignore_ascii_case(end)
-                && before
-                    .last_chunk::<{ DOMAIN_PREFIX.len() - 2 }>()
-                    .is_some_and(|text| text.eq_ignore_ascii_case(start))
-        }
+        [b'J', ..] => text[index..].starts_with(JOB_ID.as_bytes()),
+        [_, b'.', ..] => ends_with(&text[..index + 2], DOMAIN_PREFIX.as_bytes()),
         _ => false,
     }
 }
@@ -73,8 +70,8 @@ fn candidates(block: &[u8; BLOCK + 1]) -> u64 {
 
     let found = |offset: usize| {
         let (bytes, next) = (load(block, offset), load(block, offset + 1));
-        let lower = v128_or(bytes, u8x16_splat(b' '));
-        let domain = v128_and(eq(lower, b'k'), eq(next, b'.'));
+        let letter = v128_and(bytes, u8x16_splat(LAST_LETTER_MASK));
+        let domain = v128_and(eq(letter, LAST_LETTER), eq(next, b'.'));
         let escape = v128_and(eq(bytes, b'\\'), eq(next, b'u'));
         v128_or(v128_or(domain, escape), eq(bytes, b'J'))
     };
@@ -88,7 +85,11 @@ fn candidates(block: &[u8; BLOCK + 1]) -> u64 {
 #[cfg(not(target_feature = "simd128"))]
 fn candidates(block: &[u8; BLOCK + 1]) -> u64 {
     let pairs = block.windows(2).rev();
-    pairs.fold(0, |mask, pair| mask << 1 | u64::from(matches!(pair, [b'k' | b'K', b'.'] | [b'\\', b'u'] | [b'J', _])))
+    let is_candidate = |pair: &[u8]| match pair {
+        [letter, b'.'] => letter & LAST_LETTER_MASK == LAST_LETTER,
+        pair => matches!(pair, [b'\\', b'u'] | [b'J', _]),
+    };
+    pairs.fold(0, |mask, pair| mask << 1 | u64::from(is_candidate(pair)))
 }
 
 /// Returns whether a payload has a request with an object whose annotations are a map of strings or absent.
@@ -121,12 +122,19 @@ mod tests {
 
     /// The same, one byte at a time.
     fn contains_key(text: &str) -> bool {
-        text.contains(JOB_ID) || text.contains("\\u") || text.to_ascii_lowercase().contains(DOMAIN_PREFIX)
+        let lower = text.replace('\u{130}', "i").replace('\u{212a}', "k").to_ascii_lowercase();
+        text.contains(JOB_ID) || text.contains("\\u") || lower.contains(DOMAIN_PREFIX)
     }
 
     #[test]
     fn finds_a_key_at_every_offset() {
-        for key in CATALOGUE.iter().map(|info| info.key).chain(["InterLink.EU/", r"\u004aobID", "INTERLINK.x"]) {
+        for key in CATALOGUE.iter().map(|info| info.key).chain([
+            "InterLink.EU/",
+            r"\u004aobID",
+            "INTERLINK.x",
+            "interlin\u{212a}.eu/",
+            "\u{130}nterl\u{130}N\u{212a}.eu/",
+        ]) {
             for before in 0..200 {
                 let text = "k".repeat(before) + key;
                 assert!(may_contain_key(text.as_bytes()), "{text}");
@@ -138,7 +146,20 @@ mod tests {
 
     #[test]
     fn ignores_text_that_only_resembles_a_key() {
-        for text in ["", "interlink/", "interlink", "nterlink.eu/", "JobId", "obID", r"\n\\", "k.k.k.", "vk.io", "J"] {
+        for text in [
+            "",
+            "interlink/",
+            "interlink",
+            "nterlink.eu/",
+            "JobId",
+            "obID",
+            r"\n\\",
+            "k.k.k.",
+            "vk.io",
+            "J",
+            "\u{212a}.",
+            "\u{131}nterlink.eu/",
+        ] {
             for before in 0..200 {
                 let text = ".".repeat(before) + text;
                 assert!(!may_contain_key(text.as_bytes()), "{text}");
@@ -226,7 +247,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_a_search_for_strings(text in r"([a-zJ.\\]|k[.]|JobID|[Ii]nterlin[Kk][.]|\\\\u|x{20}){0,40}") {
+        fn agrees_with_a_search_for_strings(
+            text in r"([a-zJ.\\]|k[.]|JobID|[Ii\x{130}]nterl[Ii\x{130}]n[Kk\x{212a}][.]|\\\\u|x{20}){0,40}",
+        ) {
             prop_assert_eq!(may_contain_key(text.as_bytes()), contains_key(&text));
         }
 

@@ -202,7 +202,10 @@ mod tests {
 
     #[test]
     fn lists_the_violations_in_a_refusal() {
-        let answer = answer(&[(POD_VPN, "no"), (WSTUNNEL_TIMEOUT, "0"), (POD_IP, "x")], "{}");
+        let answer = answer(
+            &[(POD_VPN, "no"), (WSTUNNEL_TIMEOUT, "0"), (POD_IP, "x")],
+            r#"{"ineffective-annotation": "Ignore"}"#,
+        );
         assert!(!answer.accepted);
         assert_eq!(answer.code, Some(422));
         let message = answer.message.clone().unwrap();

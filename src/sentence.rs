@@ -3,7 +3,7 @@
 //! A sentence that is too long loses first what a user wrote, and then the middle of what is wrong. The rule, the place
 //! and the fix are what a user needs most.
 
-use crate::escape::truncate;
+use crate::escape::{escape, truncate};
 use crate::rules::Violation;
 
 /// The parts of a sentence behind the rule's id, by their places in it.
@@ -39,7 +39,7 @@ pub(crate) fn sentence(violation: &Violation<'_>, hint: Option<&str>, max_chars:
     let Violation { rule, location, finding, .. } = violation;
     let hint = hint.filter(|_| rule.about_writers).map(|hint| format!(", {hint}")).unwrap_or_default();
     let fix = format!("{}{hint}", finding.fix);
-    let parts = [location.annotations_path(), finding.key.to_string(), finding.problem.to_string(), fix];
+    let parts = [location.annotations_path(), escape(finding.key), finding.problem.to_string(), fix];
     let [place, key, problem, fix] = fit(parts, max_chars.saturating_sub(rule.id.as_str().len() + ": []: ; ".len()));
     // Only a place or a fix of hundreds of characters is longer still.
     truncate(format!("{}: {place}[{key}]: {problem}; {fix}", rule.id), max_chars)

@@ -4,6 +4,7 @@
 //! that contradict themselves are refused when the policy is deployed, not at the first request.
 
 mod decode;
+mod extra_annotations;
 mod pattern;
 mod pod_ip;
 mod rule_levels;
@@ -19,6 +20,7 @@ use kubewarden_policy_sdk::settings::SettingsValidationResponse;
 
 use decode::{choice, list, unknown_field};
 
+pub use extra_annotations::ExtraAnnotations;
 pub use pod_ip::{OctetRange, PodIp};
 pub use rule_levels::RuleLevels;
 pub use shadow_namespaces::ShadowNamespaces;
@@ -44,6 +46,8 @@ pub struct Settings<'a> {
     pub pod_ip: PodIp,
     /// How long a pod may wait for its tunnel.
     pub wstunnel_timeout: WstunnelTimeout,
+    /// The annotations under interLink's domains that the catalogue lacks.
+    pub extra_annotations: ExtraAnnotations<'a>,
     /// What happens to the findings of each rule.
     pub rules: RuleLevels,
 }
@@ -60,7 +64,7 @@ pub enum Scope {
 
 const SCOPES: [(&str, Scope); 2] = [("AllPods", Scope::AllPods), ("VirtualNodePods", Scope::VirtualNodePods)];
 
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 10] = [
     "scope",
     "virtualNodes",
     "trustedWriters",
@@ -68,6 +72,8 @@ const FIELDS: [&str; 8] = [
     "trustedFieldManagers",
     "podIP",
     "wstunnelTimeout",
+    "knownAnnotations",
+    "managedAnnotations",
     "rules",
 ];
 
@@ -81,6 +87,7 @@ impl Default for Settings<'_> {
             trusted_field_managers: Cow::Borrowed(&trusted_writers::DEFAULT_FIELD_MANAGERS),
             pod_ip: PodIp::default(),
             wstunnel_timeout: WstunnelTimeout::default(),
+            extra_annotations: ExtraAnnotations::default(),
             rules: RuleLevels::default(),
         }
     }
@@ -119,6 +126,10 @@ impl<'a> Settings<'a> {
                 }
                 b"podIP" => decoded.pod_ip = PodIp::decode(value)?,
                 b"wstunnelTimeout" => decoded.wstunnel_timeout = WstunnelTimeout::decode(value)?,
+                b"knownAnnotations" => decoded.extra_annotations.known = list(value, extra_annotations::decode_key)?,
+                b"managedAnnotations" => {
+                    decoded.extra_annotations.managed = list(value, extra_annotations::decode_key)?;
+                }
                 b"rules" => decoded.rules = RuleLevels::decode(value)?,
                 _ => return Err(unknown_field(&FIELDS)),
             }
@@ -130,6 +141,7 @@ impl<'a> Settings<'a> {
 
     /// Checks that the fields do not contradict each other.
     fn check(&self) -> Result<(), DecodeError> {
+        self.extra_annotations.check()?;
         if self.scope == Scope::VirtualNodePods && self.virtual_nodes.taint_keys.is_empty() {
             let problem = "is empty, so that scope VirtualNodePods would not check pods that the scheduler places on a \
                            virtual node; add the key of its taint, or set scope to AllPods";

@@ -6,7 +6,7 @@ use json_scan::{Context, DecodeError, Value, optional_str};
 
 use crate::annotations::{
     Annotation, Annotations, DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, POD_IP, SHADOW_SAME_NS,
-    WSTUNNEL_TIMEOUT,
+    WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT,
 };
 use crate::field_ownership::FieldOwnership;
 use crate::kinds::{Kind, Location, OTHER_KIND, Role};
@@ -83,8 +83,13 @@ impl From<&'static Location> for TargetLocation {
 }
 
 /// The annotations whose meaning depends on the pod's spec.
-const NEED_POD_SPEC: [&str; 4] =
-    [DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, WSTUNNEL_TIMEOUT, SHADOW_SAME_NS];
+const NEED_POD_SPEC: [&str; 5] = [
+    DISABLE_OFFLOAD_CONTAINERS,
+    DISABLE_OFFLOAD_INIT_CONTAINERS,
+    WSTUNNEL_TIMEOUT,
+    WSTUNNEL_EXTRA_PORTS,
+    SHADOW_SAME_NS,
+];
 
 impl<'a> Target<'a> {
     /// Builds the target at a location of an object: what is in scope there, with its owners.
@@ -101,7 +106,8 @@ impl<'a> Target<'a> {
     ) -> Result<Self, DecodeError> {
         let holder = object.at(location.path)?;
         let metadata = holder.metadata().at_path(location.path)?;
-        let annotations = Annotations::decode(metadata.annotations, location.role);
+        let look_up = |key: &[u8]| settings.extra_annotations.look_up(key);
+        let annotations = Annotations::decode(metadata.annotations, location.role, &look_up);
         let annotations = annotations.at_path(&["metadata", "annotations"]).at_path(location.path)?;
         let mut target = Self {
             kind,
@@ -145,7 +151,8 @@ impl<'a> Target<'a> {
         assign_owners: &mut dyn FnMut(&mut Annotations<'a>),
     ) -> Result<Option<Self>, DecodeError> {
         let metadata = Metadata::decode(template.metadata).at_field("metadata")?;
-        let annotations = Annotations::decode(metadata.annotations, Role::PodTemplate);
+        let look_up = |key: &[u8]| settings.extra_annotations.look_up(key);
+        let annotations = Annotations::decode(metadata.annotations, Role::PodTemplate, &look_up);
         let annotations = annotations.at_path(&["metadata", "annotations"])?;
         if annotations.is_empty() {
             return Ok(None);

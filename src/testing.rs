@@ -2,7 +2,7 @@
 
 use json_scan::{Reader, Value};
 
-use crate::annotations::{Annotation, Annotations, CATALOGUE, Owner};
+use crate::annotations::{Annotation, Annotations, Lookup, Owner, look_up};
 use crate::finding::Finding;
 use crate::kinds::{KINDS, Kind, Location};
 use crate::pod_count::PodCount;
@@ -29,8 +29,8 @@ pub(crate) fn pod<'a>(annotations: &[(&'static str, &'a str)]) -> Target<'a> {
 pub(crate) fn builder<'a>(kind: &str, annotations: &[(&'static str, &'a str)]) -> TargetBuilder<'a> {
     let kind = KINDS.iter().find(|other| other.name == kind).expect("src/kinds.rs has the kind");
     let annotations = annotations.iter().map(|(key, value)| {
-        let info = CATALOGUE.iter().find(|info| info.key == *key).expect("the catalogue has the key");
-        Annotation { info, value: (*value).into(), owner: Owner::Requester }
+        let Lookup::Known(info) = look_up(key.as_bytes()) else { panic!("the catalogue lacks {key}") };
+        Annotation { key: (*key).into(), info, value: (*value).into(), owner: Owner::Requester }
     });
     let annotations = Annotations { known: annotations.collect(), unknown_keys: Vec::new() };
     TargetBuilder {

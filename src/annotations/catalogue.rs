@@ -7,7 +7,7 @@ use json_scan::bytes_eq;
 /// An annotation that interLink knows.
 #[derive(Debug, PartialEq, Eq)]
 pub struct AnnotationInfo {
-    /// The key.
+    /// The key; for annotations that differ in a part of it, a pattern.
     pub key: &'static str,
     /// Who writes it.
     pub author: Author,
@@ -47,6 +47,8 @@ pub(crate) const POD_IP: &str = "interlink.eu/pod-ip";
 pub(crate) const WSTUNNEL_TIMEOUT: &str = "interlink.virtual-kubelet.io/wstunnel-timeout";
 pub(crate) const WSTUNNEL_EXTRA_PORTS: &str = "interlink.eu/wstunnel-extra-ports";
 pub(crate) const WSTUNNEL_CLIENT_COMMANDS: &str = "interlink.eu/wstunnel-client-commands";
+/// The pattern for the commands of every tunnel but wstunnel's.
+pub(crate) const CLIENT_COMMANDS: &str = "interlink.eu/*-client-commands";
 pub(crate) const WSTUNNEL_PATH_PREFIX: &str = "interlink.eu/wstunnel-path-prefix";
 pub(crate) const SHADOW_SAME_NS: &str = "interlink.eu/shadow-same-ns";
 pub(crate) const MESH_NETWORK: &str = "interlink.eu/mesh-network";
@@ -69,14 +71,22 @@ pub(crate) const DOMAIN_PREFIX: &str = "interlink.";
 use AppliesTo::{Node, Pod, ShadowTemplate};
 use Author::{Either, InterLink, User};
 
+/// How the keys for [`CLIENT_COMMANDS`] end.
+const CLIENT_COMMANDS_SUFFIX: &str = "-client-commands";
+
+/// Any annotation that the setting `managedAnnotations` adds.
+pub(crate) static MANAGED_BY_SETTING: AnnotationInfo =
+    info("managedAnnotations", InterLink, Pod, "an annotation that only trusted writers may write");
+
 /// All annotations that interLink knows.
-pub static CATALOGUE: [AnnotationInfo; 18] = [
+pub static CATALOGUE: [AnnotationInfo; 19] = [
     info(JOB_ID, InterLink, Pod, "the job at the HPC centre that runs the pod").since("v0.1.0"),
     info(POD_VPN, User, Pod, "enables the VPN, whatever its value").since("v0.1.0"),
     info(POD_IP, Either, Pod, "the pod's address; with the VPN, the address requested or assigned").since("v0.1.0"),
     info(WSTUNNEL_TIMEOUT, User, Pod, "how long to wait for the pod's tunnel, a Go duration").since("v0.6.0"),
     info(WSTUNNEL_EXTRA_PORTS, User, Pod, "ports to forward in addition to container ports, `port[:name[:protocol]]`"),
     info(WSTUNNEL_CLIENT_COMMANDS, InterLink, Pod, "commands that open the tunnel from the HPC centre"),
+    info(CLIENT_COMMANDS, InterLink, Pod, "commands that open another tunnel, such as rathole's or SSH's"),
     info(WSTUNNEL_PATH_PREFIX, InterLink, ShadowTemplate, "the tunnel's password"),
     info(SHADOW_SAME_NS, User, Pod, "`true` puts the shadow pod into the pod's own namespace"),
     info(MESH_NETWORK, User, Pod, "`disabled` keeps the pod out of the mesh network"),
@@ -128,7 +138,12 @@ pub fn look_up(key: &[u8]) -> Lookup {
     if !(starts_with(key, DOMAIN_PREFIX.as_bytes()) || key == JOB_ID.as_bytes()) {
         return Lookup::Unrelated;
     }
-    if let Some(info) = CATALOGUE.iter().find(|info| bytes_eq(info.key.as_bytes(), key)) {
+    let find = |key: &[u8]| CATALOGUE.iter().find(|info| bytes_eq(info.key.as_bytes(), key));
+    if let Some(info) = find(key) {
+        Lookup::Known(info)
+    } else if is_client_commands(key)
+        && let Some(info) = find(CLIENT_COMMANDS.as_bytes())
+    {
         Lookup::Known(info)
     } else if DOMAINS.iter().any(|domain| starts_with(key, domain.as_bytes())) {
         Lookup::Unknown
@@ -137,9 +152,43 @@ pub fn look_up(key: &[u8]) -> Lookup {
     }
 }
 
+/// Returns whether a key is for the commands of a tunnel, which interLink looks up by the exact key.
+fn is_client_commands(key: &[u8]) -> bool {
+    key.ends_with(CLIENT_COMMANDS_SUFFIX.as_bytes()) && DOMAINS.iter().any(|domain| key.starts_with(domain.as_bytes()))
+}
+
 /// Returns whether a key begins with a domain in any case: Kubernetes accepts capital letters there, interLink does not.
-fn starts_with(key: &[u8], domain: &[u8]) -> bool {
-    key.get(..domain.len()).is_some_and(|start| start.eq_ignore_ascii_case(domain))
+fn starts_with(mut key: &[u8], domain: &[u8]) -> bool {
+    domain.iter().all(|letter| {
+        let rest = match key {
+            [first, rest @ ..] if first.eq_ignore_ascii_case(letter) => Some(rest),
+            _ => other_capital(*letter).and_then(|capital| key.strip_prefix(capital)),
+        };
+        key = rest.unwrap_or_default();
+        rest.is_some()
+    })
+}
+
+/// Returns whether a text ends with a domain in any case.
+pub(crate) fn ends_with(mut text: &[u8], domain: &[u8]) -> bool {
+    domain.iter().rev().all(|letter| {
+        let rest = match text {
+            [rest @ .., last] if last.eq_ignore_ascii_case(letter) => Some(rest),
+            _ => other_capital(*letter).and_then(|capital| text.strip_suffix(capital)),
+        };
+        text = rest.unwrap_or_default();
+        rest.is_some()
+    })
+}
+
+/// Returns the letter outside ASCII that Go's `strings.ToLower` turns into this one, as Kubernetes does with a key before
+/// it checks it.
+fn other_capital(letter: u8) -> Option<&'static [u8]> {
+    match letter {
+        b'i' => Some("\u{130}".as_bytes()),
+        b'k' => Some("\u{212a}".as_bytes()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -159,12 +208,37 @@ mod tests {
     #[test]
     fn looks_up_exact_keys() {
         assert_eq!(look_up(b"interlink.eu/pod-vpn"), Lookup::Known(&CATALOGUE[1]));
-        for unknown in
-            ["interlink.eu/Pod-VPN", "interlink.eu/", "interlink.virtual-kubelet.io/pod-vpn", "Interlink.EU/pod-vpn"]
-        {
+        let pattern = |key: &str| match look_up(key.as_bytes()) {
+            Lookup::Known(info) => info.key,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(pattern(WSTUNNEL_CLIENT_COMMANDS), WSTUNNEL_CLIENT_COMMANDS);
+        assert_eq!(pattern("interlink.eu/rathole-client-commands"), CLIENT_COMMANDS);
+        assert_eq!(pattern("interlink.virtual-kubelet.io/x-client-commands"), CLIENT_COMMANDS);
+        for unknown in [
+            "interlink.eu/Pod-VPN",
+            "interlink.eu/",
+            "interlink.virtual-kubelet.io/pod-vpn",
+            "Interlink.EU/pod-vpn",
+            "interlin\u{212a}.eu/pod-vpn",
+            "\u{130}nterl\u{130}nk.eu/pod-vpn",
+            "interlink.virtual-\u{212a}ubelet.io/x",
+            "interlink.eu/mesh-networ\u{212a}",
+            "interlink.eu/client-commands",
+            "Interlink.eu/ssh-client-commands",
+        ] {
             assert_eq!(look_up(unknown.as_bytes()), Lookup::Unknown, "{unknown}");
         }
-        for unrelated in ["jobid", "interlink.example/pod-vpn", "interlink.eu", "pod-vpn", "slurm-job.vk.io/flags"] {
+        for unrelated in [
+            "jobid",
+            "\u{131}nterlink.eu/pod-vpn",
+            "in",
+            "",
+            "interlink.example/pod-vpn",
+            "interlink.eu",
+            "pod-vpn",
+            "slurm-job.vk.io/flags",
+        ] {
             assert_eq!(look_up(unrelated.as_bytes()), Lookup::Unrelated, "{unrelated}");
         }
     }

@@ -4,11 +4,13 @@
 //!
 //! The other annotations that only interLink writes, when anyone but a trusted writer sets, changes or removes them.
 //!
-//! - `interlink.eu/wstunnel-client-commands`
+//! - `interlink.eu/wstunnel-client-commands`, and any other key under interLink's domains that ends in
+//!   `-client-commands`
 //! - `interlink.eu/wstunnel-path-prefix`
 //! - `interlink.eu/pod-subnet`
 //! - `interlink.eu/wireguard-client-snippet`
 //! - `interlink.virtual-kubelet.io/ping-response`, which belongs on a Node and never on a pod
+//! - the keys in `managedAnnotations`
 //!
 //! On a new pod, in a pod template or on a Binding, these annotations are refused. On an existing pod, and for
 //! `ping-response` on a Node, every change to them is refused, removal included. `ping-response` may be removed from a
@@ -19,7 +21,8 @@
 //! ## Why
 //!
 //! interLink's SLURM plugin copies `wstunnel-client-commands` into the job script, outside the container. Anyone who
-//! can set it can run any command under the job's account at the HPC centre. interLink uses the `wstunnel-path-prefix`
+//! can set it can run any command under the job's account at the HPC centre. Other tunnels' commands, such as
+//! `rathole-client-commands` and `ssh-client-commands` of newer versions, are meant for the same place. interLink uses the `wstunnel-path-prefix`
 //! of an existing shadow Deployment as the tunnel's password. Users and plugins configure networks from the subnet and
 //! the WireGuard snippet. interLink has no other record of the addresses in use than `pod-ip`: when a running pod's is
 //! changed or removed, another pod can get the same address.
@@ -33,6 +36,7 @@
 //! ## Settings
 //!
 //! - `rules.managed-annotations`: `Deny` (the default), `Warn` or `Ignore`.
+//! - `managedAnnotations`: more keys under interLink's domains that only trusted writers may write. None by default.
 //! - `trustedWriters`: the users and groups that may write these annotations. The default is every service account in
 //!   the namespace `interlink` except `default`.
 //! - `shadowNamespaces`: where the `Deployment` and `ReplicaSet` controllers may write them too. The default is
@@ -90,8 +94,8 @@ use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::ManagedAnnotations,
-    refuses: "the other annotations that interLink writes, and `pod-ip` on a pod that has a node, set, changed or \
-              removed by anyone but a trusted writer",
+    refuses: "the other annotations that interLink writes or `managedAnnotations` adds, and `pod-ip` on a pod that has a \
+              node, set, changed or removed by anyone but a trusted writer",
     about_writers: true,
     roles: &[Role::Pod, Role::PodTemplate, Role::Binding, Role::Node],
     check,
@@ -136,10 +140,20 @@ mod tests {
 
     #[test]
     fn rejects_each_whatever_its_value() {
-        assert_eq!(all("").len(), 5);
+        assert_eq!(all("").len(), 6);
         for (key, value) in all("").into_iter().chain(all("x")) {
             let pod = pod(&[(key, value)]);
             assert_eq!(keys(&RULE.findings(&pod, &Settings::default())), [key]);
+        }
+    }
+
+    #[test]
+    fn rejects_the_commands_of_any_tunnel() {
+        for key in ["interlink.eu/ssh-client-commands", "interlink.virtual-kubelet.io/x-client-commands"] {
+            let pod = pod(&[(key, "x")]);
+            let findings = RULE.findings(&pod, &Settings::default());
+            assert_eq!(keys(&findings), [key]);
+            assert!(findings[0].immutable);
         }
     }
 
@@ -181,7 +195,7 @@ mod tests {
 
     #[test]
     fn checks_the_owner_on_a_stored_object() {
-        for (owner, found) in [(Owner::InterLink, 0), (Owner::Unknown, 0), (Owner::Manager("kubectl".into()), 5)] {
+        for (owner, found) in [(Owner::InterLink, 0), (Owner::Unknown, 0), (Owner::Manager("kubectl".into()), 6)] {
             let stored = builder("Pod", &all("x")).owned_by(&owner).build();
             assert_eq!(RULE.findings(&stored, &Settings::default()).len(), found);
         }

@@ -19,9 +19,9 @@ const START: u64 = 5_000;
 /// The instructions for each measured request.
 const INSTRUCTIONS: [(&str, u64); 5] = [
     ("create, plain", 13_000),
-    ("create, interLink", 49_000),
+    ("create, interLink", 51_600),
     ("update, plain", 85_000),
-    ("update, interLink", 204_000),
+    ("update, interLink", 207_000),
     ("audit, interLink", 575_000),
 ];
 
