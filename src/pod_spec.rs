@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use json_scan::{Context, DecodeError, Value, optional_str};
+use json_scan::{Context, DecodeError, Reader, Value, optional_str, present};
 
 /// The containers of a pod.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,8 +11,19 @@ pub(crate) struct PodSpec<'a> {
     pub(crate) containers: Vec<Cow<'a, str>>,
     /// The names of its init containers.
     pub(crate) init_containers: Vec<Cow<'a, str>>,
-    /// Whether any of them has a port.
-    pub(crate) has_port: bool,
+    /// The ports of all of them.
+    pub(crate) ports: Vec<ContainerPort<'a>>,
+}
+
+/// A port of a container, as `interlink.eu/wstunnel-extra-ports` could repeat it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ContainerPort<'a> {
+    /// The name, empty if there is none.
+    pub(crate) name: Cow<'a, str>,
+    /// The number, as in JSON.
+    number: &'a [u8],
+    /// The protocol, TCP if it is empty.
+    protocol: Cow<'a, str>,
 }
 
 impl<'a> PodSpec<'a> {
@@ -28,7 +39,7 @@ impl<'a> PodSpec<'a> {
         Ok(decoded)
     }
 
-    /// Returns the names of containers, and notes whether one has a port.
+    /// Returns the names of containers, and collects their ports.
     fn decode_containers(&mut self, containers: Option<Value<'a>>) -> Result<Vec<Cow<'a, str>>, DecodeError> {
         let mut names = Vec::new();
         let Some(containers) = containers else {
@@ -41,12 +52,34 @@ impl<'a> PodSpec<'a> {
                 return Ok(());
             };
             let decoded = ports.reader().elements(&mut |port| {
-                self.has_port = true;
-                port.skip()
+                self.ports.push(ContainerPort::decode(port)?);
+                Ok(())
             });
             decoded.at_field("ports")
         })?;
         Ok(names)
+    }
+}
+
+impl<'a> ContainerPort<'a> {
+    fn decode(port: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let [name, number, protocol] = port.pick(["name", "containerPort", "protocol"])?;
+        Ok(Self {
+            name: optional_str(name, "name")?.unwrap_or_default(),
+            number: present(number).map(Value::text).unwrap_or_default(),
+            protocol: optional_str(protocol, "protocol")?.unwrap_or_default(),
+        })
+    }
+
+    /// Returns the number and whether the protocol is UDP, or `None` if the protocol is another, or Kubernetes does not
+    /// accept the number.
+    pub(crate) fn number(&self) -> Option<(u16, bool)> {
+        let is_udp = match &*self.protocol {
+            "" | "TCP" => false,
+            "UDP" => true,
+            _ => return None,
+        };
+        Some((str::from_utf8(self.number).ok()?.parse().ok()?, is_udp))
     }
 }
 
@@ -66,13 +99,36 @@ mod tests {
         let spec =
             decode(r#"{"containers": [{"name": "a", "ports": []}, {"name": "b"}], "initContainers": [{"name": "i"}]}"#);
         let expected =
-            PodSpec { containers: vec!["a".into(), "b".into()], init_containers: vec!["i".into()], has_port: false };
+            PodSpec { containers: vec!["a".into(), "b".into()], init_containers: vec!["i".into()], ports: Vec::new() };
         assert_eq!(spec, Ok(expected));
         assert_eq!(decode(r#"{"containers": null}"#), Ok(PodSpec::default()));
         for field in ["containers", "initContainers"] {
             let spec = format!(r#"{{"{field}": [{{}}, {{"name": "a", "ports": [{{"containerPort": 80}}]}}]}}"#);
-            assert!(decode(&spec).unwrap().has_port);
+            assert_eq!(decode(&spec).unwrap().ports.len(), 1);
         }
+    }
+
+    #[test]
+    fn decodes_the_ports_of_all_containers() {
+        let port = |port: &str| {
+            let spec = format!(r#"{{"containers": [{{}}, {{"ports": [{port}]}}]}}"#);
+            let PodSpec { ports, .. } = decode(&spec)?;
+            Ok::<_, String>((ports[0].name.to_string(), ports[0].number()))
+        };
+        for (text, name, number) in [
+            (r#"{"containerPort": 80}"#, "", Some((80, false))),
+            (r#"{"name": "web", "containerPort": 80, "protocol": "TCP"}"#, "web", Some((80, false))),
+            (r#"{"name": null, "containerPort": 53, "protocol": "UDP"}"#, "", Some((53, true))),
+            (r#"{"containerPort": 53, "protocol": "SCTP"}"#, "", None),
+            (r#"{"containerPort": 1e2}"#, "", None),
+            (r#"{"containerPort": "80"}"#, "", None),
+            ("{}", "", None),
+        ] {
+            assert_eq!(port(text), Ok((name.to_owned(), number)), "{text}");
+        }
+        assert_eq!(port("80"), Err("containers[1].ports[0]: must be an object, but is a number".to_owned()));
+        let error = "containers[1].ports[0].name: must be a string, but is a number";
+        assert_eq!(port(r#"{"name": 7}"#), Err(error.to_owned()));
     }
 
     #[test]

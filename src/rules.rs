@@ -2,6 +2,7 @@
 
 mod exact_value;
 mod managed;
+mod network;
 mod rule;
 
 use crate::finding::{Finding, Findings};

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use json_scan::{Context, DecodeError, Reader, Value, present};
 use kubewarden_policy_sdk::settings::SettingsValidationResponse;
 
-use decode::{choice, list, unknown_field};
+use decode::{boolean, choice, list, unknown_field};
 
 pub use extra_annotations::ExtraAnnotations;
 pub use pod_ip::{OctetRange, PodIp};
@@ -46,6 +46,8 @@ pub struct Settings<'a> {
     pub pod_ip: PodIp,
     /// How long a pod may wait for its tunnel.
     pub wstunnel_timeout: WstunnelTimeout,
+    /// Whether interLink runs a full mesh, in which every pod gets a tunnel.
+    pub full_mesh: bool,
     /// The annotations under interLink's domains that the catalogue lacks.
     pub extra_annotations: ExtraAnnotations<'a>,
     /// What happens to the findings of each rule.
@@ -64,7 +66,7 @@ pub enum Scope {
 
 const SCOPES: [(&str, Scope); 2] = [("AllPods", Scope::AllPods), ("VirtualNodePods", Scope::VirtualNodePods)];
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "scope",
     "virtualNodes",
     "trustedWriters",
@@ -72,6 +74,7 @@ const FIELDS: [&str; 10] = [
     "trustedFieldManagers",
     "podIP",
     "wstunnelTimeout",
+    "fullMesh",
     "knownAnnotations",
     "managedAnnotations",
     "rules",
@@ -87,6 +90,7 @@ impl Default for Settings<'_> {
             trusted_field_managers: Cow::Borrowed(&trusted_writers::DEFAULT_FIELD_MANAGERS),
             pod_ip: PodIp::default(),
             wstunnel_timeout: WstunnelTimeout::default(),
+            full_mesh: false,
             extra_annotations: ExtraAnnotations::default(),
             rules: RuleLevels::default(),
         }
@@ -126,6 +130,7 @@ impl<'a> Settings<'a> {
                 }
                 b"podIP" => decoded.pod_ip = PodIp::decode(value)?,
                 b"wstunnelTimeout" => decoded.wstunnel_timeout = WstunnelTimeout::decode(value)?,
+                b"fullMesh" => decoded.full_mesh = boolean(value)?,
                 b"knownAnnotations" => decoded.extra_annotations.known = list(value, extra_annotations::decode_key)?,
                 b"managedAnnotations" => {
                     decoded.extra_annotations.managed = list(value, extra_annotations::decode_key)?;

@@ -8,18 +8,20 @@
 //! - `interlink.virtual-kubelet.io/wstunnel-timeout` or `interlink.eu/shadow-same-ns` on a pod that gets no tunnel: no
 //!   container has a port and `interlink.eu/wstunnel-extra-ports` is missing or empty.
 //! - `interlink.eu/shadow-same-ns` on a pod that gets the VPN instead of a tunnel.
+//! - `interlink.eu/pod-ip` on a pod with the VPN, unless interLink itself may have set it on a stored pod.
 //! - An annotation that an update sets or changes on a pod that has a node. For `interlink.eu/pod-vpn`,
 //!   `interlink.eu/wstunnel-extra-ports`, `interlink.eu/shadow-same-ns` and `interlink.eu/mesh-network`, also its
 //!   removal.
 //!
 //! A pod that has `JobID`, an annotation for WireGuard or one that interLink writes for a tunnel is exempt from the
-//! second and the third: it may have a tunnel.
+//! second and the third: it may have a tunnel. In a full mesh, every pod is exempt from them.
 //!
 //! ## Why
 //!
 //! interLink reads the annotations of pods only, and Kubernetes gives a pod the annotations of its template, not those
-//! of its workload. interLink creates a tunnel only for a pod that has a port and no VPN. If interLink runs a full
-//! mesh, every pod has a tunnel, but the policy cannot see that.
+//! of its workload. interLink creates a tunnel only for a pod that has a port and no VPN, unless it runs a full mesh,
+//! in which every pod has a tunnel. To a pod with the VPN, interLink assigns the first free address, and replaces the
+//! one that was requested.
 //!
 //! interLink reads a pod's annotations when it creates the pod's job, and does not look at later changes. Only these
 //! four it reads again when it deletes the pod, to find out what there is to clean up. If they have changed, it may leave
@@ -29,15 +31,17 @@
 //!
 //! Move the annotation to the pod template. Add a port to the container that listens on it, or remove the annotation.
 //! To change an annotation of a pod that has a node, create the pod again.
+//! If interLink runs a full mesh, set `fullMesh`.
 //!
 //! ## Settings
 //!
 //! - `rules.ineffective-annotation`: `Warn` (the default), `Deny` or `Ignore`.
+//! - `fullMesh`: `true` if interLink runs a full mesh. The default is `false`.
 //!
 //! ## References
 //!
 //! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `hasExposedPorts`, `hasExtraPortsAnnotation` and
-//!   `shouldCreateWstunnel`; `DeletePod` reads the annotations again.
+//!   `shouldCreateWstunnel`; `setupVPNPodIP` assigns the address; `DeletePod` reads the annotations again.
 //! - interLink's pod annotations reference: "Networking Considerations".
 //! - Kubernetes' documentation: <https://kubernetes.io/docs/concepts/workloads/pods/#pod-templates>.
 //!
@@ -63,11 +67,9 @@
 //!         interlink.eu/pod-vpn: "true"
 //! ```
 
+use super::network::{NoTunnel, may_be_assigned, no_tunnel};
 use super::rule::Rule;
-use crate::annotations::{
-    Author, JOB_ID, POD_SUBNET, POD_VPN, SHADOW_SAME_NS, WG_KEEPALIVE_SECONDS, WG_MTU, WG_PEER_PUBLIC_KEY,
-    WG_PRIVATE_KEY, WIREGUARD_CLIENT_SNIPPET, WSTUNNEL_CLIENT_COMMANDS, WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT,
-};
+use crate::annotations::{Author, JOB_ID, MANAGED_BY_SETTING, POD_IP, POD_VPN, SHADOW_SAME_NS, WSTUNNEL_TIMEOUT};
 use crate::finding::Findings;
 use crate::kinds::{OTHER_KIND, Role};
 use crate::rule_id::RuleId;
@@ -76,8 +78,8 @@ use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::IneffectiveAnnotation,
-    refuses: "an annotation on a workload in place of its pod template; a tunnel's on a pod that gets none; one that \
-              is changed on a pod that has a node",
+    refuses: "an annotation on a workload in place of its pod template; a tunnel's on a pod that gets none; `pod-ip` \
+              beside `pod-vpn`; one that is changed on a pod that has a node",
     about_writers: false,
     roles: &[Role::Pod, Role::PodTemplate, Role::Workload],
     check,
@@ -86,30 +88,20 @@ pub(super) const RULE: Rule = Rule {
 /// Annotations that only affect a tunnel.
 const TUNNEL: [&str; 2] = [WSTUNNEL_TIMEOUT, SHADOW_SAME_NS];
 
-/// Annotations of a full mesh, or of a tunnel that interLink has created.
-const HAS_TUNNEL: [&str; 8] = [
-    JOB_ID,
-    WG_MTU,
-    WG_KEEPALIVE_SECONDS,
-    WG_PEER_PUBLIC_KEY,
-    WG_PRIVATE_KEY,
-    WSTUNNEL_CLIENT_COMMANDS,
-    WIREGUARD_CLIENT_SNIPPET,
-    POD_SUBNET,
-];
-
-fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
+fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Findings<'t>) {
     if target.location.role == Role::Workload {
         check_workload(target, findings);
     } else {
-        check_tunnel(target, findings);
+        check_tunnel(target, settings, findings);
+        check_address(target, findings);
     }
 }
 
 /// Reports annotations on a workload, which its pods do not get.
 fn check_workload<'t>(target: &'t Target<'_>, findings: &mut Findings<'t>) {
-    // Other software uses the key JobID too.
-    for annotation in target.annotations().iter().filter(|annotation| annotation.info.key != JOB_ID) {
+    // Other software uses the key JobID too, and perhaps those that the settings add.
+    let is_interlinks = |key| ![JOB_ID, MANAGED_BY_SETTING.key].contains(&key);
+    for annotation in target.annotations().iter().filter(|annotation| is_interlinks(annotation.info.key)) {
         let problem = format!("has no effect on a {}, only on its pods", target.kind.name);
         let fix = match annotation.info.author {
             Author::InterLink => "remove it".to_owned(),
@@ -125,22 +117,17 @@ fn check_workload<'t>(target: &'t Target<'_>, findings: &mut Findings<'t>) {
 }
 
 /// Reports annotations that only affect a tunnel, on a pod that gets none.
-fn check_tunnel<'t>(target: &'t Target<'_>, findings: &mut Findings<'t>) {
-    let has_extra_port = target.get(WSTUNNEL_EXTRA_PORTS).is_some_and(|ports| !ports.value.trim().is_empty());
-    let has_port = has_extra_port || target.pod_spec.as_ref().is_none_or(|spec| spec.has_port);
-    // With an empty value, interLink creates both the VPN and a tunnel.
-    let has_vpn = target.get(POD_VPN).is_some_and(|vpn| !vpn.value.is_empty());
-    if has_port && !has_vpn || target.get_all(&HAS_TUNNEL).next().is_some() {
-        return;
-    }
-    let (pod, fix) = if has_vpn {
-        ("with the VPN", "remove it, or interlink.eu/pod-vpn")
-    } else {
-        ("without a port", "give a container a port, or remove it")
-    };
+fn check_tunnel<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Findings<'t>) {
     for annotation in target.get_all(&TUNNEL) {
+        let Some(reason) = no_tunnel(target, settings) else {
+            return;
+        };
+        let (pod, fix) = match reason {
+            NoTunnel::Vpn => ("with the VPN", "remove it, or interlink.eu/pod-vpn"),
+            NoTunnel::NoPort => ("without a port", "give a container a port, or remove it"),
+        };
         // `vpn-with-wstunnel` reports a timeout beside the VPN.
-        if has_vpn && annotation.info.key == WSTUNNEL_TIMEOUT {
+        if reason == NoTunnel::Vpn && annotation.info.key == WSTUNNEL_TIMEOUT {
             continue;
         }
         let problem = format!("has no effect on a pod {pod}, which gets no tunnel unless interLink runs a full mesh");
@@ -148,9 +135,21 @@ fn check_tunnel<'t>(target: &'t Target<'_>, findings: &mut Findings<'t>) {
     }
 }
 
+/// Reports an address that is requested for a pod with the VPN.
+fn check_address<'t>(target: &'t Target<'_>, findings: &mut Findings<'t>) {
+    if let Some(annotation) = target.get(POD_IP)
+        && target.get(POD_VPN).is_some()
+        && !may_be_assigned(target, annotation)
+    {
+        let problem = "has no effect beside interlink.eu/pod-vpn, for which interLink picks an address";
+        findings.push(annotation.finding(problem).fix("remove it").whatever_its_value());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::annotations::{Owner, POD_SUBNET, WG_MTU, WSTUNNEL_EXTRA_PORTS};
     use crate::testing::*;
 
     #[test]
@@ -178,7 +177,7 @@ mod tests {
         let timeout = (WSTUNNEL_TIMEOUT, "2m");
         assert_eq!(count(&[timeout, (SHADOW_SAME_NS, "true")], PORTLESS), 2);
         assert_eq!(count(&[timeout, (WSTUNNEL_EXTRA_PORTS, " ")], PORTLESS), 1);
-        for other in [WSTUNNEL_EXTRA_PORTS, POD_VPN, WG_MTU] {
+        for other in [WSTUNNEL_EXTRA_PORTS, POD_VPN, WG_MTU, "interlink.eu/ssh-client-commands"] {
             assert_eq!(count(&[timeout, (other, "80")], PORTLESS), 0, "{other}");
         }
         for field in ["containers", "initContainers"] {
@@ -186,5 +185,22 @@ mod tests {
             assert_eq!(count(&[timeout], &spec), 0);
         }
         assert_eq!(RULE.findings(&builder("Binding", &[timeout]).build(), &Settings::default()), [], "it has no spec");
+        let full_mesh = settings(r#"{"fullMesh": true}"#);
+        assert_eq!(RULE.findings(&builder("Pod", &[timeout]).spec(PORTLESS).build(), &full_mesh), []);
+    }
+
+    #[test]
+    fn reports_an_address_requested_with_the_vpn() {
+        let both = [(POD_VPN, "true"), (POD_IP, "10.0.0.5")];
+        let count = |kind, owner: &Owner<'static>| {
+            RULE.findings(&builder(kind, &both).owned_by(owner).build(), &Settings::default()).len()
+        };
+        for kind in ["Pod", "Deployment", "Binding"] {
+            assert_eq!(count(kind, &Owner::Requester), 1, "{kind}");
+            assert_eq!(count(kind, &Owner::Manager("kubectl".into())), 1, "{kind}");
+            assert_eq!(count(kind, &Owner::InterLink), 0, "{kind}");
+        }
+        assert_eq!(count("Pod", &Owner::Unknown), 0, "interLink may have assigned it");
+        assert_eq!(count("Deployment", &Owner::Unknown), 1);
     }
 }

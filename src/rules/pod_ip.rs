@@ -8,7 +8,7 @@
 //! - an address outside all ranges in `podIP.cidrs`; without a range, every address;
 //! - one of the first two addresses or the last address of an IPv4 range that contains it, unless
 //!   `podIP.allowReserved` is set or the range has fewer than four addresses;
-//! - an IPv4 address whose last octet is outside `podIP.octetRange`, if that is set.
+//! - an IPv4 address whose last octet is outside `podIP.octetRange`.
 //!
 //! In an audit of stored objects, an address that interLink assigned may be outside these ranges. interLink assigned
 //! it if a field manager in `trustedFieldManagers` owns the annotation or, on a pod with the VPN, if no owner is
@@ -25,8 +25,8 @@
 //!
 //! ## How to fix it
 //!
-//! Remove the annotation; with the VPN, interLink picks an address. To request an address, set the annotation to a
-//! free address in your virtual node's range, and to nothing else. The examples below use the setting
+//! Remove the annotation; with the VPN, interLink picks an address, and no other can be requested. Without the VPN, set
+//! it to a free address in your virtual node's range, and to nothing else. The examples below use the setting
 //! `podIP.cidrs: [10.244.0.0/16]`.
 //!
 //! ## Settings
@@ -34,9 +34,10 @@
 //! - `rules.pod-ip`: `Deny` (the default), `Warn` or `Ignore`.
 //! - `podIP.cidrs`: the ranges of addresses that pods may request. There are none by default, so no address is
 //!   allowed.
-//! - `podIP.octetRange`: the least and the greatest last octet, `min` and `max`, of an IPv4 address. Not set by
-//!   default.
-//! - `podIP.allowReserved`: `true` allows the first two addresses and the last one of a range. The default is `false`.
+//! - `podIP.octetRange`: the least and the greatest last octet, `min` and `max`, of an IPv4 address. The default is 2
+//!   and 250, the octets that interLink assigns.
+//! - `podIP.allowReserved`: `true` allows the first two addresses and the last one of a range, and any last octet if
+//!   `podIP.octetRange` is not set. The default is `false`.
 //! - `trustedFieldManagers`: the field managers that count as interLink in an audit. The default is
 //!   `vk` and `virtual-kubelet`.
 //!
@@ -66,7 +67,6 @@
 //! ```yaml
 //! metadata:
 //!   annotations:
-//!     interlink.eu/pod-vpn: "true"
 //!     interlink.eu/pod-ip: "10.244.1.100"
 //! ```
 
@@ -74,18 +74,19 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::network::may_be_assigned;
 use super::rule::{POD_ROLES, Rule};
-use crate::annotations::{Owner, POD_IP, POD_VPN};
+use crate::annotations::{POD_IP, POD_VPN};
 use crate::escape::{quote, summarize};
 use crate::finding::Findings;
-use crate::kinds::Role;
 use crate::rule_id::RuleId;
 use crate::settings::{PodIp, Settings};
 use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::PodIp,
-    refuses: "`pod-ip` that is not exactly an IP address, is outside the configured ranges, or reserved in one",
+    refuses: "`pod-ip` that is not exactly an IP address, is outside the configured ranges, reserved in one, or ends in \
+              an octet that interLink never assigns",
     about_writers: false,
     roles: POD_ROLES,
     check,
@@ -102,12 +103,7 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
         return;
     };
     let has_vpn = target.get(POD_VPN).is_some();
-    // On a pod with the VPN, interLink sets the address that it assigned, from a range of its own.
-    let may_be_assigned = match annotation.owner {
-        Owner::InterLink => true,
-        Owner::Unknown => has_vpn && target.location.role == Role::Pod,
-        Owner::Requester | Owner::Manager(_) => false,
-    };
+    let may_be_assigned = may_be_assigned(target, annotation);
     let checked = parse(&annotation.value, &settings.pod_ip)
         .and_then(|address| if may_be_assigned { Ok(()) } else { check_address(address, &settings.pod_ip) });
     if let Err(Fault { problem, fix }) = checked {
@@ -205,6 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::annotations::Owner;
     use crate::testing::*;
 
     fn problem(text: &str, podip: &str) -> String {
@@ -296,14 +293,15 @@ mod tests {
             assert!(problem(text, RANGE).contains("is reserved in 10.244.0.0/16"), "{text}");
             assert_eq!(problem(text, r#"{"cidrs": ["10.244.0.0/16"], "allowReserved": true}"#), "");
         }
+        let any_octet = r#"{"cidrs": ["10.244.0.0/16"], "octetRange": {"min": 0, "max": 255}}"#;
         for text in ["10.244.0.2", "10.244.255.254", "10.244.3.0", "10.244.3.255"] {
-            assert_eq!(problem(text, RANGE), "", "{text}");
+            assert_eq!(problem(text, any_octet), "", "{text}");
         }
     }
 
     #[test]
     fn reserves_nothing_in_small_or_ipv6_ranges() {
-        for (text, range) in [("10.0.0.0", "10.0.0.0/31"), ("10.0.0.1", "10.0.0.1/32"), ("fd00::", "fd00::/64")] {
+        for (text, range) in [("10.0.0.8", "10.0.0.8/31"), ("10.0.0.9", "10.0.0.9/32"), ("fd00::", "fd00::/64")] {
             assert_eq!(problem(text, &format!(r#"{{"cidrs": ["{range}"]}}"#)), "");
         }
         for text in ["10.0.0.0", "10.0.0.1", "10.0.0.3"] {
@@ -317,6 +315,20 @@ mod tests {
     fn rejects_an_address_reserved_in_one_of_its_ranges() {
         let nested = r#"{"cidrs": ["10.244.0.0/16", "10.244.1.0/24"]}"#;
         assert!(problem("10.244.1.255", nested).contains("reserved in 10.244.1.0/24"));
+    }
+
+    #[test]
+    fn checks_the_last_octet_by_default() {
+        let reserved = r#"{"cidrs": ["10.244.0.0/16"], "allowReserved": true}"#;
+        let both = r#"{"cidrs": ["10.244.0.0/16"], "allowReserved": true, "octetRange": {}}"#;
+        for text in ["10.244.1.0", "10.244.1.1", "10.244.1.251", "10.244.1.255"] {
+            assert!(problem(text, RANGE).ends_with("request an address that ends in 2 to 250"), "{text}");
+            assert_eq!(problem(text, reserved), "");
+            assert!(problem(text, both).ends_with("request an address that ends in 2 to 250"), "{text}");
+        }
+        for text in ["10.244.1.2", "10.244.1.250"] {
+            assert_eq!(problem(text, RANGE), "");
+        }
     }
 
     #[test]

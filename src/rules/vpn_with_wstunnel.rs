@@ -2,7 +2,7 @@
 //!
 //! ## What it refuses
 //!
-//! `interlink.eu/pod-vpn` together with an annotation for the tunnel:
+//! `interlink.eu/pod-vpn` together with an annotation for the tunnel, unless interLink runs a full mesh:
 //!
 //! - `interlink.virtual-kubelet.io/wstunnel-timeout`
 //! - `interlink.eu/wstunnel-extra-ports`
@@ -22,6 +22,8 @@
 //! ## Settings
 //!
 //! - `rules.vpn-with-wstunnel`: `Deny` (the default), `Warn` or `Ignore`.
+//! - `fullMesh`: `true` if interLink runs a full mesh, in which a pod with the VPN gets a tunnel too. The default is
+//!   `false`.
 //!
 //! ## References
 //!
@@ -57,7 +59,8 @@ use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::VpnWithWstunnel,
-    refuses: "`pod-vpn` together with `wstunnel-timeout`, `wstunnel-extra-ports` or `wstunnel-client-commands`",
+    refuses: "`pod-vpn` together with `wstunnel-timeout`, `wstunnel-extra-ports` or `wstunnel-client-commands`, \
+              unless `fullMesh` is set",
     about_writers: false,
     roles: POD_ROLES,
     check,
@@ -66,8 +69,8 @@ pub(super) const RULE: Rule = Rule {
 /// The annotations of a tunnel.
 const TUNNEL: [&str; 3] = [WSTUNNEL_TIMEOUT, WSTUNNEL_EXTRA_PORTS, WSTUNNEL_CLIENT_COMMANDS];
 
-fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
-    if target.get(POD_VPN).is_none() {
+fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Findings<'t>) {
+    if settings.full_mesh || target.get(POD_VPN).is_none() {
         return;
     }
     for annotation in target.get_all(&TUNNEL) {
@@ -90,6 +93,12 @@ mod tests {
                 assert_eq!(keys(&RULE.findings(&pod, &Settings::default())), [key]);
             }
         }
+    }
+
+    #[test]
+    fn accepts_both_in_a_full_mesh() {
+        let pod = pod(&[(POD_VPN, "true"), (WSTUNNEL_TIMEOUT, "5m"), (WSTUNNEL_EXTRA_PORTS, "80:web")]);
+        assert_eq!(RULE.findings(&pod, &settings(r#"{"fullMesh": true}"#)), []);
     }
 
     #[test]

@@ -8,7 +8,11 @@
 //! - whose port is not a number from 1 to 65535;
 //! - whose name Kubernetes does not accept for a port, or YAML reads as something other than text, such as `on`;
 //! - whose protocol is neither `TCP` nor `UDP`;
-//! - that repeats a port with the same protocol, or a name.
+//! - that repeats a port with the same protocol, or a name;
+//! - without a name, unless the port is 8080 and interLink runs no full mesh;
+//! - whose name is `ws`, `vpn` or `webhook`, or that of another port of a container.
+//!
+//! An entry for a port and protocol that a container has is only checked for its form: interLink uses the container's.
 //!
 //! Commas separate the entries. Spaces around an entry, empty entries and lower-case protocols are allowed. An entry
 //! that contains `---` or a control character, such as a line break, is denied even at level `Warn`.
@@ -17,23 +21,26 @@
 //!
 //! interLink drops an entry whose port is not a number, and reports nothing: the port is not forwarded. If two entries
 //! have the same port and protocol, it uses the first. It copies names and protocols unchecked into the tunnel's
-//! manifests. Kubernetes refuses the tunnel if they are wrong, and a line break in them could add another manifest.
+//! manifests. Kubernetes refuses the tunnel if they are wrong, and a line break in them could add another manifest. The
+//! tunnel's Service has a port `ws` of its own, so Kubernetes refuses it if another port has no name, or the same name
+//! twice. interLink's template for pods outside a full mesh leaves port 8080 out of the Service.
 //!
 //! ## How to fix it
 //!
-//! List the ports as `port:name:protocol`, separated by commas. Name every port: the rule does not require it, but
-//! Kubernetes refuses the tunnel's Service if one of several ports has no name. `TCP` is the default protocol; to set
-//! another, name the port first, as in `5353:dns:UDP`.
+//! List the ports as `port:name:protocol`, separated by commas. Give every port a name of its own. `TCP` is the default
+//! protocol; to set another, name the port first, as in `5353:dns:UDP`.
 //!
 //! ## Settings
 //!
 //! - `rules.wstunnel-extra-ports`: `Warn` (the default), `Deny` or `Ignore`.
+//! - `fullMesh`: `true` if interLink runs a full mesh. The default is `false`.
 //!
 //! ## References
 //!
 //! - interLink 0.6.2, `pkg/virtualkubelet/virtualkubelet.go`: `parseExtraPortsAnnotation` reads the value, and
 //!   `extractPortMappings` adds the ports to those of the containers.
-//! - interLink 0.6.2, `pkg/virtualkubelet/templates/wstunnel-template.yaml`: the tunnel's Deployment and Service.
+//! - interLink 0.6.2, `pkg/virtualkubelet/templates/wstunnel-template.yaml` and `wstunnel-wireguard-template.yaml`: the
+//!   tunnel's Deployment and Service.
 //! - Kubernetes' documentation:
 //!   <https://kubernetes.io/docs/concepts/services-networking/service/#multi-port-services>.
 //! - interLink's pod annotations reference: "`interlink.eu/wstunnel-extra-ports`".
@@ -44,6 +51,12 @@
 //! metadata:
 //!   annotations:
 //!     interlink.eu/wstunnel-extra-ports: "8080:UDP,http"
+//! ```
+//!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.eu/wstunnel-extra-ports: "9090,3000:api"
 //! ```
 //!
 //! ## Accepted
@@ -58,17 +71,18 @@ use std::collections::BTreeSet;
 
 use super::rule::{POD_ROLES, Rule};
 use crate::annotations::{WSTUNNEL_EXTRA_PORTS, could_inject, list_entries};
-use crate::compact::contains;
+use crate::compact::{contains, sorted_set};
 use crate::escape::quote;
 use crate::finding::Findings;
+use crate::pod_spec::ContainerPort;
 use crate::rule_id::RuleId;
 use crate::settings::Settings;
 use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::WstunnelExtraPorts,
-    refuses: "`wstunnel-extra-ports` with an entry that is not `port[:name[:protocol]]`, with a port twice, or \
-              without any",
+    refuses: "`wstunnel-extra-ports` with an entry that is not `port[:name[:protocol]]`, without a name or with a \
+              name in use, with a port twice, or without any",
     about_writers: false,
     roles: POD_ROLES,
     check,
@@ -76,6 +90,9 @@ pub(super) const RULE: Rule = Rule {
 
 /// Names that YAML reads as another type where interLink inserts them without quotes.
 const YAML_WORDS: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
+
+/// Names of ports in interLink's own templates.
+const OWN_NAMES: [&str; 3] = ["ws", "vpn", "webhook"];
 
 /// Bytes of the longest port name in Kubernetes.
 const LONGEST_NAME: usize = 15;
@@ -92,7 +109,7 @@ impl Fault {
     }
 }
 
-fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
+fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Findings<'t>) {
     let Some(annotation) = target.get(WSTUNNEL_EXTRA_PORTS) else {
         return;
     };
@@ -102,8 +119,8 @@ fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'
         findings.push(finding.fix("list one, such as 8080:http, or remove the annotation"));
         return;
     }
-    let mut seen = Seen::default();
-    let mut faults = list_entries(list).filter_map(|entry| Some((entry, check_entry(entry, &mut seen).err()?)));
+    let mut service = Service::new(target, settings);
+    let mut faults = list_entries(list).filter_map(|entry| Some((entry, service.add(entry).err()?)));
     let Some((entry, Fault { problem, fix })) = faults.next() else {
         return;
     };
@@ -115,29 +132,77 @@ fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'
     findings.push(finding.injection_if(list_entries(list).any(could_inject)));
 }
 
-fn check_entry<'t>(entry: &'t str, seen: &mut Seen<'t>) -> Result<(), Fault> {
-    let Entry { port, name, is_udp } = parse(entry)?;
-    if !seen.ports.insert(port, is_udp) {
-        return Err(Fault::new("which repeats a port and its protocol", "list each port once"));
-    }
-    if !(name.is_empty() || seen.names.insert(name)) {
-        return Err(Fault::new("whose name another port has", "give each port a name of its own"));
-    }
-    Ok(())
-}
-
-/// The entries before an entry.
-#[derive(Default)]
-struct Seen<'t> {
+/// The tunnel's Service, and the ports in it so far.
+struct Service<'t> {
+    /// The entries before an entry.
     ports: PortSet,
     names: BTreeSet<&'t str>,
+    /// The ports of the pod's containers, which interLink adds first.
+    container_ports: PortSet,
+    container_names: BTreeSet<&'t str>,
+    /// A port that the Service leaves out, so that it needs no name.
+    unlisted: Option<u16>,
 }
 
-/// An entry as interLink reads it. Its name may be empty.
+impl<'t> Service<'t> {
+    fn new(target: &'t Target<'_>, settings: &Settings<'_>) -> Self {
+        let ports = || target.pod_spec.iter().flat_map(|spec| &spec.ports);
+        let mut container_ports = PortSet::default();
+        for (number, is_udp) in ports().filter_map(ContainerPort::number) {
+            container_ports.insert(number, is_udp);
+        }
+        Self {
+            ports: PortSet::default(),
+            names: BTreeSet::new(),
+            container_ports,
+            container_names: sorted_set(ports().map(|port| &*port.name)),
+            unlisted: (!settings.full_mesh).then_some(8080),
+        }
+    }
+
+    /// Adds an entry.
+    fn add(&mut self, entry: &'t str) -> Result<(), Fault> {
+        let entry @ Entry { port, name, .. } = parse(entry)?;
+        let is_udp = entry.protocol.eq_ignore_ascii_case("UDP");
+        if !self.ports.insert(port, is_udp) {
+            return Err(Fault::new("which repeats a port and its protocol", "list each port once"));
+        }
+        if self.container_ports.contains(port, is_udp) {
+            return Ok(());
+        }
+        if name.is_empty() {
+            return if self.unlisted == Some(port) { Ok(()) } else { Err(entry.unnamed()) };
+        }
+        if OWN_NAMES.contains(&name) {
+            return Err(Fault::new("whose name the tunnel itself uses", "use another name"));
+        }
+        if self.container_names.contains(name) {
+            return Err(Fault::new("whose name a container's port has", "use another name"));
+        }
+        if !self.names.insert(name) {
+            return Err(Fault::new("whose name another port has", "give each port a name of its own"));
+        }
+        Ok(())
+    }
+}
+
+/// An entry as interLink reads it. Its name and protocol may be empty.
 struct Entry<'t> {
     port: u16,
     name: &'t str,
-    is_udp: bool,
+    protocol: &'t str,
+}
+
+impl Entry<'_> {
+    /// Returns the fault of an entry without a name.
+    fn unnamed(&self) -> Fault {
+        let Self { port, protocol, .. } = self;
+        let colon = if protocol.is_empty() { "" } else { ":" };
+        Fault::new(
+            "which has no name, so that Kubernetes refuses the tunnel",
+            format!("use {port}:NAME{colon}{protocol} with a name of your choice"),
+        )
+    }
 }
 
 fn parse(entry: &str) -> Result<Entry<'_>, Fault> {
@@ -173,7 +238,7 @@ fn parse(entry: &str) -> Result<Entry<'_>, Fault> {
     if !(protocol.is_empty() || is_protocol(protocol)) {
         return Err(Fault::new("whose protocol is neither TCP nor UDP", "use one of these behind the second colon"));
     }
-    Ok(Entry { port, name, is_udp: protocol.eq_ignore_ascii_case("UDP") })
+    Ok(Entry { port, name, protocol })
 }
 
 fn is_protocol(text: &str) -> bool {
@@ -208,11 +273,22 @@ impl PortSet {
     /// Adds a port, and returns whether it is new.
     fn insert(&mut self, port: u16, is_udp: bool) -> bool {
         self.0.resize(2 << 16 >> 6, 0);
-        let index = usize::from(port) << 1 | usize::from(is_udp);
-        let (word, bit) = (&mut self.0[index >> 6], 1 << (index & 63));
+        let (index, bit) = Self::bit(port, is_udp);
+        let word = &mut self.0[index];
         let is_new = *word & bit == 0;
         *word |= bit;
         is_new
+    }
+
+    fn contains(&self, port: u16, is_udp: bool) -> bool {
+        let (index, bit) = Self::bit(port, is_udp);
+        self.0.get(index).is_some_and(|word| word & bit != 0)
+    }
+
+    /// Returns the index of a port's word, and its bit in there.
+    fn bit(port: u16, is_udp: bool) -> (usize, u64) {
+        let index = usize::from(port) << 1 | usize::from(is_udp);
+        (index >> 6, 1 << (index & 63))
     }
 }
 
@@ -230,16 +306,16 @@ mod tests {
     fn accepts_ports_that_interlink_forwards() {
         for text in [
             "8080",
-            "1,65535",
+            "8080:web,8080::udp",
+            "1:low,65535:high",
             " 8080 , 9090:metrics:UDP ,",
-            "8080,,9090",
-            "+80",
-            "0080",
+            "8080,,9090:a",
+            "+80:a",
+            "0080:a",
             "53:dns:TCP,53:dns-udp:udp",
-            "80::udp",
             "80:web:",
             "80:a-1-b:Tcp",
-            "\u{a0}80\u{2003}",
+            "\u{a0}80:a\u{2003}",
         ] {
             assert_eq!(problem(text), "", "{text:?}");
         }
@@ -260,7 +336,13 @@ mod tests {
             ("65536", "out of range"),
             ("-80", "out of range"),
             ("80:web,81:web", "whose name another port has"),
-            ("http,80,70000,81:UDP", "and fix 2 more entries"),
+            ("9090,8080", "\"9090\", which has no name, so that Kubernetes refuses the tunnel; use 9090:NAME with"),
+            ("9090::udp", "use 9090:NAME:udp with"),
+            ("9090::", "use 9090:NAME with"),
+            ("80:ws", "whose name the tunnel itself uses"),
+            ("80:vpn", "whose name the tunnel itself uses"),
+            ("80:webhook:UDP", "whose name the tunnel itself uses"),
+            ("http,80,70000,81:UDP", "and fix 3 more entries"),
             ("80:on", "YAML reads as another type"),
             ("80:1e3", "YAML reads as another type"),
             ("80:0x1f", "YAML reads as another type"),
@@ -276,7 +358,7 @@ mod tests {
             ("80:web:SCTP", "neither TCP nor UDP"),
             ("80:web: tcp", "neither TCP nor UDP"),
             ("80:web:tcp:x", "more than a port"),
-            ("80,81,80:web", "\"80:web\", which repeats a port"),
+            ("80:a,81:b,80:web", "\"80:web\", which repeats a port"),
             ("80:a:TCP,80:b:tcp", "which repeats a port"),
         ] {
             assert!(problem(text).contains(says), "{text:?}: {}", problem(text));
@@ -301,7 +383,34 @@ mod tests {
 
     #[test]
     fn accepts_all_ports_at_once() {
-        let all: Vec<_> = (1..=65_535).flat_map(|port| [format!("{port}"), format!("{port}::UDP")]).collect();
+        let all: Vec<_> = (1..=65_535).flat_map(|n| [format!("{n}:t{n}"), format!("{n}:u{n}:UDP")]).collect();
         assert_eq!(problem(&all.join(",")), "");
+    }
+
+    #[test]
+    fn requires_a_name_for_every_port_in_a_full_mesh() {
+        let settings = settings(r#"{"fullMesh": true}"#);
+        let count = |text| RULE.findings(&pod(&[(WSTUNNEL_EXTRA_PORTS, text)]), &settings).len();
+        assert_eq!([count("8080"), count("8080:web")], [1, 0]);
+    }
+
+    #[test]
+    fn compares_with_the_ports_of_containers() {
+        const SPEC: &str = r#"{"containers": [{"ports": [{"containerPort": 80, "name": "http"}]}],
+            "initContainers": [{"ports": [{"containerPort": 53, "name": "dns", "protocol": "UDP"}, {}]}]}"#;
+        for (text, says) in [
+            ("81:http", "whose name a container's port has"),
+            ("80:http:UDP", "whose name a container's port has"),
+            ("53:dns", "whose name a container's port has"),
+            ("80:http", ""),
+            ("80,53::UDP", ""),
+            ("80,80:web", "which repeats a port"),
+            ("53", "which has no name"),
+            ("90:web", ""),
+        ] {
+            let pod = builder("Pod", &[(WSTUNNEL_EXTRA_PORTS, text)]).spec(SPEC).build();
+            let found = texts(&RULE.findings(&pod, &Settings::default())).pop().unwrap_or_default();
+            assert!(found.contains(says) && found.is_empty() == says.is_empty(), "{text}: {found}");
+        }
     }
 }

@@ -9,11 +9,11 @@ use super::decode::{self, boolean, list, octet, string, unknown_field};
 use crate::escape::quote;
 
 /// Which addresses a pod may request.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PodIp {
     /// The ranges that an address must be in. Empty: no address may be requested.
     pub cidrs: Vec<IpNet>,
-    /// Bounds of an IPv4 address's last octet.
+    /// Bounds of an IPv4 address's last octet; `None` if any is allowed.
     pub octet_range: Option<OctetRange>,
     /// Whether the first two addresses and the last one of an IPv4 range may be requested.
     pub allow_reserved: bool,
@@ -28,9 +28,22 @@ pub struct OctetRange {
     pub max: u8,
 }
 
+impl Default for PodIp {
+    fn default() -> Self {
+        Self { cidrs: Vec::new(), octet_range: Some(OctetRange::default()), allow_reserved: false }
+    }
+}
+
+impl Default for OctetRange {
+    /// The octets that interLink assigns at most.
+    fn default() -> Self {
+        Self { min: 2, max: 250 }
+    }
+}
+
 impl PodIp {
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut pod_ip = Self::default();
+        let mut pod_ip = Self { octet_range: None, ..Self::default() };
         decode::object(reader, &mut |name, value| {
             match name {
                 b"cidrs" => pod_ip.cidrs = list(value, decode_cidr)?,
@@ -40,6 +53,9 @@ impl PodIp {
             }
             Ok(())
         })?;
+        if !pod_ip.allow_reserved {
+            pod_ip.octet_range.get_or_insert_default();
+        }
         Ok(pod_ip)
     }
 }
@@ -47,7 +63,7 @@ impl PodIp {
 impl OctetRange {
     /// Decodes a range. A bound that is absent is interLink's own limit.
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut range = Self { min: 2, max: 250 };
+        let mut range = Self::default();
         decode::object(reader, &mut |name, value| {
             match name {
                 b"min" => range.min = octet(value)?,

@@ -16,7 +16,7 @@ const SECOND: i64 = 1_000_000_000;
 
 impl Default for WstunnelTimeout {
     fn default() -> Self {
-        Self(SECOND..=3_600 * SECOND)
+        Self(SECOND..=600 * SECOND)
     }
 }
 

@@ -15,10 +15,10 @@ pub(crate) struct Case {
 /// Returns a 3.2 KB CREATE and a 38 KB UPDATE, each without and with interLink annotations, and an audit request for a
 /// pod with 20 field managers.
 pub(crate) fn cases() -> Vec<Case> {
-    let (plain, interlink) = (plain_annotations(), interlink_annotations());
+    let (plain, interlink) = (plain_annotations(), running_annotations());
     [
         ("create, plain", create(1, &plain)),
-        ("create, interLink", create(1, &interlink)),
+        ("create, interLink", create(1, &interlink_annotations())),
         ("update, plain", update(8, &plain)),
         ("update, interLink", update(8, &interlink)),
         ("audit, interLink", audit(8, &interlink, 20)),
@@ -66,6 +66,14 @@ fn plain_annotations() -> Value {
 }
 
 fn interlink_annotations() -> Value {
+    let mut annotations = plain_annotations();
+    annotations["interlink.eu/mesh-network"] = "disabled".into();
+    annotations["interlink.eu/pod-ip"] = "10.244.1.100".into();
+    annotations
+}
+
+/// Returns the annotations of a pod with the VPN, to which interLink assigned an address.
+fn running_annotations() -> Value {
     let mut annotations = plain_annotations();
     annotations["interlink.eu/pod-vpn"] = "true".into();
     annotations["interlink.eu/pod-ip"] = "10.244.1.100".into();
