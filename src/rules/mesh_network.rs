@@ -39,7 +39,7 @@
 
 use super::exact_value::ExactValue;
 use super::rule::{POD_ROLES, Rule};
-use crate::annotations::MESH_NETWORK;
+use crate::annotations::{MESH_NETWORK, disables_mesh};
 use crate::finding::Findings;
 use crate::rule_id::RuleId;
 use crate::settings::Settings;
@@ -56,17 +56,11 @@ pub(super) const RULE: Rule = Rule {
 fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
     let expected = ExactValue {
         key: MESH_NETWORK,
-        matches: is_disabled,
+        matches: disables_mesh,
         effect: "which has no effect, so the pod stays in the mesh",
         fix: "set it to \"disabled\" to keep the pod out of the mesh, or remove it",
     };
     expected.check(target, findings);
-}
-
-/// Returns whether a value is `disabled` for Go's `strings.EqualFold`, which treats the long s as an s.
-fn is_disabled(value: &str) -> bool {
-    let folded = value.trim().chars().map(|letter| if letter == 'ſ' { 's' } else { letter.to_ascii_lowercase() });
-    folded.eq("disabled".chars())
 }
 
 #[cfg(test)]

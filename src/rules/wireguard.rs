@@ -4,8 +4,9 @@
 //!
 //! - `interlink.eu/wg-mtu` that is not a whole number from 1 to 65535
 //! - `interlink.eu/wg-keepalive-seconds` that is not a whole number from 0 to 65535
-//! - `interlink.eu/wg-peer-public-key` that is not a WireGuard key, which is 32 bytes in base64
+//! - `interlink.eu/wg-peer-public-key`, always: a WireGuard key, which is 32 bytes in base64, or anything else
 //! - `interlink.eu/wg-private-key`, always
+//! - any of these on a pod that `interlink.eu/mesh-network: disabled` keeps out of the mesh
 //!
 //! Spaces around a value are allowed, and so is a sign before a number. An empty key is allowed: interLink then
 //! generates one. A private key that contains `---` or a control character is denied even at level `Warn`.
@@ -14,14 +15,14 @@
 //!
 //! interLink reads these annotations in a full mesh. If the MTU or the keepalive is not a number or is too small, it
 //! uses 1280 bytes or 25 seconds, and reports nothing. If one is too large, the pod's network fails. If the public key
-//! is not base64, interLink fails to create the pod. With any other public key, even a valid one, interLink 0.6.2
-//! cannot set up the mesh network, and the pod runs without it. Everyone who can read the pod can read a private key
+//! is not base64, interLink fails to create the pod. With any other public key, even a valid one, interLink generates
+//! no key for the job, cannot set up the mesh network, and the pod runs without it: so do 0.6.0 to 0.7.0-pre2. Everyone who can read the pod can read a private key
 //! in its annotations, and interLink copies the key to the tunnel's shadow pod.
 //!
 //! ## How to fix it
 //!
 //! Remove the private key, and stop using it: others may have read it. interLink generates a new one. Remove the
-//! public key too, or set it to the output of `wg pubkey`. Messages show neither key.
+//! public key too. Messages show neither key, nor a long text in place of a number, which may be one.
 //!
 //! ## Settings
 //!
@@ -46,6 +47,12 @@
 //!     interlink.eu/wg-private-key: "YW4gZXhhbXBsZSBvZiBhIHByaXZhdGUga2V5ISEhISE="
 //! ```
 //!
+//! ```yaml
+//! metadata:
+//!   annotations:
+//!     interlink.eu/wg-peer-public-key: "YW4gZXhhbXBsZSBvZiBhIHB1YmxpYyBrZXkhISEhISE="
+//! ```
+//!
 //! ## Accepted
 //!
 //! ```yaml
@@ -53,7 +60,6 @@
 //!   annotations:
 //!     interlink.eu/wg-mtu: "1420"
 //!     interlink.eu/wg-keepalive-seconds: "0"
-//!     interlink.eu/wg-peer-public-key: "YW4gZXhhbXBsZSBvZiBhIHB1YmxpYyBrZXkhISEhISE="
 //! ```
 
 use std::ops::RangeInclusive;
@@ -62,17 +68,20 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::rule::{POD_ROLES, Rule};
-use crate::annotations::{WG_KEEPALIVE_SECONDS, WG_MTU, WG_PEER_PUBLIC_KEY, WG_PRIVATE_KEY, could_inject};
+use crate::annotations::{
+    Annotation, MESH_NETWORK, WG_KEEPALIVE_SECONDS, WG_MTU, WG_PEER_PUBLIC_KEY, WG_PRIVATE_KEY, could_inject,
+    disables_mesh,
+};
 use crate::escape::quote;
-use crate::finding::Findings;
+use crate::finding::{Finding, Findings};
 use crate::rule_id::RuleId;
 use crate::settings::Settings;
 use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::Wireguard,
-    refuses: "`wg-mtu`, `wg-keepalive-seconds` or `wg-peer-public-key` that would be ignored or fail; any \
-              `wg-private-key`",
+    refuses: "`wg-mtu` or `wg-keepalive-seconds` that would be ignored or fail; any `wg-peer-public-key` or \
+              `wg-private-key`; each of them on a pod that leaves the mesh",
     about_writers: false,
     roles: POD_ROLES,
     check,
@@ -82,6 +91,9 @@ pub(super) const RULE: Rule = Rule {
 const KEY_BYTES: usize = 32;
 /// Characters of a key in base64.
 const KEY_CHARS: usize = 44;
+
+/// Bytes of the longest text in place of a number that is shown. A longer one may be a key, or most of it.
+const LONGEST_SHOWN: usize = 24;
 
 /// An annotation with a number.
 struct Number {
@@ -97,27 +109,43 @@ const NUMBERS: [Number; 2] = [
 ];
 
 fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
+    let leaves_mesh = || target.get(MESH_NETWORK).is_some_and(|annotation| disables_mesh(&annotation.value));
     for number in &NUMBERS {
-        if let Some(annotation) = target.get(number.key)
-            && let Some(problem) = number.problem(&annotation.value)
-        {
+        let Some(annotation) = target.get(number.key) else {
+            continue;
+        };
+        if let Some(problem) = number.problem(&annotation.value) {
             let (min, max) = (number.range.start(), number.range.end());
             let fix = format!("use a number from {min} to {max}, or remove it");
             findings.push(annotation.finding(problem).fix(fix));
+        } else if leaves_mesh() {
+            findings.push(outside_mesh(annotation));
         }
     }
     let key = |key| target.get(key).filter(|annotation| !annotation.value.trim().is_empty());
-    if let Some(annotation) = key(WG_PEER_PUBLIC_KEY)
-        && !is_key(annotation.value.trim())
-    {
-        let problem = "is not a WireGuard key of 32 bytes in base64, so the pod's network fails";
-        findings.push(annotation.finding(problem).fix("remove it to have interLink generate a key"));
+    if let Some(annotation) = key(WG_PEER_PUBLIC_KEY) {
+        let problem = if is_key(annotation.value.trim()) {
+            "keeps interLink from generating the job's key, so the pod runs without the mesh"
+        } else {
+            "is not a WireGuard key of 32 bytes in base64, so the pod's network fails"
+        };
+        findings.push(if leaves_mesh() {
+            outside_mesh(annotation)
+        } else {
+            annotation.finding(problem).fix("remove it to have interLink generate a key")
+        });
     }
     if let Some(annotation) = key(WG_PRIVATE_KEY) {
         let finding = annotation.finding("is a private key that everyone who may read pods can read");
         let finding = finding.fix("remove it to have interLink generate one that is not shown");
         findings.push(finding.injection_if(could_inject(&annotation.value)));
     }
+}
+
+/// Creates the finding about an annotation on a pod that leaves the mesh.
+fn outside_mesh<'t>(annotation: &'t Annotation<'_>) -> Finding<'t> {
+    let finding = annotation.finding("has no effect beside interlink.eu/mesh-network: disabled");
+    finding.fix("remove one of the two").whatever_its_value()
 }
 
 impl Number {
@@ -128,7 +156,7 @@ impl Number {
             Ok(number) if range.contains(&number) => None,
             Ok(number) if number > *range.end() => Some(format!("is {number}, which breaks the pod's network")),
             // A key that is here by mistake must not be shown.
-            _ if text.len() >= KEY_CHARS => Some(format!("is not a number, so interLink uses {default}")),
+            _ if text.len() > LONGEST_SHOWN => Some(format!("is not a number, so interLink uses {default}")),
             _ => Some(format!("is {}, so interLink uses {default}", quote(text))),
         }
     }
@@ -177,9 +205,9 @@ mod tests {
     }
 
     #[test]
-    fn rejects_public_keys_of_other_than_32_bytes() {
+    fn rejects_every_public_key() {
         for value in [KEY, &format!(" {KEY}\n")] {
-            assert_eq!(problem(WG_PEER_PUBLIC_KEY, value), "");
+            assert!(problem(WG_PEER_PUBLIC_KEY, value).contains("so the pod runs without the mesh"), "{value:?}");
         }
         assert_eq!(problem(WG_PEER_PUBLIC_KEY, " "), "", "interLink generates one");
         for value in [
@@ -191,8 +219,24 @@ mod tests {
             &KEY.replace("YW4", "Y-_"),
             &KEY.replace("YW4", "Y\nW"),
         ] {
-            assert!(!problem(WG_PEER_PUBLIC_KEY, value).is_empty(), "{value:?}");
+            assert!(problem(WG_PEER_PUBLIC_KEY, value).contains("is not a WireGuard key"), "{value:?}");
         }
+    }
+
+    #[test]
+    fn reports_all_of_them_on_a_pod_that_leaves_the_mesh() {
+        let all = [(WG_MTU, "1420"), (WG_KEEPALIVE_SECONDS, "25"), (WG_PEER_PUBLIC_KEY, KEY), (WG_PRIVATE_KEY, KEY)];
+        let found = |mesh: &str| {
+            let pod = pod(&[&all[..], &[(MESH_NETWORK, mesh)]].concat());
+            texts(&RULE.findings(&pod, &Settings::default()))
+        };
+        for mesh in ["disabled", " DISABLED "] {
+            let found = found(mesh);
+            assert_eq!(found.len(), 4);
+            assert!(found[..3].iter().all(|text| text.contains("has no effect beside")), "{found:?}");
+            assert!(found[3].contains("is a private key"), "{found:?}");
+        }
+        assert_eq!(found("off").len(), 2);
     }
 
     #[test]
@@ -203,7 +247,13 @@ mod tests {
             assert!(problem.contains("is a private key") && !problem.contains("secret") && !problem.contains(KEY));
         }
         assert!(!problem(WG_PEER_PUBLIC_KEY, "secret").contains("secret"));
-        assert!(!problem(WG_MTU, KEY).contains(&KEY[..8]));
+        for length in [25, 42, 43, 44] {
+            for value in [KEY[..length].to_owned(), format!(" {}", &KEY[..length]), format!("{KEY}{KEY}")] {
+                assert!(!problem(WG_MTU, &value).contains(&KEY[..8]), "{value:?}");
+                assert!(!problem(WG_KEEPALIVE_SECONDS, &value).contains(&KEY[..8]), "{value:?}");
+            }
+        }
+        assert!(problem(WG_MTU, "1420\n  PostUp = $(id)").contains("PostUp"));
     }
 
     #[test]
