@@ -9,7 +9,7 @@ use json_scan::{Context, DecodeError, Reader, Value, bytes_eq, present};
 
 pub(crate) use catalogue::*;
 pub use catalogue::{AnnotationInfo, AppliesTo, Author, CATALOGUE, DOMAINS, Lookup, look_up};
-pub(crate) use values::{could_inject, list_entries};
+pub(crate) use values::{could_inject, disables_mesh, list_entries};
 
 use crate::kinds::Role;
 

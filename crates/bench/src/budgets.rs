@@ -21,7 +21,7 @@ const INSTRUCTIONS: [(&str, u64); 5] = [
     ("create, plain", 13_000),
     ("create, interLink", 51_600),
     ("update, plain", 85_000),
-    ("update, interLink", 207_000),
+    ("update, interLink", 209_500),
     ("audit, interLink", 575_000),
 ];
 
