@@ -80,7 +80,7 @@ impl<'t> Finding<'t> {
     /// Sets that the value could change a manifest that interLink inserts it into.
     pub(crate) fn injection_if(self, injection: bool) -> Self {
         if injection {
-            let problem = self.problem + ", and could add a manifest to interLink's own";
+            let problem = self.problem + ", and could inject a manifest into interLink's";
             Self { injection, problem, ..self }
         } else {
             self

@@ -104,7 +104,7 @@ fn parse_whole(digits: &str) -> Result<u64, ParseError<'_>> {
         .ok_or(ParseError::Overflow)
 }
 
-/// Converts the digits behind a decimal point to nanoseconds, with the same floating-point steps as Go: it drops digits
+/// Converts the digits after a decimal point to nanoseconds, with the same floating-point steps as Go: it drops digits
 /// that do not fit into 63 bits, and truncates the result.
 #[expect(
     clippy::cast_possible_truncation,

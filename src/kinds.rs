@@ -1,4 +1,4 @@
-//! The kinds of object that carry a pod's annotations, and where in them annotations are found.
+//! The kinds that the policy knows by name, and the locations of their annotations.
 
 use k8s_openapi::Resource;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
@@ -28,15 +28,15 @@ pub struct Location {
 /// What the annotations at a location are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// They are a pod's.
+    /// A pod's own annotations.
     Pod,
-    /// Pods are created from the template, with its annotations.
+    /// A pod template's: each pod that is created from it gets them.
     PodTemplate,
-    /// Kubernetes merges them into the pod that is bound to a node.
+    /// A Binding's: the API server merges them into the pod.
     Binding,
-    /// They are a node's, where interLink writes too.
+    /// A Node's, which interLink writes too.
     Node,
-    /// They are a workload's own. No pod gets them.
+    /// A workload's own, which no pod gets.
     Workload,
 }
 

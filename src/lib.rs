@@ -1,6 +1,6 @@
 //! A Kubewarden policy that enforces interLink's best practices for pod annotations.
 //!
-//! A request takes one way, in the order of these modules:
+//! A request passes through these modules in order:
 //!
 //! 1. `prefilter` accepts, without parsing them, requests that cannot contain an interLink annotation.
 //! 2. `request` decodes the fields that are needed, borrowing them from the payload.
@@ -12,7 +12,7 @@
 //!    `bound_pod` checks what changes on a pod that has a node.
 //! 7. [`response`] makes the answer from what is left, with the levels of the [`settings`].
 //!
-//! [`validate()`] puts them together. This file has the waPC entry points.
+//! [`validate()`] puts them together. This file contains only the waPC entry points.
 
 pub mod annotations;
 mod bound_pod;

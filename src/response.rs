@@ -161,7 +161,7 @@ fn starts_violation(text: &str) -> bool {
     let Some(text) = text.strip_prefix("; ") else {
         return false;
     };
-    let is_id = |id: &str| id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
     text.split_once(": ").is_some_and(|(id, _)| is_id(id))
         || text.strip_prefix("and ").is_some_and(|text| text.ends_with(" more"))
 }

@@ -6,7 +6,7 @@
 use crate::escape::{escape, truncate};
 use crate::rules::Violation;
 
-/// The parts of a sentence behind the rule's id, by their places in it.
+/// The parts of a sentence after the rule's id, by their places in it.
 type Parts = [String; 4];
 const PLACE: usize = 0;
 const KEY: usize = 1;
@@ -72,7 +72,7 @@ pub(crate) fn unquoted(text: &str) -> impl Iterator<Item = (usize, char)> {
             true
         }
         character => {
-            is_escaped = in_quotes && *character == '\\';
+            is_escaped = *character == '\\';
             !in_quotes
         }
     })
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn finds_the_text_outside_of_quotes() {
-        assert_eq!(plain(r#"a\ "b\"c\\" d "e; \u{202e}""#), r#"a\ "" d """#);
+        assert_eq!(plain(r#"a\ "b\"c\\" d "e; \u{202e}""#), r#"a\"" d """#);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The way of a request through the policy, from the payload to the answer.
+//! Runs a request through the policy, from the payload to the answer.
 
 use json_scan::{Context, DecodeError};
 use kubewarden_policy_sdk::response::ValidationResponse;

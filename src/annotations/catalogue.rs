@@ -15,7 +15,7 @@ pub struct AnnotationInfo {
     pub applies_to: AppliesTo,
     /// The interLink version that introduced it, if the documentation names one.
     pub since: Option<&'static str>,
-    /// What it does, in half a sentence.
+    /// What it does, as a phrase for tables.
     pub summary: &'static str,
 }
 
@@ -115,7 +115,7 @@ impl AnnotationInfo {
         Self { since: Some(version), ..self }
     }
 
-    /// Returns the part of the key behind the domain.
+    /// Returns the part of the key after the domain.
     pub fn name(&self) -> &'static str {
         self.key.rsplit('/').next().unwrap_or(self.key)
     }

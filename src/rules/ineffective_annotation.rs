@@ -25,7 +25,7 @@
 //!
 //! interLink reads a pod's annotations when it creates the pod's job, and does not look at later changes. Only these
 //! four it reads again when it deletes the pod, to find out what there is to clean up. If they have changed, it may leave
-//! the tunnel behind.
+//! the tunnel after.
 //!
 //! ## How to fix it
 //!
@@ -123,7 +123,7 @@ fn check_tunnel<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &
             return;
         };
         let (pod, fix) = match reason {
-            NoTunnel::Vpn => ("with the VPN", "remove it, or interlink.eu/pod-vpn"),
+            NoTunnel::Vpn => ("with the VPN", "remove either it or interlink.eu/pod-vpn"),
             NoTunnel::NoPort => ("without a port", "give a container a port, or remove it"),
         };
         // `vpn-with-wstunnel` reports a timeout beside the VPN.

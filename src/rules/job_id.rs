@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn is_immutable_on_a_pod_alone() {
+    fn is_immutable_only_on_a_pod() {
         for (kind, immutable) in [("Pod", true), ("Deployment", false), ("Binding", false)] {
             let target = builder(kind, &[(JOB_ID, "1")]).build();
             assert_eq!(RULE.findings(&target, &Settings::default())[0].immutable, immutable, "{kind}");

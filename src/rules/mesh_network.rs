@@ -69,7 +69,7 @@ mod tests {
     use crate::testing::*;
 
     #[test]
-    fn accepts_disabled_in_any_case_alone() {
+    fn accepts_only_disabled_in_any_case() {
         for (value, count) in [
             ("disabled", 0),
             (" DISABLED\n", 0),

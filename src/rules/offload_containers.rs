@@ -106,7 +106,7 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
             && let Some(reason) = no_tunnel(target, settings)
         {
             let (pod, fix) = match reason {
-                NoTunnel::Vpn => ("the VPN", "remove it, or interlink.eu/pod-vpn"),
+                NoTunnel::Vpn => ("the VPN", "remove either it or interlink.eu/pod-vpn"),
                 NoTunnel::NoPort => ("no port", "give a container a port, or remove it"),
             };
             (format!("names containers that run nowhere, since a pod with {pod} gets no tunnel"), fix.to_owned())
@@ -213,7 +213,7 @@ mod tests {
             texts(&RULE.findings(&pod, &settings))
         };
         let vpn = [("interlink.eu/pod-vpn", "true")];
-        assert_eq!(found(&vpn, "{}"), nowhere("the VPN", "remove it, or interlink.eu/pod-vpn"));
+        assert_eq!(found(&vpn, "{}"), nowhere("the VPN", "remove either it or interlink.eu/pod-vpn"));
         assert_eq!(found(&vpn, r#"{"fullMesh": true}"#), [""; 0]);
         assert_eq!(found(&[], "{}"), [""; 0]);
     }

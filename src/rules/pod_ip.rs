@@ -132,14 +132,14 @@ fn parse(text: &str, allowed: &PodIp) -> Result<IpAddr, Fault> {
     Ok(address.into())
 }
 
-/// Suggests what to write in place of a text that is not an address: the address in it if it has space around it or a
-/// prefix length.
+/// Suggests what to write in place of a text that is not an address: the address in it, if that has space around it or a
+/// prefix length and is allowed.
 fn suggest(text: &str, allowed: &PodIp) -> String {
     let candidate = text.split('/').next().unwrap_or_default().trim();
     match candidate.parse::<IpAddr>() {
-        Ok(_) => format!("set it to {candidate} alone"),
-        Err(_) if allowed.cidrs.is_empty() => "remove it".to_owned(),
-        Err(_) => format!("set it to an address in {}", list(&allowed.cidrs)),
+        Ok(address) if check_address(address, allowed).is_ok() => format!("set it to {candidate} alone"),
+        _ if allowed.cidrs.is_empty() => "remove it".to_owned(),
+        _ => format!("set it to an address in {}", list(&allowed.cidrs)),
     }
 }
 
@@ -163,7 +163,7 @@ fn check_address(address: IpAddr, allowed: &PodIp) -> Result<(), Fault> {
     {
         return Err(Fault {
             problem: format!("is reserved in {range}"),
-            fix: "request any but the first two addresses or the last one of that range".to_owned(),
+            fix: "request another address, not the first two or the last of that range".to_owned(),
         });
     }
     if let (IpAddr::V4(address), Some(octets)) = (address, allowed.octet_range) {

@@ -72,7 +72,7 @@ mod tests {
     use crate::testing::*;
 
     #[test]
-    fn accepts_true_alone() {
+    fn accepts_only_true() {
         let good = pod(&[(POD_VPN, "true")]);
         assert_eq!(RULE.findings(&good, &Settings::default()), []);
         for value in ["false", "", "True", "TRUE", " true", "true ", "1", "yes", "on"] {

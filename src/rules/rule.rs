@@ -13,7 +13,7 @@ use crate::target::Target;
 pub struct Rule {
     /// The id, which settings and answers show.
     pub id: RuleId,
-    /// What the rule refuses, in half a sentence.
+    /// What the rule refuses, as a phrase for tables.
     pub refuses: &'static str,
     /// Whether the rule is about who may write an annotation, not about its value.
     pub(crate) about_writers: bool,

@@ -70,7 +70,7 @@ fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'
     let expected = ExactValue {
         key: SHADOW_SAME_NS,
         matches: |value| value == "true",
-        effect: "which has no effect, as any value but \"true\"",
+        effect: "which has no effect: only \"true\" has",
         fix: "set it to \"true\" to put the shadow pod into the pod's namespace, or remove it",
     };
     expected.check(target, findings);
@@ -82,7 +82,7 @@ mod tests {
     use crate::testing::*;
 
     #[test]
-    fn accepts_true_alone() {
+    fn accepts_only_true() {
         for (value, count) in [("true", 0), ("True", 1), (" true", 1), ("yes", 1), ("", 1), ("false", 1)] {
             let pod = pod(&[(SHADOW_SAME_NS, value)]);
             assert_eq!(RULE.findings(&pod, &Settings::default()).len(), count, "{value:?}");

@@ -89,7 +89,7 @@ fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'
 fn fix(key: &str) -> String {
     match nearest(key) {
         Some(info) if info.author == Author::InterLink => {
-            format!("remove it, since only interLink may set {}", info.key)
+            format!("remove it: it resembles {}, which only interLink may set", info.key)
         }
         Some(info) => format!("use {}", info.key),
         None => "remove it, or have it added to the setting knownAnnotations".to_owned(),
@@ -168,7 +168,7 @@ mod tests {
         let problems =
             problems(&["interlink.eu/pod-i", "interlink.eu/jobid", "interlink.eu/colour"].map(str::to_owned));
         assert!(problems[0].ends_with("known to this policy; use interlink.eu/pod-ip"), "{problems:?}");
-        assert!(problems[1].ends_with("; remove it, since only interLink may set JobID"), "{problems:?}");
+        assert!(problems[1].ends_with("; remove it: it resembles JobID, which only interLink may set"), "{problems:?}");
         assert!(problems[2].ends_with("; remove it, or have it added to the setting knownAnnotations"), "{problems:?}");
     }
 

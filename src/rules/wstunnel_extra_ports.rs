@@ -236,7 +236,7 @@ fn parse(entry: &str) -> Result<Entry<'_>, Fault> {
         ));
     }
     if !(protocol.is_empty() || is_protocol(protocol)) {
-        return Err(Fault::new("whose protocol is neither TCP nor UDP", "use one of these behind the second colon"));
+        return Err(Fault::new("whose protocol is neither TCP nor UDP", "use one of these after the second colon"));
     }
     Ok(Entry { port, name, protocol })
 }

@@ -70,7 +70,7 @@ pub(super) const RULE: Rule = Rule {
 /// interLink's default in nanoseconds, as an example.
 const EXAMPLE: i64 = 30_000_000_000;
 
-/// Bytes of the longest text that a message shows as a unknown unit: "nanoseconds" with a space before it.
+/// Bytes of the longest text that a message shows as an unknown unit: "nanoseconds" with a space before it.
 const LONGEST_UNIT: usize = 12;
 
 fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Findings<'t>) {
@@ -109,7 +109,7 @@ fn usage(bounds: &WstunnelTimeout) -> String {
 fn out_of_bounds(text: &str, timeout: i64, bounds: &WstunnelTimeout) -> String {
     let (min, max) = bounds.to_go();
     if timeout <= 0 {
-        "is not greater than zero, so the pod fails at once".to_owned()
+        "is not greater than zero, so the pod would fail at once".to_owned()
     } else if timeout < *bounds.0.start() {
         format!("{}is less than the minimum {min}", in_words(text, timeout))
     } else {
@@ -131,7 +131,7 @@ fn reason(error: ParseError<'_>) -> String {
         ParseError::MissingUnit => "a unit is missing".to_owned(),
         ParseError::UnknownUnit(unit) if unit.len() <= LONGEST_UNIT => format!("{} is not a unit", quote(unit)),
         ParseError::UnknownUnit(_) => "a unit is unknown".to_owned(),
-        ParseError::Overflow => "it is too long".to_owned(),
+        ParseError::Overflow => "it overflows".to_owned(),
     }
 }
 
@@ -166,7 +166,7 @@ fn guess(text: &str) -> Option<i64> {
     go_duration::parse(&compact).ok()
 }
 
-/// Returns the sum in seconds of whole numbers, each with a unit behind it.
+/// Returns the sum in seconds of whole numbers, each with a unit after it.
 fn seconds(mut text: &str) -> Option<u64> {
     let mut sum = 0_u64;
     while !text.is_empty() {

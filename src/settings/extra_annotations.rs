@@ -8,7 +8,7 @@ use super::decode::string;
 use crate::annotations::{self, DOMAINS, Lookup, MANAGED_BY_SETTING};
 use crate::escape::quote;
 
-/// Bytes of the longest name in a key, behind the domain.
+/// Bytes of the longest name in a key, after the domain.
 const LONGEST_NAME: usize = 63;
 
 /// Annotations under interLink's domains that the catalogue lacks.
@@ -56,7 +56,7 @@ pub(super) fn decode_key<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, De
     Err(DecodeError::new(format!("{} {problem}", quote(&key))))
 }
 
-/// Returns whether Kubernetes accepts a name behind a domain.
+/// Returns whether Kubernetes accepts a name after a domain.
 fn is_name(name: &str) -> bool {
     let is_end = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
     name.len() <= LONGEST_NAME

@@ -44,7 +44,7 @@ impl<'a> Pattern<'a> {
     /// Returns whether the pattern matches the whole text. Takes at most as many steps as the product of both lengths.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let (mut pattern, mut text) = (self.0.as_bytes(), text.as_bytes());
-        // The pattern behind the last star, and the text from which it was last tried.
+        // The pattern after the last star, and the text from which it was last tried.
         let mut retry: Option<(&[u8], &[u8])> = None;
         loop {
             match (pattern, text) {
@@ -58,9 +58,9 @@ impl<'a> Pattern<'a> {
                 }
                 // Let the star match one byte more.
                 _ => match retry {
-                    Some((behind_star, [_, rest @ ..])) => {
-                        retry = Some((behind_star, rest));
-                        (pattern, text) = (behind_star, rest);
+                    Some((after_star, [_, rest @ ..])) => {
+                        retry = Some((after_star, rest));
+                        (pattern, text) = (after_star, rest);
                     }
                     _ => return false,
                 },

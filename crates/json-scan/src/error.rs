@@ -44,7 +44,7 @@ impl DecodeError {
     #[cold]
     #[inline(never)]
     pub(crate) fn syntax(expected: &str) -> Self {
-        Self::new(format!("is not valid JSON, {expected} is missing"))
+        Self::new(format!("is not valid JSON: {expected} is missing"))
     }
 
     /// Adds how to fix the problem.

@@ -11,7 +11,7 @@ use crate::value::Value;
 /// Escapes in the name are decoded, but it may not be UTF-8.
 pub type Visit<'v, 'a> = dyn FnMut(&[u8], &mut Reader<'a>) -> Result<(), DecodeError> + 'v;
 
-/// A position in JSON text. Each method reads one value and moves behind it.
+/// A position in JSON text. Each method reads one value and moves past it.
 ///
 /// Its small steps are always inlined: calls would cost a fifth more instructions for a pod.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an object up to the value of a field. Returns whether the field is there; if not, the whole object has
-    /// been read. `None` means that the next value is not an object, or is malformed.
+    /// been read. `None` means that the next value is not an object, or is malformed. A name with escapes does not match.
     #[inline(always)]
     pub fn seek_field(&mut self, field: &str) -> Option<bool> {
         self.token().filter(|byte| *byte == b'{')?;
@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
         self.skip_white_space();
         match self.rest {
             [] => Ok(()),
-            _ => Err(DecodeError::new("is not valid JSON, more text follows its end")),
+            _ => Err(DecodeError::new("is not valid JSON: more text follows its end")),
         }
     }
 
@@ -259,7 +259,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Returns the text behind a number, a boolean or null.
+/// Returns the text after a number, a boolean or null.
 fn end_of_scalar(text: &[u8]) -> Option<&[u8]> {
     match text {
         [b't', b'r', b'u', b'e', rest @ ..]

@@ -75,7 +75,7 @@ impl<'p, 'a> FieldPath<'p, 'a> {
         self.values.fill(None);
     }
 
-    /// Returns the last value that is there along the path, behind its start.
+    /// Returns the last value that is there along the path, after its start.
     pub fn last(&self) -> Option<Value<'a>> {
         self.values.iter().map_while(|value| present(*value)).skip(1).last()
     }

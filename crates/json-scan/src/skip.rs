@@ -7,7 +7,7 @@
 /// Bytes in a block: one for each bit of a mask.
 const BLOCK: usize = 64;
 
-/// Returns the text behind the object or list that `text` begins with, or `None` if that does not end.
+/// Returns the text after the object or list that `text` begins with, or `None` if that does not end.
 pub(super) fn end_of_container(text: &[u8]) -> Option<&[u8]> {
     let mut skip = Skip::default();
     let (blocks, tail) = text.as_chunks::<BLOCK>();
@@ -69,7 +69,7 @@ impl Skip {
         None
     }
 
-    /// Returns the bytes that are escaped: behind a backslash that is not escaped itself.
+    /// Returns the bytes that are escaped: after a backslash that is not escaped itself.
     fn escapes(&mut self, mut backslashes: u64) -> u64 {
         let mut escapes = u64::from(self.escaped);
         backslashes &= !escapes;
@@ -143,8 +143,8 @@ impl Masks {
     }
 }
 
-/// Returns the text behind the closing quote of a string, and whether the string has escapes; `None` if it does not end.
-/// `text` begins behind the opening quote.
+/// Returns the text after the closing quote of a string, and whether the string has escapes; `None` if it does not end.
+/// `text` begins after the opening quote.
 #[inline(always)]
 pub(super) fn end_of_string(mut text: &[u8]) -> Option<(&[u8], bool)> {
     let mut escapes = false;
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn masks_mark_quotes_backslashes_and_brackets_alone() {
+    fn masks_mark_only_quotes_backslashes_and_brackets() {
         for byte in 0..=255 {
             let mut block = [b' '; BLOCK];
             block[17] = byte;

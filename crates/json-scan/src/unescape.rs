@@ -7,7 +7,7 @@ use crate::error::DecodeError;
 /// # Errors
 /// If an escape is wrong, a control character is not escaped, or the result is not UTF-8.
 pub(crate) fn unescape(inner: &[u8]) -> Result<String, DecodeError> {
-    decode(inner).ok_or_else(|| DecodeError::new("is not a valid JSON string, an escape is wrong"))
+    decode(inner).ok_or_else(|| DecodeError::new("is not a valid JSON string"))
 }
 
 fn decode(mut inner: &[u8]) -> Option<String> {
@@ -23,7 +23,7 @@ fn decode(mut inner: &[u8]) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-/// Decodes the escape behind a backslash, and returns the text behind it.
+/// Decodes the escape after a backslash, and returns the text after it.
 fn take_escape<'a>(escape: &'a [u8], text: &mut Vec<u8>) -> Option<&'a [u8]> {
     let (name, rest) = escape.split_first()?;
     let byte = match name {
@@ -44,7 +44,7 @@ fn take_escape<'a>(escape: &'a [u8], text: &mut Vec<u8>) -> Option<&'a [u8]> {
     Some(rest)
 }
 
-/// Decodes the digits behind `\u`, and a second such escape if the two are a surrogate pair.
+/// Decodes the digits after `\u`, and a second such escape if the two are a surrogate pair.
 fn take_character(digits: &[u8]) -> Option<(char, &[u8])> {
     let (first, rest) = take_unit(digits)?;
     if let Some(character) = char::from_u32(first.into()) {
@@ -55,7 +55,7 @@ fn take_character(digits: &[u8]) -> Option<(char, &[u8])> {
     Some((character, rest))
 }
 
-/// Decodes four hexadecimal digits, and returns the text behind them.
+/// Decodes four hexadecimal digits, and returns the text after them.
 fn take_unit(digits: &[u8]) -> Option<(u16, &[u8])> {
     let (digits, rest) = digits.split_first_chunk::<4>()?;
     let unit = digits.iter().try_fold(0, |unit: u16, digit| {
