@@ -106,7 +106,7 @@ impl<'s, 'a> FieldOwnership<'s, 'a> {
         &self,
         annotations: &mut Annotations<'a>,
         names: &[String],
-        assign: fn(&Self, &Entry<'_, 'a>, &mut Annotations<'a>, &[&str]) -> Result<(), DecodeError>,
+        assign: fn(&Self, &Entry<'_, 'a>, &mut Annotations<'a>) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
         annotations.known.iter_mut().for_each(|annotation| annotation.owner = Owner::Unknown);
         let Some(managed_fields) = self.managed_fields else {
@@ -118,24 +118,18 @@ impl<'s, 'a> FieldOwnership<'s, 'a> {
             (entry.manager, entry.subresource) = (None, None);
             entry.fields.clear();
             reader.record(&mut entry)?;
-            assign(self, &entry, annotations, &names)
+            assign(self, &entry, annotations)
         });
         assigned.at_path(&["metadata", "managedFields"])
     }
 
     /// Assigns the annotations that one entry of `managedFields` owns.
-    fn assign_entry(
-        &self,
-        entry: &Entry<'_, 'a>,
-        annotations: &mut Annotations<'a>,
-        names: &[&str],
-    ) -> Result<(), DecodeError> {
-        let manager = optional_str(entry.manager, "manager")?.unwrap_or_default();
+    fn assign_entry(&self, entry: &Entry<'_, 'a>, annotations: &mut Annotations<'a>) -> Result<(), DecodeError> {
+        let owner = self.owner(entry)?;
         let subresource = optional_str(entry.subresource, "subresource")?.unwrap_or_default();
-        if UNSPECIFIC_MANAGERS.contains(&&*manager) || SUBRESOURCES_WITHOUT_ANNOTATIONS.contains(&&*subresource) {
+        if owner == Owner::Unknown || SUBRESOURCES_WITHOUT_ANNOTATIONS.contains(&&*subresource) {
             return Ok(());
         }
-        let owner = self.owner(manager);
         if let Some(owned) = entry.fields.end().at_field("fieldsV1")? {
             let mut recorded = vec![false; annotations.known.len()];
             let recorded = owned.reader().entries(&mut |name, value| {
@@ -143,36 +137,34 @@ impl<'s, 'a> FieldOwnership<'s, 'a> {
                 let key = name.strip_prefix(b"f:").unwrap_or_default();
                 record_owner(&mut annotations.known, key, &owner, &mut recorded)
             });
-            recorded.at_path(names).at_field("fieldsV1")?;
+            recorded.at_path(entry.fields.names()).at_field("fieldsV1")?;
         }
         Ok(())
     }
 
     /// Assigns all annotations to the manager that owns the whole value that they are in, unless they have an owner.
     /// interLink writes no list with pod templates, so that its own name there proves nothing.
-    fn assign_whole(
-        &self,
-        entry: &Entry<'_, 'a>,
-        annotations: &mut Annotations<'a>,
-        _names: &[&str],
-    ) -> Result<(), DecodeError> {
-        let manager = optional_str(entry.manager, "manager")?.unwrap_or_default();
+    fn assign_whole(&self, entry: &Entry<'_, 'a>, annotations: &mut Annotations<'a>) -> Result<(), DecodeError> {
+        let owner = self.owner(entry)?;
         let owns_whole = entry.fields.last().is_some_and(|fields| fields.text() == b"{}");
-        let is_specific = !UNSPECIFIC_MANAGERS.contains(&&*manager);
-        if let (true, true, owner @ Owner::Manager(_)) = (owns_whole, is_specific, self.owner(manager)) {
+        if owns_whole && matches!(owner, Owner::Manager(_)) {
             let unknown = annotations.known.iter_mut().filter(|annotation| annotation.owner == Owner::Unknown);
             unknown.for_each(|annotation| annotation.owner = owner.clone());
         }
         Ok(())
     }
 
-    fn owner(&self, manager: Cow<'a, str>) -> Owner<'a> {
+    /// Returns the owner that an entry of `managedFields` stands for.
+    fn owner(&self, entry: &Entry<'_, 'a>) -> Result<Owner<'a>, DecodeError> {
+        let manager = optional_str(entry.manager, "manager")?.unwrap_or_default();
         let is_controller = self.trusts_controllers && manager == CONTROLLER_MANAGER;
-        if is_controller || self.trusted_managers.contains(&manager) {
+        Ok(if UNSPECIFIC_MANAGERS.contains(&&*manager) {
+            Owner::Unknown
+        } else if is_controller || self.trusted_managers.contains(&manager) {
             Owner::InterLink
         } else {
             Owner::Manager(manager)
-        }
+        })
     }
 }
 
@@ -209,8 +201,8 @@ impl<'a> Record<'a> for Entry<'_, 'a> {
     }
 }
 
-/// Records the owner of the annotation with a key. One that interLink owns stays interLink's: whoever changes a value takes it from
-/// all its owners.
+/// Records the owner of the annotation with a key. One that interLink owns stays so: whoever changes a value takes it
+/// from all its owners.
 fn record_owner<'a>(
     annotations: &mut [Annotation<'a>],
     key: &[u8],

@@ -71,10 +71,8 @@ fn may_overlap(cron_job: &Object<'_>) -> Result<bool, DecodeError> {
 
 /// Decodes a number of pods.
 fn count(value: Option<Value<'_>>) -> Result<Option<u32>, DecodeError> {
-    let decode = |value: Value<'_>| {
-        let number = str::from_utf8(value.text()).ok().and_then(|text| text.parse().ok());
-        number.ok_or_else(|| DecodeError::new("must be a whole number of zero or more"))
-    };
+    let decode =
+        |value: Value<'_>| value.to_number().ok_or_else(|| DecodeError::new("must be a whole number of zero or more"));
     value.map(decode).transpose()
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use json_scan::{Context, DecodeError, Reader, Value, optional_str, present};
+use json_scan::{Context, DecodeError, Reader, Value, optional_str};
 
 /// The containers of a pod.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub(crate) struct PodSpec<'a> {
 pub(crate) struct ContainerPort<'a> {
     /// The name, empty if there is none.
     pub(crate) name: Cow<'a, str>,
-    /// The number, as in JSON.
-    number: &'a [u8],
+    /// The number; `None` if Kubernetes does not accept it.
+    number: Option<u16>,
     /// The protocol, TCP if it is empty.
     protocol: Cow<'a, str>,
 }
@@ -66,7 +66,7 @@ impl<'a> ContainerPort<'a> {
         let [name, number, protocol] = port.pick(["name", "containerPort", "protocol"])?;
         Ok(Self {
             name: optional_str(name, "name")?.unwrap_or_default(),
-            number: present(number).map(Value::text).unwrap_or_default(),
+            number: number.and_then(Value::to_number),
             protocol: optional_str(protocol, "protocol")?.unwrap_or_default(),
         })
     }
@@ -79,7 +79,7 @@ impl<'a> ContainerPort<'a> {
             "UDP" => true,
             _ => return None,
         };
-        Some((str::from_utf8(self.number).ok()?.parse().ok()?, is_udp))
+        Some((self.number?, is_udp))
     }
 }
 

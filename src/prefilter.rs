@@ -20,8 +20,8 @@ pub(crate) fn is_irrelevant(payload: &[u8]) -> bool {
     !may_contain_key(payload) && has_valid_annotations(payload)
 }
 
-/// Returns whether JSON text may contain the key of an interLink annotation, ignoring ASCII case, or an escape that may be part
-/// of one.
+/// Returns whether JSON text may contain the key of an interLink annotation, ignoring ASCII case, or an escape that may
+/// be part of one.
 fn may_contain_key(text: &[u8]) -> bool {
     let mut rest = text;
     let mut start = 0;

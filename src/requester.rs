@@ -77,7 +77,7 @@ impl<'a> Requester<'a> {
         Requester { username: username.into(), namespace, ..Requester::default() }.is_trusted(settings)
     }
 
-    /// Returns whether the request is for a namespace of interLink's tunnels.
+    /// Returns whether the request is for a shadow namespace.
     pub(crate) fn is_in_shadow_namespace(&self, settings: &Settings<'_>) -> bool {
         settings.shadow_namespaces.contain(&self.namespace)
     }

@@ -106,31 +106,15 @@ impl<'a> Target<'a> {
     ) -> Result<Self, DecodeError> {
         let holder = object.at(location.path)?;
         let metadata = holder.metadata().at_path(location.path)?;
-        let look_up = |key: &[u8]| settings.extra_annotations.look_up(key);
-        let annotations = Annotations::decode(metadata.annotations, location.role, &look_up);
-        let annotations = annotations.at_path(&["metadata", "annotations"]).at_path(location.path)?;
-        let mut target = Self {
-            kind,
-            location: location.into(),
-            pod_spec: None,
-            pod_count: PodCount::UpTo(1),
-            annotations,
-            preexisting_keys: Vec::new(),
-            metadata: holder.metadata_value(),
-            spec: holder.spec(),
-        };
+        let target = Self::decode(kind, location.into(), metadata, holder.metadata_value(), holder.spec(), settings);
+        let mut target = target.at_path(location.path)?;
         if target.is_empty() {
             return Ok(target);
         }
-        let spec = holder.spec();
-        if scope::in_scope(settings, location.role, spec).at_field("spec").at_path(location.path)? {
-            target.pod_spec = target.decode_pod_spec(spec).at_field("spec").at_path(location.path)?;
-            if location.role == Role::PodTemplate && target.get(POD_IP).is_some() {
-                target.pod_count = PodCount::decode(kind, location, object)?;
-            }
-        } else {
-            let in_shadow_namespace = requester.is_in_shadow_namespace(settings);
-            target.annotations.retain(|info| scope::applies_outside_scope(info, location.role, in_shadow_namespace));
+        let in_scope = scope::in_scope(settings, location.role, target.spec).at_field("spec").at_path(location.path)?;
+        target.apply_scope(in_scope, settings, requester).at_path(location.path)?;
+        if in_scope && location.role == Role::PodTemplate && target.get(POD_IP).is_some() {
+            target.pod_count = PodCount::decode(kind, location, object)?;
         }
         if let Some(ownership) = ownership {
             ownership.assign_owners(&mut target.annotations, location)?;
@@ -150,34 +134,16 @@ impl<'a> Target<'a> {
         requester: &Requester<'_>,
         assign_owners: &mut dyn FnMut(&mut Annotations<'a>),
     ) -> Result<Option<Self>, DecodeError> {
-        let metadata = Metadata::decode(template.metadata).at_field("metadata")?;
-        let look_up = |key: &[u8]| settings.extra_annotations.look_up(key);
-        let annotations = Annotations::decode(metadata.annotations, Role::PodTemplate, &look_up);
-        let annotations = annotations.at_path(&["metadata", "annotations"])?;
-        if annotations.is_empty() {
+        let Template { metadata: text, spec } = template;
+        let metadata = Metadata::decode(text).at_field("metadata")?;
+        let location = TargetLocation::found(path);
+        let mut target = Self::decode(&OTHER_KIND, location, metadata, Some(text), spec, settings)?;
+        if target.is_empty() {
             return Ok(None);
         }
-        let location = TargetLocation::found(path);
-        let mut target = Self {
-            kind: &OTHER_KIND,
-            location,
-            pod_spec: None,
-            pod_count: PodCount::UpTo(1),
-            annotations,
-            preexisting_keys: Vec::new(),
-            metadata: Some(template.metadata),
-            spec: template.spec,
-        };
         // Nothing in a template without a spec says where its pods run.
-        let spec = template.spec;
-        if spec.is_none() || scope::in_scope(settings, Role::PodTemplate, spec).at_field("spec")? {
-            target.pod_spec = target.decode_pod_spec(spec).at_field("spec")?;
-        } else {
-            let in_shadow_namespace = requester.is_in_shadow_namespace(settings);
-            target
-                .annotations
-                .retain(|info| scope::applies_outside_scope(info, Role::PodTemplate, in_shadow_namespace));
-        }
+        let in_scope = spec.is_none() || scope::in_scope(settings, Role::PodTemplate, spec).at_field("spec")?;
+        target.apply_scope(in_scope, settings, requester)?;
         if target.is_empty() {
             return Ok(None);
         }
@@ -185,8 +151,47 @@ impl<'a> Target<'a> {
         Ok(Some(target))
     }
 
-    fn decode_pod_spec(&self, spec: Option<Value<'a>>) -> Result<Option<PodSpec<'a>>, DecodeError> {
-        let spec = spec.filter(|_| self.get_all(&NEED_POD_SPEC).next().is_some());
+    /// Decodes the annotations in some metadata, before their scope and their owners are known. `text` is the metadata's.
+    fn decode(
+        kind: &'static Kind,
+        location: TargetLocation,
+        metadata: Metadata<'a>,
+        text: Option<Value<'a>>,
+        spec: Option<Value<'a>>,
+        settings: &Settings<'_>,
+    ) -> Result<Self, DecodeError> {
+        let look_up = |key: &[u8]| settings.extra_annotations.look_up(key);
+        let annotations = Annotations::decode(metadata.annotations, location.role, &look_up);
+        Ok(Self {
+            kind,
+            location,
+            pod_spec: None,
+            pod_count: PodCount::UpTo(1),
+            annotations: annotations.at_path(&["metadata", "annotations"])?,
+            preexisting_keys: Vec::new(),
+            metadata: text,
+            spec,
+        })
+    }
+
+    /// Decodes the pod's spec if the target is in scope, and drops the annotations that are not checked if it is not.
+    fn apply_scope(
+        &mut self,
+        in_scope: bool,
+        settings: &Settings<'_>,
+        requester: &Requester<'_>,
+    ) -> Result<(), DecodeError> {
+        if in_scope {
+            self.pod_spec = self.decode_pod_spec().at_field("spec")?;
+        } else {
+            let (role, in_shadow_namespace) = (self.location.role, requester.is_in_shadow_namespace(settings));
+            self.annotations.retain(|info| scope::applies_outside_scope(info, role, in_shadow_namespace));
+        }
+        Ok(())
+    }
+
+    fn decode_pod_spec(&self) -> Result<Option<PodSpec<'a>>, DecodeError> {
+        let spec = self.spec.filter(|_| self.get_all(&NEED_POD_SPEC).next().is_some());
         spec.map(PodSpec::decode).transpose()
     }
 

@@ -1,5 +1,19 @@
 //! Policy modules that `make bench` compares with this one. Each is an example, because a package has many of these and
 //! only one library.
 //!
-//! To add one, write `examples/NAME.rs`, list it in `Cargo.toml` as a `cdylib`, and add it to `BASELINES` in the
+//! To add one, write `examples/NAME.rs` with [`register!`], list it in `Cargo.toml` as a `cdylib`, and add it to `BASELINES` in the
 //! Makefile.
+
+/// Defines the entry point of a policy whose requests this function answers.
+#[macro_export]
+macro_rules! register {
+    ($validate:path) => {
+        /// Registers the functions that the host calls.
+        #[expect(unsafe_code, reason = "the host calls it by this name")]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn wapc_init() {
+            wapc_guest::register_function("validate", $validate);
+            wapc_guest::register_function("protocol_version", kubewarden_policy_sdk::protocol_version_guest);
+        }
+    };
+}

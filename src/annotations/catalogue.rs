@@ -1,4 +1,4 @@
-//! The catalogue of interLink's annotations.
+//! The catalogue of interLink annotations.
 //!
 //! Source: interLink's `pkg/virtualkubelet/`, and the version table of its pod annotations reference.
 
@@ -62,7 +62,7 @@ pub(crate) const DISABLE_OFFLOAD_CONTAINERS: &str = "interlink.eu/disable-offloa
 pub(crate) const DISABLE_OFFLOAD_INIT_CONTAINERS: &str = "interlink.eu/disable-offload-init-containers";
 pub(crate) const PING_RESPONSE: &str = "interlink.virtual-kubelet.io/ping-response";
 
-/// The domains of interLink's annotations. A key under them that is not in the catalogue is probably a typo.
+/// The domains of interLink annotations. A key under them that is not in the catalogue is probably a typo.
 pub const DOMAINS: [&str; 2] = ["interlink.eu/", "interlink.virtual-kubelet.io/"];
 
 /// The text with which all domains begin.
@@ -126,7 +126,7 @@ impl AnnotationInfo {
 pub enum Lookup {
     /// The catalogue has the key.
     Known(&'static AnnotationInfo),
-    /// The key is under one of interLink's domains, but not in the catalogue.
+    /// The key is under an interLink domain, but not in the catalogue.
     Unknown,
     /// The key has nothing to do with interLink.
     Unrelated,

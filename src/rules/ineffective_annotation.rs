@@ -122,16 +122,16 @@ fn check_tunnel<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &
         let Some(reason) = no_tunnel(target, settings) else {
             return;
         };
-        let (pod, fix) = match reason {
-            NoTunnel::Vpn => ("with the VPN", "remove either it or interlink.eu/pod-vpn"),
-            NoTunnel::NoPort => ("without a port", "give a container a port, or remove it"),
+        let pod = match reason {
+            NoTunnel::Vpn => "with the VPN",
+            NoTunnel::NoPort => "without a port",
         };
         // `vpn-with-wstunnel` reports a timeout beside the VPN.
         if reason == NoTunnel::Vpn && annotation.info.key == WSTUNNEL_TIMEOUT {
             continue;
         }
         let problem = format!("has no effect on a pod {pod}, which gets no tunnel unless interLink runs a full mesh");
-        findings.push(annotation.finding(problem).fix(fix).whatever_its_value());
+        findings.push(annotation.finding(problem).fix(reason.fix()).whatever_its_value());
     }
 }
 

@@ -30,6 +30,16 @@ pub(super) enum NoTunnel {
     NoPort,
 }
 
+impl NoTunnel {
+    /// Returns the fix for an annotation that needs the tunnel.
+    pub(super) fn fix(self) -> &'static str {
+        match self {
+            Self::Vpn => "remove either it or interlink.eu/pod-vpn",
+            Self::NoPort => "give a container a port, or remove it",
+        }
+    }
+}
+
 /// Returns why a pod gets no tunnel, or `None` if it may have one.
 pub(super) fn no_tunnel(target: &Target<'_>, settings: &Settings<'_>) -> Option<NoTunnel> {
     if settings.full_mesh || target.annotations().iter().any(|annotation| HAS_TUNNEL.contains(&annotation.info.key)) {

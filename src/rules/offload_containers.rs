@@ -105,11 +105,12 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
         } else if kept.some
             && let Some(reason) = no_tunnel(target, settings)
         {
-            let (pod, fix) = match reason {
-                NoTunnel::Vpn => ("the VPN", "remove either it or interlink.eu/pod-vpn"),
-                NoTunnel::NoPort => ("no port", "give a container a port, or remove it"),
+            let pod = match reason {
+                NoTunnel::Vpn => "the VPN",
+                NoTunnel::NoPort => "no port",
             };
-            (format!("names containers that run nowhere, since a pod with {pod} gets no tunnel"), fix.to_owned())
+            let problem = format!("names containers that run nowhere, since a pod with {pod} gets no tunnel");
+            (problem, reason.fix().to_owned())
         } else if kept.all && key == DISABLE_OFFLOAD_CONTAINERS {
             let fix = "leave one out, or keep the pod off the virtual node";
             ("names all containers, so that the job is empty".to_owned(), fix.to_owned())

@@ -59,8 +59,7 @@ pub(super) fn boolean(reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
 /// Decodes a whole number of one byte.
 pub(super) fn octet(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
     let value = reader.value()?;
-    let number = str::from_utf8(value.text()).ok().and_then(|text| text.parse().ok());
-    number.ok_or_else(|| match value.text().first() {
+    value.to_number().ok_or_else(|| match value.text().first() {
         Some(b'-' | b'0'..=b'9') => DecodeError::new("is out of range; use a whole number from 0 to 255"),
         _ => value.type_error("a whole number from 0 to 255"),
     })

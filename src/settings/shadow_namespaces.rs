@@ -49,7 +49,7 @@ fn decode_pattern<'a>(reader: &mut Reader<'a>) -> Result<Pattern<'a>, DecodeErro
     let pattern = Pattern::decode(reader)?;
     if ["a", "b"].into_iter().all(|namespace| pattern.matches(namespace)) {
         let text = quote(pattern.as_str());
-        return Err(DecodeError::new(format!("{text} matches every namespace; name those of interLink's tunnels")));
+        return Err(DecodeError::new(format!("{text} matches every namespace; name those for interLink tunnels")));
     }
     Ok(pattern)
 }

@@ -44,7 +44,7 @@ pub(super) static DEFAULT: [TrustedWriter<'static>; 1] = [TrustedWriter {
     namespace: None,
 }];
 
-/// The names of interLink's binary: in its image, and in the documentation for one outside the cluster.
+/// The names of the interLink binary: in its image, and in the documentation for one outside the cluster.
 pub(super) static DEFAULT_FIELD_MANAGERS: [Cow<'static, str>; 2] =
     [Cow::Borrowed("vk"), Cow::Borrowed("virtual-kubelet")];
 
@@ -53,8 +53,8 @@ impl<'a> TrustedWriter<'a> {
         let (mut username, mut group, mut namespace) = (None, None, None);
         decode::object(reader, &mut |name, value| {
             match name {
-                b"username" => username = Some(decode_username(value)?),
-                b"group" => group = Some(decode_group(value)?),
+                b"username" => username = Some(decode_name(value, ACCOUNT_PREFIX)?),
+                b"group" => group = Some(decode_name(value, ACCOUNTS_PREFIX)?),
                 b"namespace" => namespace = Some(Pattern::decode(value)?),
                 _ => return Err(unknown_field(&["username", "group", "namespace"])),
             }
@@ -90,15 +90,10 @@ fn is_default_account(username: &str) -> bool {
     username.starts_with(ACCOUNT_PREFIX) && username.ends_with(DEFAULT_ACCOUNT)
 }
 
-fn decode_username<'a>(reader: &mut Reader<'a>) -> Result<Pattern<'a>, DecodeError> {
+/// Decodes a pattern for names of users or groups. `account_prefix` is how those of service accounts begin.
+fn decode_name<'a>(reader: &mut Reader<'a>, account_prefix: &str) -> Result<Pattern<'a>, DecodeError> {
     let pattern = Pattern::decode(reader)?;
-    check_breadth(&pattern, ACCOUNT_PREFIX)?;
-    Ok(pattern)
-}
-
-fn decode_group<'a>(reader: &mut Reader<'a>) -> Result<Pattern<'a>, DecodeError> {
-    let pattern = Pattern::decode(reader)?;
-    check_breadth(&pattern, ACCOUNTS_PREFIX)?;
+    check_breadth(&pattern, account_prefix)?;
     Ok(pattern)
 }
 

@@ -1,15 +1,9 @@
 //! The lower bound: a policy that accepts every request without parsing it.
 
-use kubewarden_policy_sdk::{accept_request, protocol_version_guest};
-use wapc_guest::{CallResult, register_function};
+use kubewarden_policy_sdk::accept_request;
+use wapc_guest::CallResult;
 
-/// Registers the waPC functions.
-#[expect(unsafe_code, reason = "the host calls it by this name")]
-#[unsafe(no_mangle)]
-pub extern "C" fn wapc_init() {
-    register_function("validate", validate);
-    register_function("protocol_version", protocol_version_guest);
-}
+interlink_bench_baselines::register!(validate);
 
 fn validate(_payload: &[u8]) -> CallResult {
     accept_request()

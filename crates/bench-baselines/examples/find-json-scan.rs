@@ -1,16 +1,10 @@
 //! Finds one field behind a whole request with `json-scan`, which skips the request.
 
 use json_scan::Reader;
-use kubewarden_policy_sdk::{accept_request, protocol_version_guest};
-use wapc_guest::{CallResult, register_function};
+use kubewarden_policy_sdk::accept_request;
+use wapc_guest::CallResult;
 
-/// Registers the functions that the host calls.
-#[expect(unsafe_code, reason = "the host calls it by this name")]
-#[unsafe(no_mangle)]
-pub extern "C" fn wapc_init() {
-    register_function("validate", validate);
-    register_function("protocol_version", protocol_version_guest);
-}
+interlink_bench_baselines::register!(validate);
 
 fn validate(payload: &[u8]) -> CallResult {
     let [settings] = Reader::new(payload).pick(["settings"])?;

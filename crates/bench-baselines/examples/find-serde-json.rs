@@ -1,9 +1,9 @@
 //! Finds one field behind a whole request with `serde_json`, which validates the request that it skips.
 
-use kubewarden_policy_sdk::{accept_request, protocol_version_guest};
+use kubewarden_policy_sdk::accept_request;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use wapc_guest::{CallResult, register_function};
+use wapc_guest::CallResult;
 
 #[derive(Deserialize)]
 struct Payload {
@@ -11,13 +11,7 @@ struct Payload {
     settings: IgnoredAny,
 }
 
-/// Registers the functions that the host calls.
-#[expect(unsafe_code, reason = "the host calls it by this name")]
-#[unsafe(no_mangle)]
-pub extern "C" fn wapc_init() {
-    register_function("validate", validate);
-    register_function("protocol_version", protocol_version_guest);
-}
+interlink_bench_baselines::register!(validate);
 
 fn validate(payload: &[u8]) -> CallResult {
     serde_json::from_slice::<Payload>(payload)?;

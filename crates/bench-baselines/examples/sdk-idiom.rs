@@ -1,19 +1,13 @@
 //! The usual way to write a policy: it parses the whole request into a JSON tree, and reads an annotation from that.
 
-use kubewarden_policy_sdk::{accept_request, protocol_version_guest, reject_request, request::ValidationRequest};
+use kubewarden_policy_sdk::{accept_request, reject_request, request::ValidationRequest};
 use serde::Deserialize;
-use wapc_guest::{CallResult, register_function};
+use wapc_guest::CallResult;
 
 #[derive(Default, Deserialize)]
 struct Settings {}
 
-/// Registers the waPC functions.
-#[expect(unsafe_code, reason = "the host calls it by this name")]
-#[unsafe(no_mangle)]
-pub extern "C" fn wapc_init() {
-    register_function("validate", validate);
-    register_function("protocol_version", protocol_version_guest);
-}
+interlink_bench_baselines::register!(validate);
 
 fn validate(payload: &[u8]) -> CallResult {
     let request = ValidationRequest::<Settings>::new(payload)?.request;

@@ -1,16 +1,10 @@
 //! Builds a tree of the payload with `serde_json`, to find one field in it.
 
-use kubewarden_policy_sdk::{accept_request, protocol_version_guest};
+use kubewarden_policy_sdk::accept_request;
 use serde_json::Value;
-use wapc_guest::{CallResult, register_function};
+use wapc_guest::CallResult;
 
-/// Registers the functions that the host calls.
-#[expect(unsafe_code, reason = "the host calls it by this name")]
-#[unsafe(no_mangle)]
-pub extern "C" fn wapc_init() {
-    register_function("validate", validate);
-    register_function("protocol_version", protocol_version_guest);
-}
+interlink_bench_baselines::register!(validate);
 
 fn validate(payload: &[u8]) -> CallResult {
     let payload: Value = serde_json::from_slice(payload)?;

@@ -65,6 +65,11 @@ impl<'p, 'a> FieldPath<'p, 'a> {
         Self { names, values: vec![None; names.len() + 1] }
     }
 
+    /// Returns the names of the fields.
+    pub fn names(&self) -> &'p [&'p str] {
+        self.names
+    }
+
     /// Returns where the value goes that the path starts from.
     pub fn as_field(&mut self) -> Field<'_, 'a> {
         Field::Path(self.names, &mut self.values)

@@ -1,6 +1,7 @@
 //! One JSON value, as text.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
 use crate::error::{Context, DecodeError};
 use crate::unescape::unescape;
@@ -27,6 +28,11 @@ impl<'a> Value<'a> {
             [b'"', inner @ .., b'"'] => unescape(inner).map(Cow::Owned),
             _ => Err(self.type_error("a string")),
         }
+    }
+
+    /// Parses a number; `None` if the value is none, or not one of this type.
+    pub fn to_number<T: FromStr>(self) -> Option<T> {
+        str::from_utf8(self.0).ok()?.parse().ok()
     }
 
     /// Returns whether this is a string.
