@@ -1,6 +1,7 @@
 //! interLink's annotations on an object, and the catalogue that they are looked up in.
 
 mod catalogue;
+mod plugins;
 mod values;
 
 use std::borrow::Cow;
@@ -9,6 +10,7 @@ use json_scan::{Context, DecodeError, Reader, Value, bytes_eq, present};
 
 pub(crate) use catalogue::*;
 pub use catalogue::{AnnotationInfo, AppliesTo, Author, CATALOGUE, DOMAINS, Lookup, look_up};
+pub(crate) use plugins::{UNREAD_BY_PLUGINS, look_up_plugin};
 pub(crate) use values::{could_inject, disables_mesh, list_entries};
 
 use crate::kinds::Role;
@@ -95,7 +97,7 @@ impl<'a> Annotations<'a> {
                 }
                 if self.known.len() == MAX_KNOWN {
                     let problem = format!("is one of more than {MAX_KNOWN} annotations for interLink");
-                    return Err(DecodeError::new(problem).hint("remove those that only interLink writes"));
+                    return Err(DecodeError::new(problem).hint("remove some of them"));
                 }
                 self.known.push(Annotation { key, info, value: value.to_str()?, owner: Owner::Requester });
             }

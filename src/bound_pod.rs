@@ -79,8 +79,11 @@ impl Edit {
             let problem =
                 format!("is {participle} on a pod that has a node, so interLink may not delete the pod's tunnel");
             (RuleId::IneffectiveAnnotation, problem, undo)
-        } else if annotation.info.author == Author::InterLink || self == Self::Remove {
-            // Other rules report managed annotations; and the removal of what has no effect changes nothing.
+        } else if annotation.info.author == Author::InterLink
+            || annotation.info.is_for_plugins()
+            || self == Self::Remove
+        {
+            // Other rules report these annotations; and the removal of what has no effect changes nothing.
             return None;
         } else {
             let problem = format!("is {participle} on a pod that has a node, where it has no effect any more");

@@ -4,6 +4,7 @@
 //! of bytes takes 2.
 
 use json_scan::{DecodeError, Reader};
+use memchr::memrchr_iter;
 
 use crate::annotations::{DOMAIN_PREFIX, JOB_ID, ends_with};
 
@@ -17,7 +18,7 @@ const LAST_LETTER_MASK: u8 = 0b0001_1110;
 /// Returns whether a request certainly has no interLink annotation, and the object's own annotations are well formed.
 /// Whatever else is malformed in such a request makes no difference to the policy.
 pub(crate) fn is_irrelevant(payload: &[u8]) -> bool {
-    !may_contain_key(payload) && has_valid_annotations(payload)
+    !may_contain_key(payload) && !may_check_plugins(payload) && has_valid_annotations(payload)
 }
 
 /// Returns whether JSON text may contain the key of an interLink annotation, ignoring ASCII case, or an escape that may
@@ -90,6 +91,26 @@ fn candidates(block: &[u8; BLOCK + 1]) -> u64 {
         pair => matches!(pair, [b'\\', b'u'] | [b'J', _]),
     };
     pairs.fold(0, |mask, pair| mask << 1 | u64::from(is_candidate(pair)))
+}
+
+/// Returns whether the settings of a payload without escapes may turn on the rule `plugin-annotations`, which is off by
+/// default. It looks at keys under other domains than interLink's.
+///
+/// Kubewarden sends the settings last, so that this search from the end does not reach the request.
+fn may_check_plugins(payload: &[u8]) -> bool {
+    for index in memrchr_iter(b'g', payload) {
+        let (before, from) = payload.split_at(index);
+        if before.ends_with(b"\"plu")
+            && let Some(level) = from.strip_prefix(b"gin-annotations\"")
+            && !level.starts_with(b":\"Ignore\"")
+        {
+            return true;
+        }
+        if before.ends_with(b"\"settin") && from.starts_with(b"gs\":") {
+            return !payload.starts_with(b"{\"request\":");
+        }
+    }
+    false
 }
 
 /// Returns whether a payload has a request with an object whose annotations are a map of strings or absent.
@@ -192,9 +213,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn looks_at_every_request_where_the_settings_may_check_plugins() {
+        let payload = |annotations: &str, settings: &str| {
+            let object = format!(r#"{{"metadata":{{"annotations":{annotations}}},"settings":{{}}}}"#);
+            format!(r#"{{"request":{{"object":{object}}}{settings}}}"#)
+        };
+        let on = r#","settings":{"rules":{"plugin-annotations":"Warn"},"scope":"AllPods"}"#;
+        let off = r#","settings":{"rules":{"pod-vpn":"Warn","plugin-annotations":"Ignore"}}"#;
+        for annotations in
+            [r#"{"fuse-vk-io/x":""}"#, r#"{"a":"\"settings\":{}"}"#, r#"{"plugin-annotations":"Ignore"}"#, "{}"]
+        {
+            assert!(!is_irrelevant(payload(annotations, on).as_bytes()), "{annotations}");
+            for settings in ["", off, r#","settings":{}"#, r#","settings":null"#] {
+                assert!(is_irrelevant(payload(annotations, settings).as_bytes()), "{annotations} {settings}");
+            }
+        }
+        // Kubewarden writes neither of these.
+        let before = r#"{"settings":{"rules":{"plugin-annotations":"Warn"}},"request":{"object":{"metadata":{"annotations":{"plugin-annotations":"Ignore"}}},"settings":{}}}"#;
+        assert!(!is_irrelevant(before.as_bytes()));
+        let spaces =
+            r#"{"request":{"object":{"metadata":{}}}, "settings": {"rules": {"plugin-annotations": "Ignore"}}}"#;
+        assert!(!is_irrelevant(spaces.as_bytes()));
+    }
+
     fn annotations() -> impl Strategy<Value = Value> {
         let keys: Vec<String> = CATALOGUE.iter().map(|info| info.key.to_owned()).collect();
-        let others = ["InterLink.eu/pod-vpn", "interlink.eu/x", "jobid", "vk.io/JobId", "example.org/a"];
+        let others = [
+            "InterLink.eu/pod-vpn",
+            "interlink.eu/x",
+            "jobid",
+            "vk.io/JobId",
+            "example.org/a",
+            "fuse-vk-io/x",
+            "job.knoc.io/x",
+        ];
         let others = others.map(str::to_owned).to_vec();
         let key = prop_oneof![prop::sample::select(keys), prop::sample::select(others)];
         let none = Just(Value::Null);
@@ -216,7 +269,13 @@ mod tests {
         let kind = 0..KINDS.len();
         let all = prop::collection::vec(annotations(), 6);
         let operation = prop::sample::select(vec!["CREATE", "UPDATE", "DELETE"]);
-        (kind, all, operation, any::<Option<u8>>()).prop_map(|(kind, all, operation, escaped)| {
+        let settings = prop::sample::select(vec![
+            json!({}),
+            json!({"rules": {"plugin-annotations": "Warn"}}),
+            json!({"rules": {"plugin-annotations": "Deny"}, "scope": "AllPods"}),
+        ]);
+        let parts = (kind, all, operation, settings, any::<Option<u8>>());
+        parts.prop_map(|(kind, all, operation, settings, escaped)| {
             let kind = &KINDS[kind];
             let request = json!({
                 "operation": operation,
@@ -225,7 +284,8 @@ mod tests {
                 "object": object(kind, &all),
                 "oldObject": object(kind, &all[3..]),
             });
-            let fields: Map<String, Value> = [("request".to_owned(), request)].into_iter().collect();
+            let fields: Map<String, Value> =
+                [("request".to_owned(), request), ("settings".to_owned(), settings)].into_iter().collect();
             let text = Value::Object(fields).to_string().replace("null", "{}");
             escaped.map_or(text.clone(), |letter| escape(&text, letter))
         })

@@ -22,6 +22,7 @@ macro_rules! for_each_rule {
             shadow_same_ns, ShadowSameNs, "shadow-same-ns", Warn;
             unknown_annotation, UnknownAnnotation, "unknown-annotation", Warn;
             ineffective_annotation, IneffectiveAnnotation, "ineffective-annotation", Warn;
+            plugin_annotations, PluginAnnotations, "plugin-annotations", Ignore;
         }
     };
 }

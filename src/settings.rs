@@ -6,6 +6,7 @@
 mod decode;
 mod extra_annotations;
 mod pattern;
+mod plugin_annotations;
 mod pod_ip;
 mod rule_levels;
 mod shadow_namespaces;
@@ -18,9 +19,13 @@ use std::borrow::Cow;
 use json_scan::{Context, DecodeError, Reader, Value, present};
 use kubewarden_policy_sdk::settings::SettingsValidationResponse;
 
+use crate::annotations::Lookup;
+use crate::rule_id::{Level, RuleId};
+
 use decode::{boolean, choice, list, unknown_field};
 
 pub use extra_annotations::ExtraAnnotations;
+pub use plugin_annotations::PluginAnnotations;
 pub use pod_ip::{OctetRange, PodIp};
 pub use rule_levels::RuleLevels;
 pub use shadow_namespaces::ShadowNamespaces;
@@ -50,6 +55,8 @@ pub struct Settings<'a> {
     pub full_mesh: bool,
     /// The annotations under interLink's domains that the catalogue lacks.
     pub extra_annotations: ExtraAnnotations<'a>,
+    /// Which annotations of plugins users may set.
+    pub plugin_annotations: PluginAnnotations<'a>,
     /// What happens to the findings of each rule.
     pub rules: RuleLevels,
 }
@@ -66,7 +73,7 @@ pub enum Scope {
 
 const SCOPES: [(&str, Scope); 2] = [("AllPods", Scope::AllPods), ("VirtualNodePods", Scope::VirtualNodePods)];
 
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "scope",
     "virtualNodes",
     "trustedWriters",
@@ -77,6 +84,7 @@ const FIELDS: [&str; 11] = [
     "fullMesh",
     "knownAnnotations",
     "managedAnnotations",
+    "pluginAnnotations",
     "rules",
 ];
 
@@ -92,6 +100,7 @@ impl Default for Settings<'_> {
             wstunnel_timeout: WstunnelTimeout::default(),
             full_mesh: false,
             extra_annotations: ExtraAnnotations::default(),
+            plugin_annotations: PluginAnnotations::default(),
             rules: RuleLevels::default(),
         }
     }
@@ -135,6 +144,7 @@ impl<'a> Settings<'a> {
                 b"managedAnnotations" => {
                     decoded.extra_annotations.managed = list(value, extra_annotations::decode_key)?;
                 }
+                b"pluginAnnotations" => decoded.plugin_annotations = PluginAnnotations::decode(value)?,
                 b"rules" => decoded.rules = RuleLevels::decode(value)?,
                 _ => return Err(unknown_field(&FIELDS)),
             }
@@ -142,6 +152,16 @@ impl<'a> Settings<'a> {
         })?;
         decoded.check()?;
         Ok(decoded)
+    }
+
+    /// Looks up an annotation, among those that these settings add too.
+    pub(crate) fn look_up(&self, key: &[u8]) -> Lookup {
+        match self.extra_annotations.look_up(key) {
+            Lookup::Unrelated if self.rules.get(RuleId::PluginAnnotations) != Level::Ignore => {
+                self.plugin_annotations.look_up(key)
+            }
+            found => found,
+        }
     }
 
     /// Checks that the fields do not contradict each other.

@@ -160,7 +160,7 @@ impl<'a> Target<'a> {
         spec: Option<Value<'a>>,
         settings: &Settings<'_>,
     ) -> Result<Self, DecodeError> {
-        let look_up = |key: &[u8]| settings.extra_annotations.look_up(key);
+        let look_up = |key: &[u8]| settings.look_up(key);
         let annotations = Annotations::decode(metadata.annotations, location.role, &look_up);
         Ok(Self {
             kind,

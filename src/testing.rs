@@ -56,6 +56,11 @@ impl<'a> TargetBuilder<'a> {
         self
     }
 
+    /// Replaces the annotations.
+    pub(crate) fn annotations(self, annotations: Annotations<'a>) -> Self {
+        Self { annotations, ..self }
+    }
+
     /// Adds a pod's spec.
     pub(crate) fn spec(mut self, spec: &'a str) -> Self {
         self.pod_spec = Some(PodSpec::decode(Reader::new(spec.as_bytes()).value().unwrap()).unwrap());

@@ -75,6 +75,12 @@ fn create_shared(spec: &Value, version: &str, kind: &str) -> Vec<String> {
     evaluate(&AdmissionRequest::create(workload), &json!({"podIP": {"cidrs": ["10.244.0.0/16"]}}))
 }
 
+/// The CREATE of a pod with an annotation of a plugin, where the settings allow none.
+fn create_plugin(key: &str) -> Vec<String> {
+    let settings = json!({"rules": {"plugin-annotations": "Deny"}});
+    evaluate(&AdmissionRequest::create(pod(&json!({key: "x"}))), &settings)
+}
+
 /// The UPDATE of a pod's annotations.
 fn update_pod(old: &Value, new: &Value) -> Vec<String> {
     evaluate(&AdmissionRequest::update(pod(old), pod(new)), &json!({}))
@@ -206,6 +212,8 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("misspelled annotation", create_pod("interlink.eu/wstunnel-timeout", "2m")),
         ("misspelled annotation that only interLink may write", create_pod("interlink.eu/job-id", "1")),
         ("unknown annotation, not similar to a known one", create_pod("interlink.eu/colour", "blue")),
+        ("annotation of a plugin", create_plugin("slurm-job.vk.io/pre-exec")),
+        ("annotation that plugins no longer read", create_plugin("slurm-job.knoc.io/flags")),
         ("pod IP without effect, together with the VPN", evaluate_in_range(&json!({IP: "10.244.1.5", VPN: "true"}))),
         (
             "shadow-same-ns without effect, together with the VPN",

@@ -106,7 +106,12 @@ pub static CATALOGUE: [AnnotationInfo; 19] = [
     info(PING_RESPONSE, InterLink, Node, "the last response of the interLink API").since("v0.2.0"),
 ];
 
-const fn info(key: &'static str, author: Author, applies_to: AppliesTo, summary: &'static str) -> AnnotationInfo {
+pub(super) const fn info(
+    key: &'static str,
+    author: Author,
+    applies_to: AppliesTo,
+    summary: &'static str,
+) -> AnnotationInfo {
     AnnotationInfo { key, author, applies_to, since: None, summary }
 }
 

@@ -69,7 +69,9 @@
 
 use super::network::{NoTunnel, may_be_assigned, no_tunnel};
 use super::rule::Rule;
-use crate::annotations::{Author, JOB_ID, MANAGED_BY_SETTING, POD_IP, POD_VPN, SHADOW_SAME_NS, WSTUNNEL_TIMEOUT};
+use crate::annotations::{
+    AnnotationInfo, Author, JOB_ID, MANAGED_BY_SETTING, POD_IP, POD_VPN, SHADOW_SAME_NS, WSTUNNEL_TIMEOUT,
+};
 use crate::finding::Findings;
 use crate::kinds::{OTHER_KIND, Role};
 use crate::rule_id::RuleId;
@@ -100,8 +102,9 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
 /// Reports annotations on a workload, which its pods do not get.
 fn check_workload<'t>(target: &'t Target<'_>, findings: &mut Findings<'t>) {
     // Other software uses the key JobID too, and perhaps those that the settings add.
-    let is_interlinks = |key| ![JOB_ID, MANAGED_BY_SETTING.key].contains(&key);
-    for annotation in target.annotations().iter().filter(|annotation| is_interlinks(annotation.info.key)) {
+    let is_interlinks =
+        |info: &AnnotationInfo| ![JOB_ID, MANAGED_BY_SETTING.key].contains(&info.key) && !info.is_for_plugins();
+    for annotation in target.annotations().iter().filter(|annotation| is_interlinks(annotation.info)) {
         let problem = format!("has no effect on a {}, only on its pods", target.kind.name);
         let fix = match annotation.info.author {
             Author::InterLink => "remove it".to_owned(),

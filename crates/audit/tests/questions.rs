@@ -1,5 +1,6 @@
 //! Checks Rancher's form against the settings' schema and defaults.
 
+use interlink_annotations_policy::Level;
 use interlink_annotations_policy::rules::RULES;
 use interlink_annotations_policy::settings::{self, Settings};
 use serde::Deserialize;
@@ -162,9 +163,11 @@ fn sends_valid_settings_when_filled_in() {
         "fullMesh": true,
         "knownAnnotations": ["interlink.eu/original-metadata"],
         "managedAnnotations": ["interlink.eu/gang-token"],
+        "pluginAnnotations": {"allowed": ["slurm-job.vk.io/flags"]},
     });
     for rule in &RULES {
-        filled["rules"][rule.id.as_str()] = "Ignore".into();
+        let other = if rule.id.default_level() == Level::Ignore { Level::Warn } else { Level::Ignore };
+        filled["rules"][rule.id.as_str()] = other.as_str().into();
     }
     for question in questions() {
         let variable = &question.variable;

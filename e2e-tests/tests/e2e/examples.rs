@@ -49,7 +49,11 @@ fn evaluate(policy: &DualPolicy, example: &Value) -> Result<Vec<String>, String>
     for (field, value) in example.as_object().ok_or("an example is an object")? {
         object[field] = value.clone();
     }
-    let settings = json!({"podIP": {"cidrs": ["10.244.0.0/16"]}});
+    let settings = json!({
+        "podIP": {"cidrs": ["10.244.0.0/16"]},
+        "pluginAnnotations": {"allowed": ["slurm-job.vk.io/image-root"]},
+        "rules": {"plugin-annotations": "Deny"},
+    });
     let response = policy.validate(&AdmissionRequest::create(object).namespace("default").payload(&settings))?;
     Ok(rule_ids(&response).into_iter().map(str::to_owned).collect())
 }

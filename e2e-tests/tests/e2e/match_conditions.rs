@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cel::{Context, Env, Program};
+use interlink_annotations_policy::RuleId;
 use interlink_annotations_policy::annotations::CATALOGUE;
 use interlink_annotations_policy::kinds::{KINDS, Kind, Location};
-use interlink_annotations_policy::rules::RULES;
+use interlink_annotations_policy::rules::{RULES, documentation};
 use interlink_e2e_tests::admission_request::AdmissionRequest;
 use interlink_e2e_tests::dual_policy::DualPolicy;
 use interlink_e2e_tests::response::rule_ids;
@@ -26,6 +27,9 @@ pub(crate) const TESTS: &[crate::Test] = &[
 const MANIFESTS: [&str; 2] =
     [include_str!("../../../deploy/protect.yaml"), include_str!("../../../deploy/hardening.yaml")];
 
+/// The pattern of keys in the conditions.
+const PATTERN: &str = "'(?i)^([iİ]nterl[iİ]nk[.]|jobid$)'";
+
 /// An API server with both policies.
 struct ApiServer {
     env: Arc<Env>,
@@ -34,9 +38,22 @@ struct ApiServer {
 
 impl ApiServer {
     fn start() -> Self {
+        Self::with_pattern(PATTERN)
+    }
+
+    /// Starts it with the pattern that `plugin-annotations` documents.
+    fn with_plugins() -> Self {
+        let text = documentation(RuleId::PluginAnnotations);
+        let pattern = text.split("```text\n").nth(1).and_then(|rest| rest.lines().next());
+        Self::with_pattern(pattern.expect("the rule documents a pattern"))
+    }
+
+    fn with_pattern(pattern: &str) -> Self {
         let env = Arc::new(Env::stdlib());
         let conditions = MANIFESTS.map(|manifest| {
-            let manifest: Value = yaml_serde::from_str(manifest).expect("the manifest is YAML");
+            assert!(manifest.contains(PATTERN), "the conditions have the pattern that the documentation replaces");
+            let manifest = manifest.replace(PATTERN, pattern);
+            let manifest: Value = yaml_serde::from_str(&manifest).expect("the manifest is YAML");
             let conditions = manifest["spec"]["matchConditions"].as_array().expect("the manifest has conditions");
             let expressions = conditions.iter().map(|condition| condition["expression"].as_str().unwrap());
             expressions.map(|expression| env.compile(expression).unwrap()).collect()
@@ -91,7 +108,7 @@ fn is_from_kubelet(request: &Value) -> bool {
 }
 
 fn match_reported_cases(policy: &DualPolicy) -> Result<(), String> {
-    let api_server = ApiServer::start();
+    let (shipped, with_plugins) = (ApiServer::start(), ApiServer::with_plugins());
     let mut ids = BTreeSet::new();
     for (name, case) in case::all() {
         let payload = case.payload().ok().and_then(|payload| serde_json::from_str::<Value>(&payload).ok());
@@ -100,6 +117,8 @@ fn match_reported_cases(policy: &DualPolicy) -> Result<(), String> {
             if !is_matched(&request) {
                 continue;
             }
+            let level = payload["settings"]["rules"]["plugin-annotations"].as_str().unwrap_or("Ignore");
+            let api_server = if level == "Ignore" { &shipped } else { &with_plugins };
             let reported = api_server.evaluate(policy, &request, &payload["settings"]);
             ids.extend(reported.map_err(|problem| format!("{name}: {problem}"))?);
         }
@@ -161,7 +180,10 @@ fn match_annotations_at_every_location(policy: &DualPolicy) -> Result<(), String
 }
 
 fn skip_unrelated_objects(_: &DualPolicy) -> Result<(), String> {
-    let api_server = ApiServer::start();
+    [ApiServer::start(), ApiServer::with_plugins()].iter().try_for_each(skips_unrelated_objects)
+}
+
+fn skips_unrelated_objects(api_server: &ApiServer) -> Result<(), String> {
     let similar =
         ["jobid-of", "myJobID", "interlink", "interlinks.eu/x", "example.com/JobID", "example.com/interlink.eu"];
     let similar: Value = similar.into_iter().map(|key| (key, "x")).collect();
