@@ -8,6 +8,7 @@ mod examples;
 mod go_oracles;
 mod limits;
 mod match_conditions;
+mod model;
 mod pod_lifecycle;
 mod properties;
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         go_oracles::TESTS,
         limits::TESTS,
         match_conditions::TESTS,
+        model::TESTS,
         properties::TESTS,
     ];
     let tests = tests.into_iter().flatten().map(|(name, test)| trial((*name).to_owned(), test));
