@@ -3,18 +3,19 @@
 //! ## What it refuses
 //!
 //! - An interLink annotation other than `JobID` on a `Deployment`, a `Job` or another workload instead of its pod
-//!   template. On a `CronJob`, also one on its job template. Objects that a controller created are exempt, because
-//!   controllers copy annotations to them.
-//! - `interlink.virtual-kubelet.io/wstunnel-timeout` or `interlink.eu/shadow-same-ns` on a pod that gets no tunnel: no
-//!   container has a port and `interlink.eu/wstunnel-extra-ports` is missing or empty.
+//!   template. On a `CronJob`, also one on its job template. The annotations of an object that a controller created are
+//!   exempt, because controllers copy annotations to it, but not those of its job template.
+//! - `interlink.virtual-kubelet.io/wstunnel-timeout` or `interlink.eu/shadow-same-ns` on a pod that gets neither a
+//!   tunnel nor the VPN: no container has a port and `interlink.eu/wstunnel-extra-ports` is missing or empty.
 //! - `interlink.eu/shadow-same-ns` on a pod that gets the VPN instead of a tunnel.
 //! - `interlink.eu/pod-ip` on a pod with the VPN, unless interLink itself may have set it on a stored pod.
 //! - An annotation that an update sets or changes on a pod that has a node. For `interlink.eu/pod-vpn`,
 //!   `interlink.eu/wstunnel-extra-ports`, `interlink.eu/shadow-same-ns` and `interlink.eu/mesh-network`, also its
 //!   removal.
 //!
-//! A pod that has `JobID`, an annotation for WireGuard or one that interLink writes for a tunnel is exempt from the
-//! second and the third: it may have a tunnel. In a full mesh, every pod is exempt from them.
+//! A pod that has `JobID`, an annotation for WireGuard or one that interLink writes on a pod for its tunnel is exempt
+//! from the second and the third: it may have a tunnel. In a full mesh, every pod is exempt from them. A Binding is
+//! exempt from all.
 //!
 //! ## Why
 //!

@@ -7,7 +7,8 @@
 //! - A name of a container or init container on a pod that gets no tunnel
 //! - The names of all containers in `interlink.eu/disable-offload-containers`
 //!
-//! Commas separate the names. Spaces around a name, and empty names, are allowed.
+//! Commas separate the names. Spaces around a name, and empty names, are allowed. A pod that has `JobID`, an annotation
+//! for WireGuard or one that interLink writes on a pod for its tunnel is exempt from the third: it may have a tunnel.
 //!
 //! ## Why
 //!

@@ -4,7 +4,8 @@
 //!
 //! A value of `interlink.eu/pod-ip` that is
 //!
-//! - not exactly an IP address: with spaces around it, a port, a prefix length or a zone, or IPv4 written as IPv6;
+//! - not exactly an IP address: with spaces around it, a port, a prefix length or a zone, IPv4 written as IPv6, or IPv6
+//!   that ends in the notation of IPv4;
 //! - an address outside all ranges in `podIP.cidrs`; without a range, every address;
 //! - one of the first two addresses or the last address of an IPv4 range that contains it, unless
 //!   `podIP.allowReserved` is set or the range has fewer than four addresses;

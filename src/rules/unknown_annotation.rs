@@ -2,8 +2,9 @@
 //!
 //! ## What it refuses
 //!
-//! A key under `interlink.eu/` or `interlink.virtual-kubelet.io/` that is neither in the README's list of annotations
-//! nor in `knownAnnotations` or `managedAnnotations`. If a known key is similar, the message names it.
+//! A key under `interlink.eu/` or `interlink.virtual-kubelet.io/`, in upper or lower case, that is neither in the
+//! README's list of annotations nor in `knownAnnotations` or `managedAnnotations`. If a known key is similar, the message
+//! names it. Workloads are checked too, except those that a controller created.
 //!
 //! ## Why
 //!

@@ -9,7 +9,8 @@
 //! - any of these on a pod that `interlink.eu/mesh-network: disabled` keeps out of the mesh
 //!
 //! Spaces around a value are allowed, and so is a sign before a number. An empty key is allowed: interLink then
-//! generates one. A private key that contains `---` or a control character is denied even at level `Warn`.
+//! generates one. A private key that contains `---`, a control character or a Unicode line or paragraph separator is
+//! denied even at level `Warn`.
 //!
 //! ## Why
 //!

@@ -6,16 +6,19 @@
 //!
 //! - that is not `port[:name[:protocol]]`;
 //! - whose port is not a number from 1 to 65535;
-//! - whose name Kubernetes does not accept for a port, or YAML reads as something other than text, such as `on`;
+//! - whose name Kubernetes does not accept for a port, YAML reads as something other than text, such as `on`, or is a
+//!   protocol;
 //! - whose protocol is neither `TCP` nor `UDP`;
 //! - that repeats a port with the same protocol, or a name;
 //! - without a name, unless the port is 8080 and interLink runs no full mesh;
 //! - whose name is `ws`, `vpn` or `webhook`, or that of another port of a container.
 //!
-//! An entry for a port and protocol that a container has is only checked for its form: interLink uses the container's.
+//! An entry for a port and protocol that a container has is only checked for its form and for being repeated: interLink
+//! uses the container's.
 //!
-//! Commas separate the entries. Spaces around an entry, empty entries and lower-case protocols are allowed. An entry
-//! that contains `---` or a control character, such as a line break, is denied even at level `Warn`.
+//! Commas separate the entries. Spaces around an entry, empty entries and lower-case protocols are allowed. An empty
+//! name or protocol counts as none. An entry that contains `---`, a control character or a Unicode line or paragraph
+//! separator is denied even at level `Warn`.
 //!
 //! ## Why
 //!
