@@ -48,6 +48,7 @@ use kubewarden_policy_sdk::protocol_version_guest;
 use wapc_guest::{CallResult, register_function};
 
 pub use field_ownership::is_stored_version;
+pub use prefilter::is_irrelevant_object;
 pub use rule_id::{Level, RuleId};
 pub use templates::template_pointers;
 pub use validate::validate;

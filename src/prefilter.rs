@@ -3,6 +3,7 @@
 //! Nearly every request of a cluster ends here. Parsing takes 4 wasm instructions a byte; searching for a few rare pairs
 //! of bytes takes 2.
 
+use json_scan::simd::Bytes16;
 use json_scan::{DecodeError, Reader};
 use memchr::memrchr_iter;
 
@@ -19,6 +20,12 @@ const LAST_LETTER_MASK: u8 = 0b0001_1110;
 /// Whatever else is malformed in such a request makes no difference to the policy.
 pub(crate) fn is_irrelevant(payload: &[u8]) -> bool {
     !may_contain_key(payload) && !may_check_plugins(payload) && has_valid_annotations(payload)
+}
+
+/// Returns whether an object certainly has no interLink annotation, and its own annotations are well formed, as
+/// [`is_irrelevant`] does for a whole request. This takes no notice of the rule `plugin-annotations`.
+pub fn is_irrelevant_object(object: &[u8]) -> bool {
+    !may_contain_key(object) && has_valid_metadata(&mut Reader::new(object))
 }
 
 /// Returns whether JSON text may contain the key of an interLink annotation, ignoring ASCII case, or an escape that may
@@ -62,35 +69,19 @@ fn is_key(text: &[u8], index: usize) -> bool {
 
 /// Returns a bit for each byte of a block where `JobID` may begin, where the last two bytes of `interlink.` may begin, or
 /// where a `\\u` escape begins.
-#[cfg(target_feature = "simd128")]
 #[inline(always)]
 fn candidates(block: &[u8; BLOCK + 1]) -> u64 {
-    use core::arch::wasm32::{i8x16_bitmask, u8x16_splat, v128_and, v128_any_true, v128_or};
-
-    use json_scan::simd::{eq, load};
-
     let found = |offset: usize| {
-        let (bytes, next) = (load(block, offset), load(block, offset + 1));
-        let letter = v128_and(bytes, u8x16_splat(LAST_LETTER_MASK));
-        let domain = v128_and(eq(letter, LAST_LETTER), eq(next, b'.'));
-        let escape = v128_and(eq(bytes, b'\\'), eq(next, b'u'));
-        v128_or(v128_or(domain, escape), eq(bytes, b'J'))
+        let (bytes, next) = (Bytes16::load(block, offset), Bytes16::load(block, offset + 1));
+        let domain = bytes.keep(LAST_LETTER_MASK).eq(LAST_LETTER).and(next.eq(b'.'));
+        let escape = bytes.eq(b'\\').and(next.eq(b'u'));
+        domain.or(escape).or(bytes.eq(b'J'))
     };
     let found @ [a, b, c, d] = [found(0), found(16), found(32), found(48)];
-    if !v128_any_true(v128_or(v128_or(a, b), v128_or(c, d))) {
+    if !a.or(b).or(c.or(d)).any() {
         return 0;
     }
-    found.iter().rev().fold(0, |mask, found| mask << 16 | u64::from(i8x16_bitmask(*found)))
-}
-
-#[cfg(not(target_feature = "simd128"))]
-fn candidates(block: &[u8; BLOCK + 1]) -> u64 {
-    let pairs = block.windows(2).rev();
-    let is_candidate = |pair: &[u8]| match pair {
-        [letter, b'.'] => letter & LAST_LETTER_MASK == LAST_LETTER,
-        pair => matches!(pair, [b'\\', b'u'] | [b'J', _]),
-    };
-    pairs.fold(0, |mask, pair| mask << 1 | u64::from(is_candidate(pair)))
+    found.iter().rev().fold(0, |mask, found| mask << 16 | u64::from(found.mask()))
 }
 
 /// Returns whether the settings of a payload without escapes may turn on the rule `plugin-annotations`, which is off by
@@ -116,10 +107,14 @@ fn may_check_plugins(payload: &[u8]) -> bool {
 /// Returns whether a payload has a request with an object whose annotations are a map of strings or absent.
 fn has_valid_annotations(payload: &[u8]) -> bool {
     let mut reader = Reader::new(payload);
-    let has_metadata = ["request", "object", "metadata"].iter().all(|name| reader.seek_field(name) == Some(true));
-    has_metadata
-        && match reader.seek_field("annotations") {
-            Some(true) => reader.entries(&mut expect_string).is_ok(),
+    ["request", "object"].iter().all(|name| reader.seek_field(name) == Some(true)) && has_valid_metadata(&mut reader)
+}
+
+/// Returns whether the next value is an object with metadata, and its annotations are a map of strings or absent.
+fn has_valid_metadata(object: &mut Reader<'_>) -> bool {
+    object.seek_field("metadata") == Some(true)
+        && match object.seek_field("annotations") {
+            Some(true) => object.entries(&mut expect_string).is_ok(),
             Some(false) => true,
             None => false,
         }

@@ -57,7 +57,6 @@ mod error;
 mod escape;
 mod reader;
 mod record;
-#[cfg(target_feature = "simd128")]
 pub mod simd;
 mod skip;
 mod unescape;

@@ -4,6 +4,8 @@
 //! quotes are masked out, and the rest are counted. With wasm's 128-bit instructions this takes 4 instructions a byte; a
 //! loop over the bytes takes 10.
 
+use crate::simd::Bytes16;
+
 /// Bytes in a block: one for each bit of a mask.
 const BLOCK: usize = 64;
 
@@ -108,38 +110,19 @@ struct Masks {
 const CURLY: u8 = b'{' ^ b'[';
 
 impl Masks {
-    #[cfg(target_feature = "simd128")]
     #[inline(always)]
     fn of(block: &[u8; BLOCK]) -> Self {
-        use core::arch::wasm32::{i8x16_bitmask, u8x16_splat, v128, v128_or};
-
-        use crate::simd;
-
-        let mask = |bytes: v128, byte: u8| u64::from(i8x16_bitmask(simd::eq(bytes, byte)));
+        let mask = |bytes: Bytes16, byte: u8| u64::from(bytes.eq(byte).mask());
         let mut masks = Self::default();
         for part in (0..4).rev() {
-            let bytes = simd::load(block, 16 * part);
-            let curly = v128_or(bytes, u8x16_splat(CURLY));
+            let bytes = Bytes16::load(block, 16 * part);
+            let curly = bytes.set(CURLY);
             masks.quotes = masks.quotes << 16 | mask(bytes, b'"');
             masks.backslashes = masks.backslashes << 16 | mask(bytes, b'\\');
             masks.opening = masks.opening << 16 | mask(curly, b'{');
             masks.closing = masks.closing << 16 | mask(curly, b'}');
         }
         masks
-    }
-
-    #[cfg(not(target_feature = "simd128"))]
-    fn of(block: &[u8; BLOCK]) -> Self {
-        let mask = |is: fn(u8) -> bool| {
-            let bits = block.iter().rev();
-            bits.fold(0, |mask, byte| mask << 1 | u64::from(is(*byte)))
-        };
-        Self {
-            quotes: mask(|byte| byte == b'"'),
-            backslashes: mask(|byte| byte == b'\\'),
-            opening: mask(|byte| byte | CURLY == b'{'),
-            closing: mask(|byte| byte | CURLY == b'}'),
-        }
     }
 }
 
@@ -170,21 +153,10 @@ pub(super) fn end_of_string(mut text: &[u8]) -> Option<(&[u8], bool)> {
 }
 
 /// Returns a bit for each byte that is a quote or a backslash.
-#[cfg(target_feature = "simd128")]
 #[inline(always)]
 fn marks(chunk: &[u8; 16]) -> u32 {
-    use core::arch::wasm32::{i8x16_bitmask, v128_or};
-
-    use crate::simd::{eq, load};
-
-    let bytes = load(chunk, 0);
-    i8x16_bitmask(v128_or(eq(bytes, b'"'), eq(bytes, b'\\'))).into()
-}
-
-#[cfg(not(target_feature = "simd128"))]
-fn marks(chunk: &[u8; 16]) -> u32 {
-    let bits = chunk.iter().rev();
-    bits.fold(0, |mask, byte| mask << 1 | u32::from(matches!(byte, b'"' | b'\\')))
+    let bytes = Bytes16::load(chunk, 0);
+    bytes.eq(b'"').or(bytes.eq(b'\\')).mask().into()
 }
 
 #[cfg(test)]
