@@ -38,8 +38,9 @@ pub(crate) enum Owner<'a> {
     Unknown,
 }
 
-/// Known annotations at one location, at most. Only an attacker writes more, and some steps compare each with each.
-const MAX_KNOWN: usize = 100;
+/// Annotations whose keys match a pattern or a setting that are kept at one location: so many that only interLink writes,
+/// and so many others. Only an attacker writes more, and some steps compare each with each.
+const MAX_MATCHED: usize = 100;
 
 /// interLink's annotations at one location of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,22 +49,41 @@ pub(crate) struct Annotations<'a> {
     pub(crate) known: Vec<Annotation<'a>>,
     /// Keys under interLink's domains that are not in the catalogue.
     pub(crate) unknown_keys: Vec<String>,
+    /// The first key beyond [`MAX_MATCHED`].
+    pub(crate) excess: Option<String>,
+}
+
+/// The annotations that count towards [`MAX_MATCHED`]. Those that only interLink writes are counted apart, so that a
+/// user's cannot displace them.
+#[derive(Default)]
+struct Matched {
+    by_interlink: usize,
+    by_others: usize,
+}
+
+impl Matched {
+    /// Counts an annotation, and returns whether it is within the limit.
+    fn count(&mut self, info: &AnnotationInfo) -> bool {
+        let count = if info.author == Author::InterLink { &mut self.by_interlink } else { &mut self.by_others };
+        *count += 1;
+        *count <= MAX_MATCHED
+    }
 }
 
 impl<'a> Annotations<'a> {
     /// Decodes the annotations at a location with this role.
     ///
     /// # Errors
-    /// If they are not a map of strings, have a known key twice, or too many known keys.
+    /// If they are not a map of strings, or have a known key twice.
     pub(crate) fn decode(
         value: Option<Value<'a>>,
         role: Role,
         look_up: &dyn Fn(&[u8]) -> Lookup,
     ) -> Result<Self, DecodeError> {
-        let mut annotations = Self::default();
+        let (mut annotations, mut matched) = (Self::default(), Matched::default());
         if let Some(value) = present(value) {
             let decode = &mut |key: &[u8], value: &mut Reader<'a>| {
-                annotations.decode_entry(key, value, role, look_up(key)).at_key(key)
+                annotations.decode_entry(key, value, role, look_up(key), &mut matched).at_key(key)
             };
             value.reader().entries(decode)?;
         }
@@ -76,6 +96,7 @@ impl<'a> Annotations<'a> {
         value: &mut Reader<'a>,
         role: Role,
         found: Lookup,
+        matched: &mut Matched,
     ) -> Result<(), DecodeError> {
         let value = value.value()?;
         if !value.is_string() {
@@ -86,18 +107,21 @@ impl<'a> Annotations<'a> {
             // On a Node, interLink looks only at its own annotation.
             Lookup::Known(info) if role == Role::Node && info.applies_to != AppliesTo::Node => {}
             Lookup::Unknown if role == Role::Node => {}
+            // No rule checks a plugin's there.
+            Lookup::Known(info) if role == Role::Workload && info.is_for_plugins() => {}
             Lookup::Known(info) => {
-                let key = if bytes_eq(info.key.as_bytes(), key) {
+                let is_exact = bytes_eq(info.key.as_bytes(), key);
+                if !is_exact && !matched.count(info) {
+                    self.excess.get_or_insert_with(|| String::from_utf8_lossy(key).into_owned());
+                    return Ok(());
+                }
+                let key = if is_exact {
                     Cow::Borrowed(info.key)
                 } else {
                     Cow::Owned(String::from_utf8_lossy(key).into_owned())
                 };
                 if self.get(&key).is_some() {
                     return Err(DecodeError::new("appears twice"));
-                }
-                if self.known.len() == MAX_KNOWN {
-                    let problem = format!("is one of more than {MAX_KNOWN} annotations for interLink");
-                    return Err(DecodeError::new(problem).hint("remove some of them"));
                 }
                 self.known.push(Annotation { key, info, value: value.to_str()?, owner: Owner::Requester });
             }
@@ -111,6 +135,19 @@ impl<'a> Annotations<'a> {
         self.known.is_empty() && self.unknown_keys.is_empty()
     }
 
+    /// Checks that there are no more annotations than are kept.
+    ///
+    /// # Errors
+    /// If there are, with the first of the others. The path is relative to the annotations.
+    pub(crate) fn check_excess(&self) -> Result<(), DecodeError> {
+        let Some(key) = &self.excess else {
+            return Ok(());
+        };
+        let problem = format!("is one of more than {MAX_MATCHED} annotations for interLink");
+        let hint = format!("keep at most {MAX_MATCHED} of them");
+        Err(DecodeError::new(problem).hint(&hint).at_key(key.as_bytes()))
+    }
+
     /// Returns the annotation with this key.
     pub(crate) fn get(&self, key: &str) -> Option<&Annotation<'a>> {
         self.known.iter().find(|annotation| bytes_eq(annotation.key.as_bytes(), key.as_bytes()))
@@ -120,12 +157,14 @@ impl<'a> Annotations<'a> {
     pub(crate) fn retain(&mut self, predicate: impl Fn(&AnnotationInfo) -> bool) {
         self.known.retain(|annotation| predicate(annotation.info));
         self.unknown_keys.clear();
+        self.excess = None;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::settings;
 
     fn decode(annotations: &str, role: Role) -> Result<Vec<(String, String)>, String> {
         let value = Reader::new(annotations.as_bytes()).value().unwrap();
@@ -159,16 +198,25 @@ mod tests {
     }
 
     #[test]
-    fn rejects_more_known_annotations_than_interlink_writes() {
-        let many = |count: usize| {
-            let entries: Vec<_> = (0..count).map(|n| format!(r#""interlink.eu/{n}-client-commands": """#)).collect();
-            decode(&format!("{{{}}}", entries.join(",")), Role::Pod)
+    fn keeps_a_limited_number_of_keys_that_a_pattern_matches() {
+        let settings = settings(r#"{"rules": {"plugin-annotations": "Warn"}}"#);
+        let look_up = |key: &[u8]| settings.look_up(key);
+        let many = |count: usize, role: Role| {
+            let pair = |n| format!(r#""slurm-job.vk.io/{n}": "", "interlink.eu/{n}-client-commands": "", "#);
+            let pairs: String = (0..count).map(pair).collect();
+            let text = format!(r#"{{{pairs}"JobID": "1"}}"#);
+            let value = Reader::new(text.as_bytes()).value().unwrap();
+            let annotations = Annotations::decode(Some(value), role, &look_up).unwrap();
+            assert!(annotations.get(JOB_ID).is_some());
+            (annotations.known.len(), annotations.check_excess().map_err(|error| error.to_string()))
         };
-        assert_eq!(many(MAX_KNOWN).unwrap().len(), MAX_KNOWN);
-        assert!(
-            many(MAX_KNOWN + 1).unwrap_err().contains("[interlink.eu/100-client-commands]: is one of more than 100")
-        );
-        assert!(many(100_000).is_err());
+        assert_eq!(many(MAX_MATCHED, Role::Pod), (2 * MAX_MATCHED + 1, Ok(())));
+        let error =
+            "[slurm-job.vk.io/100]: is one of more than 100 annotations for interLink; keep at most 100 of them";
+        for count in [MAX_MATCHED + 1, 100_000] {
+            assert_eq!(many(count, Role::Pod), (2 * MAX_MATCHED + 1, Err(error.to_owned())));
+        }
+        assert_eq!(many(MAX_MATCHED, Role::Workload), (MAX_MATCHED + 1, Ok(())), "without those of plugins");
     }
 
     #[test]

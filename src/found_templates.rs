@@ -90,6 +90,7 @@ impl<'a> Search<'_, '_, 'a> {
             (Err(error), _) => return Err(error),
         };
         let old = old.and_then(|old| old.target.clone());
+        new.check_excess(old.as_ref())?;
         self.keep(Versions::new(new, old))
     }
 

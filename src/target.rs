@@ -213,6 +213,22 @@ impl<'a> Target<'a> {
         self.metadata == other.metadata && self.spec == other.spec
     }
 
+    /// Checks that the target has no more annotations than are kept, unless the old target of an update has the same.
+    ///
+    /// # Errors
+    /// If it has more. The path is relative to the owner of the metadata.
+    pub(crate) fn check_excess(&self, old: Option<&Self>) -> Result<(), DecodeError> {
+        if old.is_some_and(|old| old.annotations.excess.is_some() && self.annotations_text() == old.annotations_text())
+        {
+            return Ok(());
+        }
+        self.annotations.check_excess().at_path(&["metadata", "annotations"])
+    }
+
+    fn annotations_text(&self) -> Option<Value<'a>> {
+        self.metadata.and_then(|metadata| Metadata::decode(metadata).ok()?.annotations)
+    }
+
     /// Returns whether the pod is bound to a node.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub(crate) fn builder<'a>(kind: &str, annotations: &[(&'static str, &'a str)]) -
         let Lookup::Known(info) = look_up(key.as_bytes()) else { panic!("the catalogue lacks {key}") };
         Annotation { key: (*key).into(), info, value: (*value).into(), owner: Owner::Requester }
     });
-    let annotations = Annotations { known: annotations.collect(), unknown_keys: Vec::new() };
+    let annotations = Annotations { known: annotations.collect(), ..Annotations::default() };
     TargetBuilder {
         kind,
         location: kind.pod_location(),

@@ -2,11 +2,12 @@
 
 use interlink_e2e_tests::admission_request::AdmissionRequest;
 use interlink_e2e_tests::dual_policy::DualPolicy;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 pub(crate) const TESTS: &[crate::Test] = &[
     ("reports protocol version v1", reports_protocol_version),
     ("checks annotations in requests of any size and depth", checks_any_size_and_depth),
+    ("limits the annotations that are checked", limits_annotations),
     ("searches custom resources of any size and depth", searches_any_size_and_depth),
     ("treats a malformed request the same whatever its length", ignores_the_length_of_malformed_requests),
     ("checks annotations next to bytes that are not UTF-8", checks_despite_invalid_utf8),
@@ -85,6 +86,55 @@ fn searches_any_size_and_depth(policy: &DualPolicy) -> Result<(), String> {
             let is_expected = message.contains(expected) && response["accepted"] == expected.is_empty();
             if !is_expected || response.to_string().len() > 20_000 {
                 return Err(format!("{name}, {operation}: {message:.3000}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// More annotations than are checked are refused where they are new, and never block an update that keeps or removes
+/// them. Those that only interLink writes stay protected beside them.
+fn limits_annotations(policy: &DualPolicy) -> Result<(), String> {
+    let keys = |plugins: usize, others: &[&str]| {
+        let keys = (0..plugins).map(|n| format!("fuse.vk.io/{n:03}"));
+        let keys = keys.chain(others.iter().map(|key| (*key).to_owned()));
+        keys.map(|key| (key, json!("x"))).collect::<Map<_, _>>()
+    };
+    let object = |version: &str, kind: &str, annotations: &Map<String, Value>| {
+        let pod = json!({"metadata": {"annotations": annotations}, "spec": {"containers": []}});
+        let mut object = if kind == "Pod" { pod } else { json!({"metadata": {}, "spec": {"template": pod}}) };
+        (object["apiVersion"], object["kind"]) = (version.into(), kind.into());
+        object
+    };
+    let (job, commands) = (["JobID"], ["interlink.eu/x-client-commands"]);
+    // The code for a pod, and for a template, from which anyone may remove interLink's annotations.
+    for (name, old, new, on_pod, on_template) in [
+        ("as many as are checked", None, keys(100, &[]), 422, 422),
+        ("one more", None, keys(101, &[]), 400, 400),
+        ("thousands", None, keys(20_000, &[]), 400, 400),
+        ("the same", Some(keys(101, &[])), keys(101, &[]), 200, 200),
+        ("all removed", Some(keys(101, &[])), keys(0, &[]), 200, 200),
+        ("one removed", Some(keys(101, &[])), keys(100, &[]), 200, 200),
+        ("one removed of more", Some(keys(102, &[])), keys(101, &[]), 400, 400),
+        ("one added", Some(keys(101, &[])), keys(102, &[]), 400, 400),
+        ("all added", Some(keys(0, &[])), keys(101, &[]), 400, 400),
+        ("all removed, and a JobID", Some(keys(101, &job)), keys(0, &[]), 403, 200),
+        ("a JobID removed", Some(keys(101, &job)), keys(101, &[]), 400, 400),
+        ("one removed, and a JobID added", Some(keys(101, &[])), keys(100, &job), 403, 403),
+        ("one removed, and commands", Some(keys(101, &commands)), keys(100, &[]), 403, 200),
+        ("one removed, and commands added", Some(keys(101, &[])), keys(100, &commands), 403, 403),
+    ] {
+        for (version, kind) in [("v1", "Pod"), ("apps/v1", "Deployment"), ("example.org/v1", "Fleet")] {
+            let new = object(version, kind, &new);
+            let request = match &old {
+                Some(old) => AdmissionRequest::update(object(version, kind, old), new),
+                None => AdmissionRequest::create(new),
+            };
+            let payload = request.namespace("default").payload(&json!({"rules": {"plugin-annotations": "Deny"}}));
+            let response = policy.validate(&payload)?;
+            let expected = if kind == "Pod" { on_pod } else { on_template };
+            if response["code"].as_u64().unwrap_or(200) != expected {
+                return Err(format!("{name}, {kind}: {response:.1000}"));
             }
         }
     }
