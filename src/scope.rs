@@ -5,8 +5,9 @@
 
 use json_scan::{Context, DecodeError, Value, optional_str, seek_path};
 
-use crate::annotations::{AnnotationInfo, AppliesTo, Author};
+use crate::annotations::{AnnotationInfo, AppliesTo};
 use crate::kinds::Role;
+use crate::requester::Requester;
 use crate::settings::{Scope, Settings, VirtualNodes};
 
 /// The label by which a pod selects a node.
@@ -18,28 +19,35 @@ const NODE_NAME: &str = "metadata.name";
 const REQUIRED_TERMS: [&str; 3] =
     ["nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
 
-/// Returns whether annotations with this role, and this spec beside them, are checked. Those of Bindings, Nodes and
-/// workloads always are, since no spec says where they apply.
+/// Returns whether annotations with this role, and this spec beside them, are checked in full. Those of Bindings, Nodes and
+/// workloads always are, since no spec says where they apply; and those of templates in a shadow namespace, since their
+/// pods are created by controllers that are trusted there, and a webhook may add the toleration to them.
 ///
 /// # Errors
 /// If a field of the spec has the wrong type. The path is relative to the spec.
-pub(crate) fn in_scope(settings: &Settings<'_>, role: Role, spec: Option<Value<'_>>) -> Result<bool, DecodeError> {
-    let has_spec = matches!(role, Role::Pod | Role::PodTemplate);
-    if settings.scope == Scope::AllPods || !has_spec {
-        return Ok(true);
+pub(crate) fn in_scope(
+    settings: &Settings<'_>,
+    requester: &Requester<'_>,
+    role: Role,
+    spec: Option<Value<'_>>,
+) -> Result<bool, DecodeError> {
+    let depends_on_spec = settings.scope == Scope::VirtualNodePods
+        && match role {
+            Role::Pod => true,
+            Role::PodTemplate => !requester.is_in_shadow_namespace(settings),
+            Role::Binding | Role::Node | Role::Workload => false,
+        };
+    match spec {
+        _ if !depends_on_spec => Ok(true),
+        Some(spec) => may_run_on(spec, &settings.virtual_nodes),
+        None => Ok(false),
     }
-    spec.map_or(Ok(false), |spec| may_run_on(spec, &settings.virtual_nodes))
 }
 
-/// Returns whether an annotation is checked although its pod cannot run on a virtual node:
-///
-/// - interLink reads the tunnel's password from the templates of shadow Deployments, whose pods run in the cluster, and
-///   writes it into a job's commands;
-/// - pods of a template in a shadow namespace are created by controllers that are trusted there, and a webhook may add
-///   the toleration to them.
-pub(crate) fn applies_outside_scope(info: &AnnotationInfo, role: Role, in_shadow_namespace: bool) -> bool {
+/// Returns whether an annotation is checked although its pod cannot run on a virtual node: interLink reads the tunnel's
+/// password from the templates of shadow Deployments, whose pods run in the cluster, and writes it into a job's commands.
+pub(crate) fn applies_outside_scope(info: &AnnotationInfo) -> bool {
     info.applies_to == AppliesTo::ShadowTemplate
-        || role == Role::PodTemplate && in_shadow_namespace && info.author == Author::InterLink
 }
 
 /// Returns whether a pod with this spec may run on a virtual node.

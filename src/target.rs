@@ -111,8 +111,9 @@ impl<'a> Target<'a> {
         if target.is_empty() {
             return Ok(target);
         }
-        let in_scope = scope::in_scope(settings, location.role, target.spec).at_field("spec").at_path(location.path)?;
-        target.apply_scope(in_scope, settings, requester).at_path(location.path)?;
+        let in_scope = scope::in_scope(settings, requester, location.role, target.spec);
+        let in_scope = in_scope.at_field("spec").at_path(location.path)?;
+        target.apply_scope(in_scope).at_path(location.path)?;
         if in_scope && location.role == Role::PodTemplate && target.get(POD_IP).is_some() {
             target.pod_count = PodCount::decode(kind, location, object)?;
         }
@@ -142,8 +143,9 @@ impl<'a> Target<'a> {
             return Ok(None);
         }
         // Nothing in a template without a spec says where its pods run.
-        let in_scope = spec.is_none() || scope::in_scope(settings, Role::PodTemplate, spec).at_field("spec")?;
-        target.apply_scope(in_scope, settings, requester)?;
+        let in_scope =
+            spec.is_none() || scope::in_scope(settings, requester, Role::PodTemplate, spec).at_field("spec")?;
+        target.apply_scope(in_scope)?;
         if target.is_empty() {
             return Ok(None);
         }
@@ -175,17 +177,11 @@ impl<'a> Target<'a> {
     }
 
     /// Decodes the pod's spec if the target is in scope, and drops the annotations that are not checked if it is not.
-    fn apply_scope(
-        &mut self,
-        in_scope: bool,
-        settings: &Settings<'_>,
-        requester: &Requester<'_>,
-    ) -> Result<(), DecodeError> {
+    fn apply_scope(&mut self, in_scope: bool) -> Result<(), DecodeError> {
         if in_scope {
             self.pod_spec = self.decode_pod_spec().at_field("spec")?;
         } else {
-            let (role, in_shadow_namespace) = (self.location.role, requester.is_in_shadow_namespace(settings));
-            self.annotations.retain(|info| scope::applies_outside_scope(info, role, in_shadow_namespace));
+            self.annotations.retain(scope::applies_outside_scope);
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::rules::{Finding, JOB_ID, RULES, Rule, WSTUNNEL_PATH_PREFIX, is_managed};
+use super::rules::{Finding, RULES, Rule, WSTUNNEL_PATH_PREFIX};
 use super::settings::{Level, Settings, strings};
 
 /// A response without its messages.
@@ -151,13 +151,10 @@ fn places<'a>(kind: &str, object: &'a Value, namespace: &str, settings: &Setting
     let metadata = &object["metadata"];
     let spec = &object["spec"];
     let place = |path: &'static str, role, metadata: &'a Value, pod_spec: &'a Value, pods| {
-        let covers_all = matches!(role, Role::Binding | Role::Node | Role::Workload) || in_scope(pod_spec, settings);
-        let covers = |key: &str| {
-            let by_interlink = key == JOB_ID || is_managed(key, settings);
-            covers_all
-                || key == WSTUNNEL_PATH_PREFIX
-                || role == Role::Template && is_shadow_namespace(namespace) && by_interlink
-        };
+        let covers_all = matches!(role, Role::Binding | Role::Node | Role::Workload)
+            || role == Role::Template && is_shadow_namespace(namespace)
+            || in_scope(pod_spec, settings);
+        let covers = |key: &str| covers_all || key == WSTUNNEL_PATH_PREFIX;
         let annotations = metadata["annotations"].as_object().into_iter().flatten();
         let annotations =
             annotations.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).filter(|(key, _)| covers(key));
