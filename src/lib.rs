@@ -51,7 +51,7 @@ pub use field_ownership::is_stored_version;
 pub use prefilter::is_irrelevant_object;
 pub use rule_id::{Level, RuleId};
 pub use templates::template_pointers;
-pub use validate::validate;
+pub use validate::{is_trusted_request, validate};
 
 /// Registers the functions that the host calls.
 #[expect(unsafe_code, reason = "the host calls it by this name")]

@@ -11,6 +11,7 @@ use crate::escape::truncate;
 use crate::requester::Requester;
 use crate::rule_id::Level;
 use crate::rules::Violation;
+pub use crate::sentence::{ParsedSentence, parse};
 use crate::sentence::{sentence, unquoted};
 
 /// The HTTP status for a request that only a trusted writer may make.

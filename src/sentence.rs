@@ -4,6 +4,7 @@
 //! and the fix are what a user needs most.
 
 use crate::escape::{escape, truncate};
+use crate::rule_id::RuleId;
 use crate::rules::Violation;
 
 /// The parts of a sentence after the rule's id, by their places in it.
@@ -56,6 +57,43 @@ fn fit(mut parts: Parts, max_chars: usize) -> Parts {
         parts[part] = cut(&parts[part], wanted, limit);
     }
     parts
+}
+
+/// The parts of a sentence, as a reader of answers finds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParsedSentence<'m> {
+    /// The rule's id; `None` if the text is about a request that cannot be decoded.
+    pub rule: Option<&'m str>,
+    /// The path of the field that holds the annotations, or of another field; empty if there is none.
+    pub path: &'m str,
+    /// The annotation's key, escaped.
+    pub key: Option<&'m str>,
+    /// What is wrong.
+    pub problem: &'m str,
+    /// How to fix it; empty if the text does not say.
+    pub fix: &'m str,
+}
+
+/// Takes a sentence, or the message about a request that cannot be decoded, apart.
+pub fn parse(sentence: &str) -> ParsedSentence<'_> {
+    let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let (rule, rest) = match sentence.split_once(": ") {
+        Some((id, rest)) if is_id(id) && RuleId::find(id).is_some() => (Some(id), rest),
+        _ => (None, sentence),
+    };
+    let (place, rest) = rest.split_once("]: ").map_or_else(
+        || rest.split_once(": ").unwrap_or(("", rest)),
+        // The bracket belongs to the place.
+        |(place, after)| (&rest[..=place.len()], after),
+    );
+    let key = place.find("annotations[").map(|start| start + "annotations".len());
+    let (path, key) = match key {
+        Some(start) => (&place[..start], place[start + 1..].strip_suffix(']')),
+        None => (place, None),
+    };
+    let end = unquoted(rest).filter(|(index, _)| rest[*index..].starts_with("; ")).last();
+    let (problem, fix) = end.map_or((rest, ""), |(index, _)| (&rest[..index], &rest[index + 2..]));
+    ParsedSentence { rule, path, key, problem, fix }
 }
 
 /// Returns the characters of a message that are outside of quotes, and the quotes themselves. The text in quotes is

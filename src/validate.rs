@@ -1,11 +1,11 @@
 //! Runs a request through the policy, from the payload to the answer.
 
-use json_scan::{Context, DecodeError};
+use json_scan::{Context, DecodeError, Reader};
 use kubewarden_policy_sdk::response::ValidationResponse;
 
 use crate::field_ownership::FieldOwnership;
 use crate::kinds::{Location, OTHER_KIND, Role};
-use crate::request::{Change, OBJECT, OLD_OBJECT, Object, Payload};
+use crate::request::{AdmissionRequest, Change, OBJECT, OLD_OBJECT, Object, Payload};
 use crate::requester::Requester;
 use crate::settings::Settings;
 use crate::target::Target;
@@ -25,6 +25,14 @@ pub(crate) fn answer(payload: &[u8]) -> Option<ValidationResponse> {
         return None;
     }
     evaluate(payload).unwrap_or_else(|error| Some(response::bad_request(&error)))
+}
+
+/// Returns whether settings exempt the user of an `AdmissionRequest` from the rules. A request that cannot be decoded has
+/// no such user.
+pub fn is_trusted_request(request: &[u8], settings: &Settings<'_>) -> bool {
+    let mut decoded = AdmissionRequest::default();
+    let requester = Reader::new(request).record(&mut decoded).and_then(|()| Requester::decode(&decoded));
+    requester.is_ok_and(|requester| requester.is_trusted(settings))
 }
 
 /// Decodes a payload and checks it.

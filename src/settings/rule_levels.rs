@@ -17,7 +17,7 @@ impl Default for RuleLevels {
 
 impl RuleLevels {
     /// Returns the level of a rule.
-    pub(crate) fn get(&self, rule: RuleId) -> Level {
+    pub fn get(&self, rule: RuleId) -> Level {
         self.0[rule as usize]
     }
 

@@ -5,20 +5,33 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Evaluates interlink-annotations-policy over manifests, in the runtime that Kubewarden uses.
-///
-/// Exit codes: 0 nothing was refused, 1 something was refused, 2 wrong usage or unreadable input.
+/// Evaluates interlink-annotations-policy over manifests and clusters, in the runtime that Kubewarden uses.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  nothing was refused
+  1  something was refused, even if other documents could not be read
+  2  wrong usage, or a document could not be read and nothing was refused";
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Check manifests as if a user created them now, and objects of a cluster as Kubewarden's audit scanner does.
+    /// Check manifests as if a user created or updated the objects now.
+    ///
+    /// It does not matter what an object claims about its origin: an object of a dump is checked like any other
+    /// manifest.
+    #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
+    /// Audit objects that are stored in a cluster, as Kubewarden's audit scanner does.
+    ///
+    /// Annotations that only interLink may write are checked by metadata.managedFields, which shows who wrote them.
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Audit(Audit),
     /// List the rules.
     Rules,
     /// Print a rule's documentation: what it refuses, why, how to fix it, and examples. Without a rule, print all.
@@ -30,41 +43,118 @@ pub(crate) enum Command {
     Annotations,
 }
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  interlink-audit check --policy deploy/protect.yaml manifests/
+  kubectl kustomize overlays/production | interlink-audit check --policy deploy/protect.yaml -
+  interlink-audit check --old before.yaml --as jane after.yaml";
+
+const AUDIT_EXAMPLES: &str = "\
+Examples:
+  kubectl get pods,deployments -A --show-managed-fields -o json > cluster.json
+  interlink-audit audit --policy deploy/protect.yaml cluster.json";
+
 #[derive(Args)]
 pub(crate) struct Check {
-    /// Manifests (YAML, JSON, lists, AdmissionReviews), folders of manifests, or - for standard input.
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<String>,
-    /// Take the policy's settings from this YAML or JSON file.
-    #[arg(long, value_name = "FILE", conflicts_with = "policy")]
-    pub(crate) settings: Option<String>,
-    /// Take the policy's settings from this ClusterAdmissionPolicy or AdmissionPolicy manifest.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy: Option<String>,
-    /// Make every request as this user, even if an object or a request says otherwise. A service account is
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) policy: PolicyOptions,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// Make every request as this user, also if it is an AdmissionReview. A service account is
     /// system:serviceaccount:NAMESPACE:NAME.
-    #[arg(long = "as", value_name = "USER", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long = "as", value_name = "USER", value_parser = NonEmptyStringValueParser::new(), help_heading = REQUEST)]
     pub(crate) username: Option<String>,
     /// With --as, make every request as a member of this group. Can be given several times.
-    #[arg(long = "as-group", value_name = "GROUP", requires = "username")]
+    #[arg(long = "as-group", value_name = "GROUP", requires = "username", help_heading = REQUEST)]
     pub(crate) groups: Vec<String>,
+    /// The namespace of objects that name none, as for kubectl.
+    #[arg(long, short, value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new(), help_heading = REQUEST)]
+    pub(crate) namespace: Option<String>,
     /// Check objects as updates of their earlier versions in this file or folder.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = REQUEST)]
     pub(crate) old: Option<String>,
-    /// The output format.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
+}
+
+#[derive(Args)]
+pub(crate) struct Audit {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) policy: PolicyOptions,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// Fail if nothing shows who wrote an annotation that only interLink may write.
+    #[arg(long)]
+    pub(crate) require_managed_fields: bool,
+}
+
+const REQUEST: &str = "Request";
+const POLICY: &str = "Policy";
+const OUTPUT: &str = "Output";
+
+#[derive(Args)]
+pub(crate) struct Input {
+    /// Files or folders with YAML or JSON, also compressed with gzip or zstd, or - for standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// Leave out files that match this pattern, as in a .gitignore file. Can be given several times.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) exclude: Vec<String>,
+    /// Report files in folders that hold no Kubernetes object, instead of skipping them.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct PolicyOptions {
+    /// Take the policy's settings from this YAML or JSON file.
+    #[arg(long, value_name = "FILE", conflicts_with = "policy", help_heading = POLICY)]
+    pub(crate) settings: Option<String>,
+    /// Take the policy's settings from this ClusterAdmissionPolicy or AdmissionPolicy manifest.
+    #[arg(long, value_name = "FILE", help_heading = POLICY)]
+    pub(crate) policy: Option<String>,
     /// Evaluate this module instead of the one that is built in: a .wasm file, or
     /// registry://HOST[:PORT]/REPOSITORY[:TAG][@DIGEST] with the credentials of docker login.
-    #[arg(long, value_name = "MODULE")]
+    #[arg(long, value_name = "MODULE", help_heading = POLICY)]
     pub(crate) module: Option<String>,
     /// Pull --module over HTTP without TLS, as is always done from localhost.
-    #[arg(long, requires = "module")]
+    #[arg(long, requires = "module", help_heading = POLICY)]
     pub(crate) plain_http: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Args)]
+pub(crate) struct Output {
+    /// The output format.
+    #[arg(long, value_enum, default_value_t = Format::Table, help_heading = OUTPUT)]
+    pub(crate) format: Format,
+    /// Show only objects that are refused.
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) only_refused: bool,
+    /// Show only objects with findings, and no notes.
+    #[arg(long, short, help_heading = OUTPUT)]
+    pub(crate) quiet: bool,
+    /// Show how often each rule has a finding, in the format table. JSON always contains it.
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) statistics: bool,
+    /// What makes the exit code 1.
+    #[arg(long, value_enum, default_value_t = FailOn::Refused, value_name = "OUTCOME", help_heading = OUTPUT)]
+    pub(crate) fail_on: FailOn,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
+    /// Rows for people.
     Table,
+    /// JSON for programs.
     Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// An object is refused.
+    Refused,
+    /// An object is refused, or has a warning.
+    Warn,
 }

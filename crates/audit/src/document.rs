@@ -2,9 +2,9 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 
 /// The file name that stands for standard input.
 pub(crate) const STANDARD_INPUT: &str = "-";
@@ -13,18 +13,24 @@ pub(crate) const STANDARD_INPUT: &str = "-";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Origin {
     /// The file as the user named it, or as it was found in a folder that the user named.
-    file: String,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) file: Arc<str>,
     /// The line on which the document begins, counted from 1.
     pub(crate) line: Option<usize>,
     /// The path within a list, such as `items[0]`; empty outside of a list.
-    item: String,
+    pub(crate) item: String,
 }
 
-/// A document, and the place where it was found.
-#[derive(Debug, Clone, PartialEq)]
+/// A document as JSON text, and the place where it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    pub(crate) origin: Origin,
-    pub(crate) object: Value,
+    /// The place.
+    pub origin: Origin,
+    /// The text. Each of its lines is the one of the file that has the same content.
+    pub text: Vec<u8>,
+    /// Whether it is skipped if it is no Kubernetes object: it is neither in a file that the user named nor in a list of
+    /// objects.
+    pub is_optional: bool,
 }
 
 /// An error, and the place it is about.
@@ -43,12 +49,12 @@ pub struct Problem {
 impl Origin {
     /// Creates the origin of what a file as a whole holds.
     pub fn file(file: &str) -> Self {
-        Self { file: file.to_owned(), line: None, item: String::new() }
+        Self { file: file.into(), line: None, item: String::new() }
     }
 
-    /// Creates the origin of a document that begins on this line of a file.
-    pub(crate) fn line(file: &str, line: usize) -> Self {
-        Self { line: Some(line), ..Self::file(file) }
+    /// Returns the origin of a document that begins on this line of the file.
+    pub(crate) fn at_line(&self, line: usize) -> Self {
+        Self { line: Some(line), ..self.clone() }
     }
 
     /// Returns the origin of a list's item, by its path within the list.
@@ -65,7 +71,7 @@ impl Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.file.as_str() {
+        match &*self.file {
             STANDARD_INPUT => f.write_str("standard input")?,
             file => write!(f, "{}", file.escape_debug())?,
         }
@@ -76,6 +82,13 @@ impl fmt::Display for Origin {
             "" => Ok(()),
             item => write!(f, " {item}"),
         }
+    }
+}
+
+impl Problem {
+    /// Returns the place that it is about.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 }
 
@@ -90,8 +103,8 @@ impl Problem {
     }
 }
 
-fn as_text<S: Serializer>(error: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(error)
+pub(crate) fn as_text<S: Serializer>(text: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(text)
 }
 
 /// Removes the positions from a parser's message. They count from where the parser began, not from the file's first line.

@@ -2,25 +2,59 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-use wapc::WapcHost;
-use wasmtime_provider::WasmtimeEngineProviderBuilder;
+use std::thread;
+use std::time::Duration;
 
-/// A loaded policy module.
+use serde::Deserialize;
+use wapc::WapcHost;
+use wasmtime_provider::wasmtime::{Config, Engine};
+use wasmtime_provider::{EpochDeadlines, ResourceLimits, WasmtimeEngineProviderBuilder, WasmtimeEngineProviderPre};
+
+/// How often time is measured that a module takes.
+const TICK: Duration = Duration::from_millis(100);
+
+/// The ticks in which a module must start, and answer a call: twice what Kubewarden's policy server allows.
+const DEADLINES: EpochDeadlines = EpochDeadlines { wapc_init: 40, wapc_func: 40 };
+
+/// The memory that a module may use. This policy takes 8 MiB for the largest request.
+const LIMITS: ResourceLimits = ResourceLimits { max_memory_size: Some(256 << 20), max_table_elements: Some(100_000) };
+
+/// A compiled policy module, of which each thread has its own instance.
+#[derive(Clone)]
+pub struct Module {
+    provider: WasmtimeEngineProviderPre,
+    deadlines: Option<EpochDeadlines>,
+}
+
+/// An instance of a policy module.
 pub struct Policy {
     host: WapcHost,
 }
 
 /// A policy's answer to one request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Answer {
     pub(crate) accepted: bool,
     /// The reason of a refusal.
     pub(crate) message: Option<String>,
     /// The HTTP status of a refusal.
     pub(crate) code: Option<u16>,
-    pub(crate) warnings: Vec<String>,
-    pub(crate) audit_annotations: BTreeMap<String, String>,
+    pub(crate) warnings: Option<Vec<String>>,
+    pub(crate) audit_annotations: Option<BTreeMap<String, String>>,
+}
+
+impl Answer {
+    /// Returns whether the request is accepted without a warning.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.accepted && self.warnings.as_ref().is_none_or(Vec::is_empty)
+    }
+}
+
+/// The answer to whether settings are valid.
+#[derive(Deserialize)]
+struct SettingsAnswer {
+    valid: bool,
+    message: Option<String>,
 }
 
 /// The reason why a module cannot be used, or gives no answer.
@@ -53,15 +87,54 @@ pub enum HostError {
     InvalidSettings(String),
 }
 
+impl Module {
+    /// Compiles a module, such as the one that is built in.
+    ///
+    /// # Errors
+    /// [`HostError::Load`].
+    pub fn compile(module: &[u8]) -> Result<Self, HostError> {
+        let builder = WasmtimeEngineProviderBuilder::new().module_bytes(module).enable_resource_limits(LIMITS);
+        Ok(Self { provider: builder.build_pre().map_err(HostError::Load)?, deadlines: None })
+    }
+
+    /// Compiles a module that may be hostile: a call that takes too long is an error.
+    ///
+    /// # Errors
+    /// [`HostError::Load`].
+    pub fn compile_untrusted(module: &[u8]) -> Result<Self, HostError> {
+        let mut config = Config::new();
+        config.epoch_interruption(true);
+        let load = |error: wasmtime_provider::wasmtime::Error| HostError::Load(error.into());
+        let engine = Engine::new(&config).map_err(load)?;
+        let builder = WasmtimeEngineProviderBuilder::new().engine(engine.clone()).module_bytes(module);
+        let provider = builder.enable_resource_limits(LIMITS).build_pre().map_err(HostError::Load)?;
+        thread::spawn(move || {
+            loop {
+                thread::sleep(TICK);
+                engine.increment_epoch();
+            }
+        });
+        Ok(Self { provider, deadlines: Some(DEADLINES) })
+    }
+
+    /// Starts an instance.
+    ///
+    /// # Errors
+    /// [`HostError::Start`].
+    pub fn start(&self) -> Result<Policy, HostError> {
+        let engine = self.provider.rehydrate(self.deadlines).map_err(HostError::Load)?;
+        let host = WapcHost::new(Box::new(engine), None).map_err(HostError::Start)?;
+        Ok(Policy { host })
+    }
+}
+
 impl Policy {
     /// Compiles and starts a module.
     ///
     /// # Errors
     /// [`HostError::Load`] or [`HostError::Start`].
     pub fn load(module: &[u8]) -> Result<Self, HostError> {
-        let engine = WasmtimeEngineProviderBuilder::new().module_bytes(module).build().map_err(HostError::Load)?;
-        let host = WapcHost::new(Box::new(engine), None).map_err(HostError::Start)?;
-        Ok(Self { host })
+        Module::compile(module)?.start()
     }
 
     /// Calls a waPC function of the module.
@@ -72,51 +145,31 @@ impl Policy {
         self.host.call(function, payload).map_err(|source| HostError::Call { function: function.to_owned(), source })
     }
 
-    /// Evaluates an `AdmissionRequest`.
+    /// Evaluates an `AdmissionRequest` with settings, both as JSON.
     ///
     /// # Errors
     /// [`HostError::Call`] or [`HostError::UnknownAnswer`].
-    pub fn validate(&self, request: &Value, settings: &Value) -> Result<Answer, HostError> {
-        let payload = json!({"request": request, "settings": settings}).to_string();
-        let answer = self.call("validate", payload.as_bytes())?;
-        Answer::parse(&answer).ok_or_else(|| unknown_answer("validate", &answer))
+    pub(crate) fn validate(&self, request: &[u8], settings: &[u8]) -> Result<Answer, HostError> {
+        let payload = [b"{\"request\":", request, b",\"settings\":", settings, b"}"].concat();
+        let answer = self.call("validate", &payload)?;
+        serde_json::from_slice(&answer).map_err(|_| unknown_answer("validate", &answer))
     }
 
-    /// Checks whether a policy with these settings may be deployed.
+    /// Checks whether a policy with these settings, as JSON, may be deployed.
     ///
     /// # Errors
     /// [`HostError::InvalidSettings`] if not, [`HostError::Call`] or [`HostError::UnknownAnswer`].
-    pub(crate) fn validate_settings(&self, settings: &Value) -> Result<(), HostError> {
-        let answer = self.call("validate_settings", settings.to_string().as_bytes())?;
-        let tree: Value = serde_json::from_slice(&answer).unwrap_or_default();
-        match tree["valid"].as_bool() {
-            Some(true) => Ok(()),
-            Some(false) => Err(HostError::InvalidSettings(tree["message"].as_str().unwrap_or_default().to_owned())),
-            None => Err(unknown_answer("validate_settings", &answer)),
+    pub(crate) fn validate_settings(&self, settings: &[u8]) -> Result<(), HostError> {
+        let answer = self.call("validate_settings", settings)?;
+        match serde_json::from_slice(&answer) {
+            Ok(SettingsAnswer { valid: true, .. }) => Ok(()),
+            Ok(SettingsAnswer { message, .. }) => Err(HostError::InvalidSettings(message.unwrap_or_default())),
+            Err(_) => Err(unknown_answer("validate_settings", &answer)),
         }
     }
 }
 
-impl Answer {
-    fn parse(answer: &[u8]) -> Option<Self> {
-        let tree: Value = serde_json::from_slice(answer).ok()?;
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let warnings = tree["warnings"].as_array();
-        let annotations = tree["audit_annotations"].as_object();
-        Some(Self {
-            accepted: tree["accepted"].as_bool()?,
-            message: text(&tree["message"]),
-            code: tree["code"].as_u64().and_then(|code| code.try_into().ok()),
-            warnings: warnings.into_iter().flatten().filter_map(text).collect(),
-            audit_annotations: annotations
-                .into_iter()
-                .flatten()
-                .filter_map(|(key, value)| Some((key.clone(), text(value)?)))
-                .collect(),
-        })
-    }
-}
-
 fn unknown_answer(function: &'static str, answer: &[u8]) -> HostError {
-    HostError::UnknownAnswer { function, answer: String::from_utf8_lossy(answer).into_owned() }
+    let answer = String::from_utf8_lossy(answer).chars().take(200).collect();
+    HostError::UnknownAnswer { function, answer }
 }

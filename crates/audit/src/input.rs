@@ -1,201 +1,167 @@
-//! Finds the objects in files, folders and standard input: YAML with several documents, JSON, lists.
+//! Finds the objects in files, folders and standard input: YAML with several documents, JSON, lists, also compressed.
 //!
 //! What cannot be read gives a [`Problem`] in its place, and the rest is read all the same.
 
-use std::fs;
-use std::io::{self, Read};
+mod files;
+mod json;
+pub(crate) mod list;
+mod yaml;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
-use serde_json::Value;
-use walkdir::{DirEntry, WalkDir};
+use flate2::bufread::MultiGzDecoder;
+use ruzstd::decoding::StreamingDecoder;
 
 use crate::document::{Document, Origin, Problem, STANDARD_INPUT};
-use crate::{json, yaml};
+use json::{JsonStream, MAX_DOCUMENT};
 
-/// The extensions of the files that are read from a folder.
-const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
+pub use files::{Files, InputFile};
+pub(crate) use json::check as check_json;
+
+/// Documents, one by one.
+type Documents = Box<dyn Iterator<Item = Result<Document, Problem>> + Send>;
 
 #[derive(Debug, thiserror::Error)]
 enum InputError {
-    #[error("has no file that ends in .{}", EXTENSIONS.join(", ."))]
-    NoManifests,
     #[error("is empty; it must hold a Kubernetes object")]
     Empty,
-    #[error("is a list without items")]
-    ListWithoutItems,
+    #[error("is UTF-16; save it as UTF-8")]
+    Utf16,
+    #[error("is not UTF-8")]
+    NotUtf8,
+    #[error("is not valid zstd: {0}")]
+    Zstd(String),
+    #[error("has more than {} MiB; write it as JSON, which is read as a stream", MAX_DOCUMENT >> 20)]
+    TooLong,
 }
 
-/// Reads every object in the files and folders, in order; a folder's files by name, and lists item by item.
-pub fn read(paths: &[String]) -> Vec<Result<Document, Problem>> {
-    let files = paths.iter().flat_map(|path| files_of(path));
-    files
-        .flat_map(|file| match file {
-            Ok(file) => read_file(&file),
-            Err(problem) => vec![Err(problem)],
-        })
-        .collect()
-}
-
-/// Returns the file itself, or the files of a folder.
-fn files_of(path: &str) -> Vec<Result<String, Problem>> {
-    if path == STANDARD_INPUT || !Path::new(path).is_dir() {
-        return vec![Ok(path.to_owned())];
-    }
-    let is_wanted = |entry: &DirEntry| entry.depth() == 0 || !is_config_map_copy(entry);
-    let entries = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_wanted);
-    let mut files = Vec::new();
-    for entry in entries {
-        match entry {
-            Ok(entry) if entry.file_type().is_file() && has_extension(entry.path()) => {
-                files.push(Ok(entry.path().display().to_string()));
-            }
-            Ok(_) => {}
-            Err(error) => files.push(Err(Origin::file(path).problem(error))),
-        }
-    }
-    if files.is_empty() {
-        files.push(Err(Origin::file(path).problem(InputError::NoManifests)));
-    }
-    files
-}
-
-/// Returns whether a folder repeats the files of a mounted `ConfigMap`: the link `..data`, or its target, whose name is
-/// two dots and a date.
-fn is_config_map_copy(entry: &DirEntry) -> bool {
-    let name = entry.file_name().to_string_lossy();
-    let rest = name.strip_prefix("..").unwrap_or_default();
-    entry.file_type().is_dir() && (rest == "data" || rest.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-fn has_extension(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
-}
-
-/// Reads every object in a file.
-pub(crate) fn read_file(file: &str) -> Vec<Result<Document, Problem>> {
-    let documents = match read_documents(file) {
+/// Reads the documents of files, in order; each item of a JSON list is one, but a YAML list as a whole.
+pub fn read(files: Files) -> impl Iterator<Item = Result<Document, Problem>> + Send {
+    files.flat_map(|file| match file.and_then(|file| open_documents(&file)) {
         Ok(documents) => documents,
-        Err(problem) => return vec![Err(problem)],
-    };
-    documents
-        .into_iter()
-        .flat_map(|document| match document {
-            Ok(document) => flatten_lists(document),
-            Err(problem) => vec![Err(problem)],
-        })
-        .collect()
+        Err(problem) => Box::new(std::iter::once(Err(problem))),
+    })
 }
 
-/// Reads the documents of a file, lists as they are.
-pub(crate) fn read_documents(file: &str) -> Result<Vec<Result<Document, Problem>>, Problem> {
-    let text = read_text(file).map_err(|error| Origin::file(file).problem(error))?;
-    let documents = parse(file, text.trim_start_matches('\u{feff}'));
-    if documents.is_empty() { Err(Origin::file(file).problem(InputError::Empty)) } else { Ok(documents) }
+/// Reads the documents of a file.
+///
+/// # Errors
+/// If the file cannot be read, or holds nothing.
+fn open_documents(file: &InputFile) -> Result<Documents, Problem> {
+    let origin = Origin::file(&file.path);
+    let input = open(&file.path).map_err(|error| origin.clone().problem(error))?;
+    documents(origin, file.is_optional, input, extension(&file.path))
 }
 
-fn read_text(file: &str) -> io::Result<String> {
-    if file == STANDARD_INPUT {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text)?;
-        Ok(text)
-    } else {
-        fs::read_to_string(file)
+/// Reads the objects in a file, those of lists one by one.
+///
+/// # Errors
+/// If one of them cannot be read.
+pub(crate) fn read_file(file: &str) -> Result<Vec<Document>, Problem> {
+    let documents = open_documents(&InputFile { path: file.to_owned(), is_optional: false })?;
+    documents.flat_map(|document| document.map_or_else(|problem| vec![Err(problem)], list::flatten)).collect()
+}
+
+/// Returns the extension of a file's name, without that of a compressed file.
+fn extension(file: &str) -> Option<&str> {
+    let name = file.trim_end_matches(".gz").trim_end_matches(".zst");
+    Path::new(name).extension().and_then(|extension| extension.to_str())
+}
+
+/// Reads the documents of a file that is no dump. A list is one document.
+///
+/// # Errors
+/// If one of them cannot be read.
+pub(crate) fn read_document(file: &str) -> Result<Vec<Document>, Problem> {
+    let origin = Origin::file(file);
+    let mut text = String::new();
+    let read = open(file).and_then(|mut input| Ok(input.read_to_string(&mut text)?));
+    read.map_err(|error| origin.clone().problem(error))?;
+    let text = text.trim_start_matches('\u{feff}').to_owned();
+    if extension(file) == Some("json") || looks_like_json(text.as_bytes()) == Some(true) {
+        return Ok(vec![Document { origin: origin.at_line(1), text: text.into_bytes(), is_optional: false }]);
     }
+    yaml::documents(origin, false, text).collect()
 }
 
-/// Parses a text as JSON or YAML, by the file's extension or else by what it begins with.
-fn parse(file: &str, text: &str) -> Vec<Result<Document, Problem>> {
-    if Path::new(file).extension().is_some_and(|extension| extension == "json") {
-        return json::documents(file, text);
-    }
-    if text.trim_start().starts_with(['{', '[']) {
-        let documents = json::documents(file, text);
-        // Otherwise it may be a flow map or list of YAML.
-        if documents.first().is_some_and(Result::is_ok) {
-            return documents;
+/// Opens a file or standard input, and decompresses it.
+fn open(file: &str) -> Result<Box<dyn Read + Send>, Box<dyn std::error::Error + Send + Sync>> {
+    let input: Box<dyn Read + Send> =
+        if file == STANDARD_INPUT { Box::new(io::stdin()) } else { Box::new(File::open(file)?) };
+    let mut input = BufReader::with_capacity(1 << 16, input);
+    Ok(match input.fill_buf()? {
+        [0x1F, 0x8B, ..] => Box::new(MultiGzDecoder::new(input)),
+        [0x28, 0xB5, 0x2F, 0xFD, ..] => {
+            let decoder = StreamingDecoder::new(input).map_err(|error| InputError::Zstd(error.to_string()))?;
+            Box::new(decoder)
         }
-    }
-    yaml::documents(file, text)
+        _ => Box::new(input),
+    })
 }
 
-/// Returns a list's items one by one, and any other object as it is. As for `kubectl`, a list is what has `items`.
-fn flatten_lists(document: Document) -> Vec<Result<Document, Problem>> {
-    let Document { origin, object } = document;
-    let (items, field) = match object {
-        Value::Array(items) => (items, ""),
-        Value::Object(mut list) => match list.remove("items") {
-            Some(Value::Array(mut items)) => {
-                add_item_defaults(&list, &mut items);
-                (items, "items")
+/// Reads the documents of a text.
+fn documents(
+    origin: Origin,
+    is_optional: bool,
+    mut input: Box<dyn Read + Send>,
+    extension: Option<&str>,
+) -> Result<Documents, Problem> {
+    let mut start = Vec::new();
+    let is_json = loop {
+        let length = start.len();
+        if let Err(error) = input.by_ref().take(1 << 12).read_to_end(&mut start) {
+            return Err(origin.problem(error));
+        }
+        if start.starts_with(&[0xFF, 0xFE]) || start.starts_with(&[0xFE, 0xFF]) || start.iter().take(2).any(|b| *b == 0)
+        {
+            return Err(origin.problem(InputError::Utf16));
+        }
+        if start.starts_with("\u{feff}".as_bytes()) {
+            start.drain(..3);
+        }
+        let is_at_end = start.len() == length;
+        match looks_like_json(&start) {
+            Some(looks) => break extension == Some("json") || looks && !matches!(extension, Some("yaml" | "yml")),
+            None if is_at_end && start.trim_ascii().is_empty() => {
+                return if is_optional {
+                    Ok(Box::new(std::iter::empty()))
+                } else {
+                    Err(origin.problem(InputError::Empty))
+                };
             }
-            _ if kind_of(&list).ends_with("List") => return vec![Err(origin.problem(InputError::ListWithoutItems))],
-            items => {
-                list.extend(items.map(|items| ("items".to_owned(), items)));
-                return vec![Ok(Document { origin, object: list.into() })];
-            }
-        },
-        object => return vec![Ok(Document { origin, object })],
+            None if is_at_end => break extension == Some("json"),
+            None => {}
+        }
     };
-    items
-        .into_iter()
-        .enumerate()
-        .flat_map(|(index, object)| {
-            let origin = origin.item(&format!("{field}[{index}]"));
-            flatten_lists(Document { origin, object })
-        })
-        .collect()
-}
-
-fn kind_of(object: &serde_json::Map<String, Value>) -> &str {
-    object.get("kind").and_then(Value::as_str).unwrap_or_default()
-}
-
-/// Adds what the API server leaves out of the items of a typed list, such as a `PodList`.
-fn add_item_defaults(list: &serde_json::Map<String, Value>, items: &mut [Value]) {
-    let version = list.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
-    let Some(kind) = kind_of(list).strip_suffix("List").filter(|kind| !kind.is_empty()) else {
-        return;
-    };
-    for item in items.iter_mut().filter_map(Value::as_object_mut) {
-        item.entry("kind").or_insert_with(|| kind.into());
-        item.entry("apiVersion").or_insert_with(|| version.into());
+    let mut input = Cursor::new(start).chain(input);
+    if is_json {
+        return Ok(Box::new(JsonStream::new(origin, is_optional, Box::new(input))));
+    }
+    let mut text = Vec::new();
+    if let Err(error) = input.by_ref().take(MAX_DOCUMENT as u64 + 1).read_to_end(&mut text) {
+        return Err(origin.problem(error));
+    }
+    if text.len() > MAX_DOCUMENT {
+        return Err(origin.problem(InputError::TooLong));
+    }
+    let text = String::from_utf8(text).map_err(|_| origin.clone().problem(InputError::NotUtf8))?;
+    let mut documents = yaml::documents(origin.clone(), is_optional, text).peekable();
+    match documents.peek() {
+        None if is_optional => Ok(Box::new(std::iter::empty())),
+        // A file of comments alone is empty too.
+        None => Err(origin.problem(InputError::Empty)),
+        Some(_) => Ok(Box::new(documents)),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn flatten(object: Value) -> Vec<Result<Document, Problem>> {
-        flatten_lists(Document { origin: Origin::line("f.yaml", 7), object })
-    }
-
-    #[test]
-    fn takes_any_object_with_items_for_a_list() {
-        let read = flatten(json!({"kind": "Pod", "apiVersion": "v1", "items": [{"kind": "Service"}]}));
-        assert_eq!(read[0].as_ref().unwrap().object["kind"], "Service");
-    }
-
-    #[test]
-    fn rejects_a_list_without_items() {
-        assert!(flatten(json!({"kind": "PodList", "apiVersion": "v1"}))[0].is_err());
-    }
-
-    #[test]
-    fn flattens_lists_within_lists() {
-        let read: Vec<_> = flatten(json!({"kind": "List", "items": [
-            {"kind": "PodList", "apiVersion": "v1", "items": [{"metadata": {}}]},
-            {"kind": "Service"},
-        ]}))
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
-        assert_eq!(read[0].object["kind"], "Pod");
-        assert_eq!(read[0].object["apiVersion"], "v1");
-        assert_eq!(read[0].origin.to_string(), "f.yaml:7 items[0].items[0]");
-        assert_eq!(read[1].object["kind"], "Service");
-    }
+/// Returns whether a text begins like JSON rather than like YAML; `None` if more of it is needed.
+fn looks_like_json(text: &[u8]) -> Option<bool> {
+    let mut bytes = text.iter().filter(|byte| !byte.is_ascii_whitespace());
+    Some(match bytes.next()? {
+        b'{' => matches!(bytes.next()?, b'"' | b'}'),
+        b'[' => matches!(bytes.next()?, b'{' | b'[' | b']'),
+        _ => false,
+    })
 }

@@ -3,21 +3,26 @@
 mod cli;
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use interlink_audit::document::{Document, Origin, Problem};
-use interlink_audit::host::{Answer, Policy};
-use interlink_audit::report::{Report, printable_text};
-use interlink_audit::review::{Impersonation, Review};
+use interlink_audit::document::{Origin, Problem};
+use interlink_audit::evaluate::Evaluator;
+use interlink_audit::host::Module;
+use interlink_audit::input::{self, Files};
+use interlink_audit::report::{Format, Json, Report, Show, Summary, Table, print_error};
+use interlink_audit::request::{Impersonation, Mode};
 use interlink_audit::versions::Versions;
-use interlink_audit::{MODULE, input, policy_settings, registry};
+use interlink_audit::{MODULE, policy_settings, registry};
 use interlink_generate::reference;
-use serde_json::{Value, json};
 
-use cli::{Check, Cli, Command, Format};
+use cli::{Audit, Check, Cli, Command, FailOn};
+
+/// The exit code if something is refused.
+const REFUSED: u8 = 1;
 
 /// The exit code for wrong usage and unreadable input.
 const USAGE_ERROR: u8 = 2;
@@ -25,6 +30,7 @@ const USAGE_ERROR: u8 = 2;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Check(arguments) => check(arguments),
+        Command::Audit(arguments) => audit(&arguments),
         Command::Rules => print(&reference::rule_list()),
         Command::Explain { rule: Some(rule) } => explain(&rule),
         Command::Explain { rule: None } => print(&reference::rules()),
@@ -36,97 +42,132 @@ fn main() -> ExitCode {
     })
 }
 
-/// Evaluates every object. A problem with one of them does not stop the others.
+/// Evaluates manifests.
 ///
 /// # Errors
 /// If the module or the settings cannot be used.
 fn check(arguments: Check) -> Result<ExitCode, Problem> {
-    let policy = load_policy(arguments.module.as_deref(), arguments.plain_http)?;
-    let settings = load_settings(&arguments, &policy)?;
-    let impersonation = Impersonation { username: arguments.username, groups: arguments.groups };
-    let mut earlier = arguments.old.as_deref().map(Versions::read).transpose()?.unwrap_or_default();
-    let mut report = Report::default();
-    for document in input::read(&arguments.files) {
-        let result = document.and_then(|document| evaluate(document, &impersonation, &mut earlier, &policy, &settings));
-        match result {
-            Ok((review, answer)) => report.add(&review, answer),
-            Err(problem) => {
-                print_error(&problem);
-                report.add_problem(problem);
-            }
+    let Check { input, policy, output, username, groups, namespace, old } = arguments;
+    let old = old.as_deref().map(Versions::read).transpose()?.unwrap_or_default();
+    let mode = Mode::Manifests { impersonation: Impersonation { username, groups, namespace }, old };
+    let (evaluator, summary) = run(&input, &policy, &output, mode)?;
+    if let Mode::Manifests { old, .. } = &evaluator.mode
+        && old.without_later_version() > 0
+        && !output.quiet
+    {
+        let unmatched = old.without_later_version();
+        eprintln!("note: {unmatched} of {} objects in --old have no later version in the given files", old.total());
+    }
+    if summary.trusted > 0 {
+        let (count, is) = if summary.trusted == 1 { ("1 object", "was") } else { ("some objects", "were") };
+        eprintln!("warning: {count} {is} accepted unchecked, because the settings trust the requester");
+    }
+    Ok(exit_code(&summary, output.fail_on))
+}
+
+/// Evaluates objects that are stored in a cluster.
+///
+/// # Errors
+/// If the module or the settings cannot be used.
+fn audit(arguments: &Audit) -> Result<ExitCode, Problem> {
+    let (_, summary) = run(&arguments.input, &arguments.policy, &arguments.output, Mode::Stored)?;
+    if summary.writers_unknown > 0 {
+        let (kind, verdict) =
+            if arguments.require_managed_fields { ("error", "") } else { ("note", "; they are accepted") };
+        eprintln!(
+            "{kind}: objects with annotations that interLink writes, but without managedFields to show whether it did: \
+             {}{verdict}; run kubectl get with --show-managed-fields",
+            summary.writers_unknown
+        );
+        if arguments.require_managed_fields {
+            return Ok(ExitCode::from(REFUSED));
         }
     }
-    print_notes(&report, &earlier);
-    print(&match arguments.format {
-        Format::Table => report.to_string(),
-        Format::Json => report.to_json().map_err(|error| Origin::file("the report").problem(error))? + "\n",
+    Ok(exit_code(&summary, arguments.output.fail_on))
+}
+
+/// Evaluates every object. A problem with one of them does not stop the others.
+fn run(
+    input: &cli::Input,
+    policy: &cli::PolicyOptions,
+    output: &cli::Output,
+    mode: Mode,
+) -> Result<(Evaluator, Summary), Problem> {
+    let module = load_module(policy)?;
+    let settings = load_settings(policy, &module, output.quiet)?;
+    let evaluator = Evaluator { module, settings, mode, is_built_in: policy.module.is_none() };
+    let documents = input::read(Files::find(&input.files, &input.exclude, input.strict)?);
+    let mut format = format(output);
+    let show = match (output.only_refused, output.quiet) {
+        (true, _) => Show::Refused,
+        (false, true) => Show::Findings,
+        (false, false) => Show::All,
+    };
+    let mut report = Report::new(&mut *format, show);
+    let written = evaluator.run(documents, |evaluation| report.add(&evaluation)).and_then(|()| report.finish());
+    let summary = written.or_else(|error| match error.kind() {
+        // Whoever closes the pipe has read enough.
+        io::ErrorKind::BrokenPipe => Ok(Summary::default()),
+        _ => Err(Origin::file("standard output").problem(error)),
     })?;
-    Ok(match (report.has_problems(), report.refused()) {
-        (true, _) => ExitCode::from(USAGE_ERROR),
-        (false, 0) => ExitCode::SUCCESS,
-        (false, _) => ExitCode::FAILURE,
-    })
-}
-
-fn evaluate(
-    document: Document,
-    impersonation: &Impersonation,
-    earlier: &mut Versions,
-    policy: &Policy,
-    settings: &Value,
-) -> Result<(Review, Answer), Problem> {
-    let review = Review::from_document(document, impersonation, earlier)?;
-    match policy.validate(&review.request, settings) {
-        Ok(answer) => Ok((review, answer)),
-        Err(error) => Err(review.origin.problem(error)),
-    }
-}
-
-fn load_policy(module: Option<&str>, plain_http: bool) -> Result<Policy, Problem> {
-    let (name, module) = match module {
-        Some(name) => (name, Cow::Owned(read_module(name, plain_http)?)),
-        None => ("the module in interlink-audit", Cow::Borrowed(MODULE)),
-    };
-    Policy::load(&module).map_err(|error| Origin::file(name).problem(error))
-}
-
-fn read_module(name: &str, plain_http: bool) -> Result<Vec<u8>, Problem> {
-    let origin = Origin::file(name);
-    if name.starts_with(registry::SCHEME) {
-        registry::pull(name, plain_http).map_err(|error| origin.problem(error))
-    } else {
-        fs::read(name).map_err(|error| origin.problem(error))
-    }
-}
-
-fn load_settings(arguments: &Check, policy: &Policy) -> Result<Value, Problem> {
-    let settings = match (&arguments.settings, &arguments.policy) {
-        (Some(file), _) => policy_settings::from_file(file, policy)?,
-        (None, Some(file)) => policy_settings::from_manifest(file, policy)?,
-        (None, None) => return Ok(json!({})),
-    };
-    if let Some(manifest) = settings.missing_in {
-        eprintln!("note: {manifest}: has no spec.settings; the policy's defaults apply");
-    }
-    Ok(settings.value)
-}
-
-/// Prints notes on what the report leaves open.
-fn print_notes(report: &Report, earlier: &Versions) {
-    let unmatched = earlier.without_later_version();
-    if unmatched > 0 {
-        eprintln!("note: {unmatched} of {} objects in --old have no later version in the given files", earlier.total());
-    }
-    let unknown_owners = report.with_unknown_owners();
-    if unknown_owners > 0 {
-        eprintln!(
-            "note: objects with annotations that interLink writes, but without managedFields to show whether it did: \
-             {unknown_owners}; they are accepted; run kubectl get with --show-managed-fields"
-        );
-    }
-    if report.checked() == 0 && !report.has_problems() {
+    if summary.objects() + summary.problems == 0 && !output.quiet {
         eprintln!("note: nothing was checked");
     }
+    Ok((evaluator, summary))
+}
+
+fn format(output: &cli::Output) -> Box<dyn Format> {
+    let stdout = io::stdout();
+    let width =
+        if stdout.is_terminal() { terminal_size::terminal_size().map(|(width, _)| width.0.into()) } else { None };
+    let writer = Box::new(io::BufWriter::new(anstream::AutoStream::auto(stdout)));
+    match output.format {
+        cli::Format::Table => Box::new(Table::new(writer, width, output.statistics)),
+        cli::Format::Json => Box::new(Json::new(writer)),
+    }
+}
+
+/// Returns the exit code. A refusal shows even if something could not be read.
+fn exit_code(summary: &Summary, fail_on: FailOn) -> ExitCode {
+    if summary.refused > 0 || fail_on == FailOn::Warn && summary.with_warnings > 0 {
+        ExitCode::from(REFUSED)
+    } else if summary.problems > 0 {
+        ExitCode::from(USAGE_ERROR)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+fn load_module(policy: &cli::PolicyOptions) -> Result<Module, Problem> {
+    let Some(name) = &policy.module else {
+        return Module::compile(MODULE).map_err(|error| Origin::file("the module in interlink-audit").problem(error));
+    };
+    let origin = || Origin::file(name);
+    let module: Result<Cow<'_, [u8]>, Box<dyn Error + Send + Sync>> = if name.starts_with(registry::SCHEME) {
+        registry::pull(name, policy.plain_http).map(Cow::from).map_err(Into::into)
+    } else {
+        fs::read(name).map(Cow::from).map_err(Into::into)
+    };
+    let module = module.map_err(|error| origin().problem(error))?;
+    Module::compile_untrusted(&module).map_err(|error| origin().problem(error))
+}
+
+/// Returns the settings, as JSON.
+fn load_settings(policy: &cli::PolicyOptions, module: &Module, quiet: bool) -> Result<Vec<u8>, Problem> {
+    let (Some(file), from_manifest) = (policy.settings.as_ref().or(policy.policy.as_ref()), policy.settings.is_none())
+    else {
+        return Ok(b"{}".to_vec());
+    };
+    let instance = module.start().map_err(|error| Origin::file("the module").problem(error))?;
+    let settings = if from_manifest {
+        policy_settings::from_manifest(file, &instance)?
+    } else {
+        policy_settings::from_file(file, &instance)?
+    };
+    if let Some(manifest) = settings.missing_in.filter(|_| !quiet) {
+        eprintln!("note: {manifest}: has no spec.settings; the policy's defaults apply");
+    }
+    Ok(settings.text)
 }
 
 fn explain(id: &str) -> Result<ExitCode, Problem> {
@@ -147,8 +188,4 @@ fn print(text: &str) -> Result<ExitCode, Problem> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Origin::file("standard output").problem(error)),
         _ => Ok(ExitCode::SUCCESS),
     }
-}
-
-fn print_error(problem: &Problem) {
-    eprintln!("error: {}", printable_text(&problem.to_string()));
 }

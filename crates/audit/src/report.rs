@@ -1,210 +1,167 @@
-//! The outcome of a run, as a table for people and as JSON for programs.
+//! The outcome of a run, in the formats for people and for programs.
+//!
+//! Each outcome is written as it comes, unless the format needs all of them first.
+
+mod json;
+mod table;
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Display};
+use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
-use comfy_table::{Table, presets};
-use interlink_annotations_policy::response::split_message;
+use interlink_annotations_policy::Level;
 use serde::Serialize;
 
-use crate::document::{Origin, Problem};
-use crate::host::Answer;
-use crate::review::{EvaluatedAs, Review};
+use crate::document::Problem;
+use crate::evaluate::Evaluation;
+use crate::outcome::{Outcome, Verdict};
 
-/// The outcomes of all objects, and the problems with what was not evaluated.
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Report {
-    results: Vec<Outcome>,
-    problems: Vec<Problem>,
-}
+pub use json::Json;
+pub use table::{Table, print_error};
 
-/// The outcome of one object.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Outcome {
-    #[serde(flatten)]
-    origin: Origin,
-    namespace: String,
-    kind: String,
-    name: String,
-    /// `None` if the policy does not check such objects, and accepts them.
-    #[serde(rename = "judgedAs")]
-    evaluated_as: Option<EvaluatedAs>,
-    accepted: bool,
-    #[serde(rename = "writersUnknown")]
-    has_unknown_owners: bool,
-    /// The HTTP status of a refusal.
-    code: Option<u16>,
-    /// The findings that a refusal lists, one by one.
-    findings: Vec<String>,
-    warnings: Vec<String>,
-    audit_annotations: BTreeMap<String, String>,
-}
-
-impl Report {
-    /// Adds the policy's answer to a review.
-    pub fn add(&mut self, review: &Review, answer: Answer) {
-        let message = answer.message.unwrap_or_default();
-        let findings = match answer.code {
-            // A single finding, in which a user's key may stand without quotes.
-            Some(400) => vec![message.as_str()],
-            _ => split_message(&message),
-        };
-        self.results.push(Outcome {
-            origin: review.origin.clone(),
-            namespace: review.namespace().to_owned(),
-            kind: review.kind().to_owned(),
-            name: review.name(),
-            evaluated_as: Some(review.evaluated_as).filter(|_| !answer.accepted || review.is_checked()),
-            accepted: answer.accepted,
-            has_unknown_owners: review.has_unknown_owners(),
-            code: answer.code,
-            findings: findings.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect(),
-            warnings: answer.warnings,
-            audit_annotations: answer.audit_annotations,
-        });
-    }
-
-    /// Adds a problem with a document that was not evaluated.
-    pub fn add_problem(&mut self, problem: Problem) {
-        self.problems.push(problem);
-    }
-
-    /// Returns whether there is a document that was not evaluated.
-    pub fn has_problems(&self) -> bool {
-        !self.problems.is_empty()
-    }
-
-    /// Returns the number of objects with annotations that interLink writes, but without managed fields.
-    pub fn with_unknown_owners(&self) -> usize {
-        self.results.iter().filter(|result| result.has_unknown_owners).count()
-    }
-
-    /// Returns the number of objects that the policy checked.
-    pub fn checked(&self) -> usize {
-        self.results.iter().filter(|result| result.evaluated_as.is_some()).count()
-    }
-
-    /// Returns the number of objects that the policy refused.
-    pub fn refused(&self) -> usize {
-        self.results.iter().filter(|result| !result.accepted).count()
-    }
-
-    /// Returns the report as JSON, in which every character that could control a terminal is escaped.
+/// A format of reports.
+pub trait Format {
+    /// Writes the outcome of an object.
     ///
     /// # Errors
-    /// If the report cannot be serialized, for which no case is known.
-    pub fn to_json(&self) -> serde_json::Result<String> {
-        let json = serde_json::to_string_pretty(self)?;
-        let mut escaped = String::with_capacity(json.len());
-        for character in json.chars() {
-            if character.is_ascii() || character.escape_debug().len() == 1 {
-                escaped.push(character);
-            } else {
-                let units = character.encode_utf16(&mut [0; 2]).to_vec();
-                escaped.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+    /// If writing fails.
+    fn outcome(&mut self, outcome: &Outcome) -> io::Result<()>;
+
+    /// Writes a problem with what was not evaluated.
+    ///
+    /// # Errors
+    /// If writing fails.
+    fn problem(&mut self, problem: &Problem) -> io::Result<()>;
+
+    /// Writes the end of the report.
+    ///
+    /// # Errors
+    /// If writing fails.
+    fn finish(&mut self, summary: &Summary) -> io::Result<()>;
+}
+
+/// What a report's formats write to.
+pub type Output = Box<dyn Write>;
+
+/// Which outcomes a report shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Show {
+    /// All objects with an interLink annotation, and those that cannot be decoded.
+    All,
+    /// Those with a warning or a refusal.
+    Findings,
+    /// Those that are refused.
+    Refused,
+}
+
+/// The numbers of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Objects that are refused.
+    pub refused: usize,
+    /// Objects that are accepted, with or without warnings.
+    pub accepted: usize,
+    /// Objects with warnings, refused or accepted.
+    pub with_warnings: usize,
+    /// Accepted objects of which nothing shows who wrote the annotations that interLink writes.
+    pub writers_unknown: usize,
+    /// Objects that are accepted unchecked, because the settings trust the requester.
+    pub trusted: usize,
+    /// Objects that have an interLink annotation, but are of a kind, or in a request, that the policy does not check.
+    pub not_checked: usize,
+    /// Objects without any interLink annotation.
+    pub without_annotations: usize,
+    /// Documents in folders that are no Kubernetes objects.
+    pub skipped: usize,
+    /// Documents that cannot be read or evaluated.
+    pub problems: usize,
+    /// The findings of each rule.
+    pub rules: BTreeMap<String, RuleCount>,
+}
+
+/// The findings of a rule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleCount {
+    /// Those for which an object is refused.
+    pub deny: usize,
+    /// Those that are warnings.
+    pub warn: usize,
+}
+
+impl Summary {
+    fn add(&mut self, outcome: &Outcome) {
+        match outcome.verdict {
+            Verdict::Refused => self.refused += 1,
+            Verdict::Accepted => self.accepted += 1,
+            Verdict::WritersUnknown => {
+                self.accepted += 1;
+                self.writers_unknown += 1;
             }
+            Verdict::Trusted => self.trusted += 1,
+            Verdict::NotChecked => self.not_checked += 1,
         }
-        Ok(escaped)
+        self.with_warnings += usize::from(outcome.has_warnings());
+        for finding in &outcome.findings {
+            let Some(rule) = &finding.rule else { continue };
+            let count = self.rules.entry(rule.clone()).or_default();
+            *(if finding.level == Level::Deny { &mut count.deny } else { &mut count.warn }) += 1;
+        }
     }
 
-    fn fmt_results(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
-        table.set_header(["NAMESPACE", "KIND", "NAME", "JUDGED AS", "VERDICT"]);
-        for result in &self.results {
-            table.add_row(result.cells());
-        }
-        let mut lines = table.lines();
-        writeln!(f, "{}", lines.next().unwrap_or_default().trim())?;
-        for (line, result) in lines.zip(&self.results) {
-            let style = result.style();
-            writeln!(f, "{style}{}{style:#}", line.trim())?;
-            result.fmt_findings(f)?;
-        }
-        writeln!(f)
-    }
-
-    fn fmt_totals(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (checked, refused) = (self.checked(), self.refused());
-        write!(f, "{} accepted, {refused} refused", checked - refused)?;
-        let unchecked = self.results.len() - checked;
-        if unchecked > 0 {
-            write!(f, ", {unchecked} not checked, because the policy does not cover their kind or operation")?;
-        }
-        if self.has_problems() {
-            write!(f, ", {} not readable", self.problems.len())?;
-        }
-        writeln!(f)
+    /// Returns the number of objects that were read.
+    pub fn objects(&self) -> usize {
+        self.refused + self.accepted + self.trusted + self.not_checked + self.without_annotations
     }
 }
 
-const REFUSED: Style = AnsiColor::Red.on_default().bold();
-const ACCEPTED: Style = AnsiColor::Green.on_default();
-const WARNING: Style = AnsiColor::Yellow.on_default();
-
-/// The report as a table with each object's findings below it, and a line with the totals.
-///
-/// It has colours; where they are not wanted, the writer removes them.
-impl Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.results.is_empty() {
-            self.fmt_results(f)?;
-        }
-        self.fmt_totals(f)
-    }
+/// A report in the making.
+pub struct Report<'f> {
+    format: &'f mut dyn Format,
+    show: Show,
+    summary: Summary,
 }
 
-impl Outcome {
-    fn cells(&self) -> [String; 5] {
-        [
-            printable_name(&self.namespace),
-            printable_name(&self.kind),
-            printable_name(&self.name),
-            self.evaluated_as.map_or("-", EvaluatedAs::name).to_owned(),
-            self.verdict(),
-        ]
+impl<'f> Report<'f> {
+    /// Begins a report.
+    pub fn new(format: &'f mut dyn Format, show: Show) -> Self {
+        Self { format, show, summary: Summary::default() }
     }
 
-    fn verdict(&self) -> String {
-        match (self.accepted, self.code) {
-            (true, _) if self.evaluated_as.is_none() => "not checked".to_owned(),
-            (true, _) if self.has_unknown_owners => "accepted, writers unknown".to_owned(),
-            (true, _) => "accepted".to_owned(),
-            (false, Some(code)) => format!("refused ({code})"),
-            (false, None) => "refused".to_owned(),
-        }
-    }
-
-    fn style(&self) -> Style {
-        match (self.accepted, self.evaluated_as) {
-            (false, _) => REFUSED,
-            (true, Some(_)) => ACCEPTED,
-            (true, None) => Style::new(),
-        }
-    }
-
-    fn fmt_findings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !(self.findings.is_empty() && self.warnings.is_empty()) {
-            writeln!(f, "    in {}", self.origin)?;
-        }
-        for finding in &self.findings {
-            writeln!(f, "    {}", printable_text(finding))?;
-        }
-        for warning in &self.warnings {
-            writeln!(f, "    {WARNING}warning:{WARNING:#} {}", printable_text(warning))?;
+    /// Adds what comes of a document.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn add(&mut self, evaluation: &Evaluation) -> io::Result<()> {
+        match evaluation {
+            Evaluation::Irrelevant => self.summary.without_annotations += 1,
+            Evaluation::Skipped => self.summary.skipped += 1,
+            Evaluation::Problem(problem) => {
+                self.summary.problems += 1;
+                self.format.problem(problem)?;
+            }
+            Evaluation::Outcome(outcome) => {
+                self.summary.add(outcome);
+                let is_shown = match self.show {
+                    Show::All => true,
+                    Show::Findings => !outcome.findings.is_empty(),
+                    Show::Refused => outcome.verdict == Verdict::Refused,
+                };
+                if is_shown {
+                    self.format.outcome(outcome)?;
+                }
+            }
         }
         Ok(())
     }
-}
 
-/// Escapes every character of a user's name that could control a terminal; `-` stands for no name.
-fn printable_name(name: &str) -> String {
-    match name {
-        "" => "-".to_owned(),
-        name => name.escape_debug().to_string(),
+    /// Writes the end of the report.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn finish(self) -> io::Result<Summary> {
+        self.format.finish(&self.summary)?;
+        Ok(self.summary)
     }
 }
 

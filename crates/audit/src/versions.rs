@@ -1,12 +1,11 @@
 //! Earlier versions of objects, for checking manifests as updates.
 
 use std::collections::HashMap;
-
-use serde_json::Value;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::document::{Document, Origin, Problem};
-use crate::input;
-use crate::object::{api_group, namespace, text};
+use crate::input::{self, Files, list};
+use crate::object::Header;
 
 /// The group, kind, namespace and name that two versions of an object have in common.
 type Identity = [String; 4];
@@ -18,7 +17,7 @@ pub struct Versions(HashMap<Identity, Version>);
 #[derive(Debug)]
 struct Version {
     document: Document,
-    has_later_version: bool,
+    has_later_version: AtomicBool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -38,28 +37,32 @@ impl Versions {
     /// If something cannot be read, is not a Kubernetes object, or is there twice.
     pub fn read(path: &str) -> Result<Self, Problem> {
         let mut versions: HashMap<Identity, Version> = HashMap::new();
-        for document in input::read(&[path.to_owned()]) {
-            let document = document?;
-            let Some(group) = api_group(&document.object) else {
-                return Err(document.origin.problem(VersionError::NotAnObject));
-            };
-            let Some(identity) = identity(group, &document.object) else {
-                continue;
-            };
-            if let Some(other) = versions.get(&identity) {
-                let error = VersionError::Duplicate(other.document.origin.clone());
-                return Err(document.origin.problem(error));
+        for document in input::read(Files::find(&[path.to_owned()], &[], true)?) {
+            for document in list::flatten(document?) {
+                let document = document?;
+                input::check_json(&document)?;
+                let header = Header::decode(&document.text).map_err(|error| document.origin.clone().problem(error))?;
+                if header.kind.is_empty() || header.api_version.is_empty() {
+                    return Err(document.origin.problem(VersionError::NotAnObject));
+                }
+                let Some(identity) = identity(&header) else {
+                    continue;
+                };
+                if let Some(other) = versions.get(&identity) {
+                    let error = VersionError::Duplicate(other.document.origin.clone());
+                    return Err(document.origin.problem(error));
+                }
+                versions.insert(identity, Version { document, has_later_version: AtomicBool::new(false) });
             }
-            versions.insert(identity, Version { document, has_later_version: false });
         }
         Ok(Self(versions))
     }
 
     /// Returns the earlier version of an object, if there is one, and notes that it has a later one.
-    pub(crate) fn earlier_version_of(&mut self, object: &Value) -> Option<&Value> {
-        let version = self.0.get_mut(&identity(api_group(object)?, object)?)?;
-        version.has_later_version = true;
-        Some(&version.document.object)
+    pub(crate) fn earlier_version_of(&self, object: &Header<'_>) -> Option<&[u8]> {
+        let version = self.0.get(&identity(object)?)?;
+        version.has_later_version.store(true, Ordering::Relaxed);
+        Some(&version.document.text)
     }
 
     /// Returns the number of objects.
@@ -69,18 +72,18 @@ impl Versions {
 
     /// Returns the number of objects of which no later version was found.
     pub fn without_later_version(&self) -> usize {
-        self.0.values().filter(|version| !version.has_later_version).count()
+        self.0.values().filter(|version| !version.has_later_version.load(Ordering::Relaxed)).count()
     }
 }
 
-fn identity(group: &str, object: &Value) -> Option<Identity> {
-    let [kind, name] = [&object["kind"], &object["metadata"]["name"]].map(text);
-    (!name.is_empty()).then(|| [group, kind, namespace(object), name].map(str::to_owned))
+fn identity(object: &Header<'_>) -> Option<Identity> {
+    let parts = [object.group(), &object.kind, object.namespace(), &object.name];
+    (!object.name.is_empty()).then(|| parts.map(str::to_owned))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -99,15 +102,21 @@ mod tests {
         json!({"apiVersion": version, "kind": "Deployment", "metadata": {"name": "web", "namespace": namespace}})
     }
 
+    fn earlier(versions: &Versions, object: &Value) -> Option<Value> {
+        let text = object.to_string();
+        let version = versions.earlier_version_of(&Header::decode(text.as_bytes()).unwrap())?;
+        Some(serde_json::from_slice(version).unwrap())
+    }
+
     #[test]
     fn matches_versions_by_group_kind_namespace_and_name() {
         let old = deployment("apps/v1beta1", "");
-        let mut versions = read(&json!([old])).unwrap();
+        let versions = read(&json!([old])).unwrap();
         for other in [deployment("v1", ""), deployment("apps/v1", "physics"), json!({"kind": "Deployment"})] {
-            assert_eq!(versions.earlier_version_of(&other), None);
+            assert_eq!(earlier(&versions, &other), None);
         }
         assert_eq!(counts(&versions), (1, 1));
-        assert_eq!(versions.earlier_version_of(&deployment("apps/v1", "default")), Some(&old));
+        assert_eq!(earlier(&versions, &deployment("apps/v1", "default")), Some(old));
         assert_eq!(counts(&versions), (1, 0));
     }
 

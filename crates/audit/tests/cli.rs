@@ -38,7 +38,8 @@ fn exits_with_a_code_for_the_outcome() {
     let files = [("good.yaml", GOOD), ("bad.yaml", BAD), ("broken.yaml", "a: [")];
     assert_eq!(run(&files, &["check", "good.yaml"]).0, 0);
     assert_eq!(run(&files, &["check", "good.yaml", "bad.yaml"]).0, 1);
-    assert_eq!(run(&files, &["check", "bad.yaml", "broken.yaml"]).0, 2);
+    assert_eq!(run(&files, &["check", "good.yaml", "broken.yaml"]).0, 2);
+    assert_eq!(run(&files, &["check", "bad.yaml", "broken.yaml"]).0, 1, "a refusal shows all the same");
     assert_eq!(run(&files, &["check"]).0, 2);
     assert_eq!(run(&files, &["check", "none.yaml"]).0, 2);
     assert_eq!(run(&files, &["chekc", "good.yaml"]).0, 2);
@@ -46,21 +47,27 @@ fn exits_with_a_code_for_the_outcome() {
 
 #[test]
 fn prints_findings_below_their_object_without_colours_in_a_pipe() {
-    let (_, table, _) = run(&[("a.yaml", BAD), ("b.yaml", GOOD)], &["check", "."]);
-    let lines: Vec<_> = table.lines().collect();
+    let warned =
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: warned\n  annotations:\n    interlink.eu/mesh-network: 'off'\n";
+    let files = [("a.yaml", BAD), ("b.yaml", GOOD), ("c.yaml", warned)];
+    let (_, table, _) = run(&files, &["check", "."]);
     assert_eq!(
-        lines[0].split_whitespace().collect::<Vec<_>>(),
-        ["NAMESPACE", "KIND", "NAME", "JUDGED", "AS", "VERDICT"]
+        table,
+        "refused (403)  Pod default/bad  ./a.yaml:1, creation
+  deny job-id at ./a.yaml:3
+       metadata.annotations[JobID]: is set to \"1\", but only interLink may set it
+       fix: remove it, or add \"interlink-audit\" to trustedWriters if that is interLink
+accepted       Pod default/warned  ./c.yaml:1, creation
+  warn mesh-network at ./c.yaml:6
+       metadata.annotations[interlink.eu/mesh-network]: is \"off\", which has no effect, so the pod stays in the mesh
+       fix: set it to \"disabled\" to keep the pod out of the mesh, or remove it
+
+1 refused, 1 accepted, 1 with warnings, 1 without interLink annotations
+"
     );
-    assert_eq!(
-        lines[1].split_whitespace().collect::<Vec<_>>(),
-        ["default", "Pod", "bad", "creation", "refused", "(403)"]
-    );
-    assert_eq!(lines[2], "    in ./a.yaml:1");
-    assert!(lines[3].starts_with("    job-id: metadata.annotations[JobID]: "));
-    assert_eq!(lines[4].split_whitespace().collect::<Vec<_>>(), ["default", "Pod", "good", "creation", "accepted"]);
-    assert_eq!(lines.last(), Some(&"1 accepted, 1 refused"));
-    assert!(!table.contains('\u{1b}'));
+    assert!(!run(&files, &["check", ".", "--only-refused"]).1.contains("warned"));
+    assert!(run(&files, &["check", ".", "--statistics"]).1.contains("\njob-id        1 deny, 0 warn\n"));
+    assert_eq!(run(&files, &["check", "c.yaml", "--fail-on", "warn"]).0, 1);
 }
 
 #[test]
@@ -68,8 +75,8 @@ fn reports_unreadable_documents_and_checks_the_others() {
     let several = format!("{GOOD}---\nkind: Pod\nb: [\n---\n{BAD}");
     let files = [("several.yaml", several.as_str()), ("sub/list.json", r#"{"kind": "List", "items": [{"a": 1}]}"#)];
     let (code, table, errors) = run(&files, &["check", "several.yaml", "sub", "missing.yaml"]);
-    assert_eq!(code, 2);
-    assert!(table.contains("1 accepted, 1 refused"), "{table}");
+    assert_eq!(code, 1);
+    assert!(table.ends_with("\n1 refused, 0 accepted, 1 without interLink annotations, 3 not readable\n"), "{table}");
     let errors: Vec<_> = errors.lines().collect();
     assert!(errors[0].starts_with("error: several.yaml:"), "{errors:?}");
     assert_eq!(errors[1], "error: sub/list.json:1 items[0]: is not a Kubernetes object: kind is missing");
@@ -78,12 +85,17 @@ fn reports_unreadable_documents_and_checks_the_others() {
 
 #[test]
 fn reads_the_manifests_in_folders() {
-    let files = [("m/b.yml", GOOD), ("m/a.yaml", BAD), ("m/deep/c.json", "{}"), ("m/notes.txt", "no"), ("e/x.txt", "")];
-    let (_, json, _) = run(&files, &["check", "--format", "json", "m"]);
-    let report: Value = serde_json::from_str(&json).unwrap();
-    let files: Vec<_> = report["results"].as_array().unwrap().iter().map(|result| &result["file"]).collect();
+    let files =
+        [("m/b.yml", BAD), ("m/a.yaml", BAD), ("m/deep/c.json", "{}"), ("m/notes.txt", "no"), ("m/x.yaml", BAD)];
+    let report = |arguments: &[&str]| -> Value {
+        let arguments = [&["check", "--format", "json", "m"][..], arguments].concat();
+        serde_json::from_str(&run(&files, &arguments).1).unwrap()
+    };
+    let found = report(&["--exclude", "x.*"]);
+    let files: Vec<_> = found["results"].as_array().unwrap().iter().map(|result| &result["file"]).collect();
     assert_eq!(files, ["m/a.yaml", "m/b.yml"]);
-    assert_eq!(report["problems"][0]["file"], "m/deep/c.json");
+    assert_eq!((&found["problems"], &found["summary"]["skipped"]), (&Value::Array(Vec::new()), &1.into()));
+    assert_eq!(report(&["--strict"])["problems"][0]["file"], "m/deep/c.json");
     let (code, _, errors) = run(&[("e/x.txt", "")], &["check", "e"]);
     assert_eq!((code, errors.as_str()), (2, "error: e: has no file that ends in .yaml, .yml, .json\n"));
 }
@@ -94,13 +106,19 @@ fn prints_the_whole_answer_as_json() {
     let report: Value = serde_json::from_str(&json).unwrap();
     let result = &report["results"][0];
     assert_eq!(code, 1);
-    assert_eq!(result["accepted"], false);
-    assert_eq!(result["code"], 403);
-    assert_eq!(result["line"], 1);
-    assert_eq!(result["judgedAs"], "creation");
-    assert_eq!(result["auditAnnotations"]["violations"], "job-id");
-    assert_eq!(result["findings"].as_array().unwrap().len(), 1);
-    assert_eq!(report["problems"], Value::Array(Vec::new()));
+    let expected = serde_json::json!({
+        "file": "bad.yaml", "line": 1, "item": "", "namespace": "default", "kind": "Pod", "name": "bad",
+        "evaluatedAs": "creation", "verdict": "Refused", "code": 403,
+        "findings": [{
+            "rule": "job-id", "level": "Deny", "path": "metadata.annotations", "key": "JobID",
+            "problem": "is set to \"1\", but only interLink may set it",
+            "fix": "remove it, or add \"interlink-audit\" to trustedWriters if that is interLink",
+            "line": 3,
+        }],
+    });
+    assert_eq!(result, &expected);
+    assert_eq!((&report["version"], &report["problems"]), (&1.into(), &Value::Array(Vec::new())));
+    assert_eq!((&report["summary"]["refused"], &report["summary"]["rules"]["job-id"]["deny"]), (&1.into(), &1.into()));
 }
 
 #[test]
@@ -115,30 +133,81 @@ fn checks_the_pod_templates_of_custom_resources() {
     let (forged, null) = (jobset("JobID: '1'"), jobset("JobID: '1', b: null"));
     let stored = forged.replace("name: js", "name: js, uid: '5', resourceVersion: '7'");
     let other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes, annotations: {JobID: '1'}}\n";
-    for (file, code, text) in [
-        (&*forged, 1, "spec.replicatedJobs[0].template.spec.template.metadata.annotations[JobID]: is set to \"1\""),
-        (&*null, 1, "template.metadata.annotations[b]: must be a string, but is null"),
-        (&*stored, 0, "accepted, writers unknown"),
-        (&jobset("a: b"), 0, "creation"),
-        (other, 0, "note: nothing was checked"),
+    for (command, file, code, text) in [
+        (
+            "check",
+            &*forged,
+            1,
+            "spec.replicatedJobs[0].template.spec.template.metadata.annotations[JobID]: is set to \"1\"",
+        ),
+        ("check", &*null, 1, "template.metadata.annotations[b]: must be a string, but is null"),
+        ("check", &*stored, 1, "JobSet js  f.yaml:1, creation"),
+        ("audit", &*stored, 0, "accepted, writers unknown  JobSet js  f.yaml:1, stored"),
+        ("audit", &*forged, 2, "is not stored in a cluster"),
+        ("check", &jobset("a: b"), 0, "accepted       JobSet js"),
+        ("check", other, 0, "not checked    ConfigMap notes"),
     ] {
-        let (exit_code, table, errors) = run(&[("f.yaml", file)], &["check", "f.yaml"]);
+        let (exit_code, table, errors) = run(&[("f.yaml", file)], &[command, "f.yaml"]);
         assert!(exit_code == code && (table.clone() + &errors).contains(text), "{text}: {table}{errors}");
     }
 }
 
 #[test]
 fn reads_what_kubectl_reads() {
-    let hidden = [("m/..evil.yaml", BAD), ("m/..data/twin.yaml", BAD), ("m/..x/good.yaml", GOOD)];
-    let (code, table, _) = run(&hidden, &["check", "m"]);
-    assert_eq!(code, 1);
-    assert!(table.contains("1 accepted, 1 refused"), "{table}");
+    let hidden = [("m/..evil.yaml", BAD), ("m/..data/twin.yaml", BAD), ("m/..2026/good.yaml", BAD)];
+    let (_, table, _) = run(&hidden, &["check", "m"]);
+    assert!(table.contains("3 refused, 0 accepted"), "{table}");
     let merged = format!("{BAD}\"<<\": {{items: []}}\n");
     let (code, _, errors) = run(&[("q.yaml", &merged)], &["check", "q.yaml"]);
     assert_eq!(code, 2);
     assert!(errors.contains("a << in quotes"), "{errors}");
     let (code, _, errors) = run(&[("none.json", r#"{"kind": "List", "items": []}"#)], &["check", "none.json"]);
     assert_eq!((code, errors.as_str()), (0, "note: nothing was checked\n"));
+}
+
+#[cfg(unix)]
+#[test]
+fn reads_the_files_of_a_mounted_config_map_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mount = folder.path().join("mount");
+    fs::create_dir_all(mount.join("..2026_11_25")).unwrap();
+    fs::write(mount.join("..2026_11_25/bad.yaml"), BAD).unwrap();
+    std::os::unix::fs::symlink("..2026_11_25", mount.join("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/bad.yaml", mount.join("bad.yaml")).unwrap();
+    let (_, table, _) = outcome(command(folder.path(), &["check", "mount"]).output().unwrap());
+    assert!(table.contains("mount/bad.yaml") && table.contains("1 refused, 0 accepted"), "{table}");
+}
+
+#[test]
+fn leaves_out_what_gitignore_excludes_in_a_repository() {
+    let files = [(".git/HEAD", ""), (".gitignore", "build/\n"), ("build/bad.yaml", BAD), ("bad.yaml", BAD)];
+    assert!(run(&files, &["check", "."]).1.contains("1 refused"));
+    assert!(run(&files[1..], &["check", "."]).1.contains("2 refused"), "outside of a repository");
+}
+
+#[test]
+fn reads_compressed_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(BAD.as_bytes()).unwrap();
+    fs::write(folder.path().join("bad.yaml.gz"), encoder.finish().unwrap()).unwrap();
+    let zstd = ruzstd::encoding::compress_to_vec(BAD.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+    fs::write(folder.path().join("bad.yaml.zst"), zstd).unwrap();
+    fs::write(folder.path().join("broken.json.gz"), [0x1F, 0x8B, 8]).unwrap();
+    let (code, table, errors) = outcome(command(folder.path(), &["check", "."]).output().unwrap());
+    assert!(code == 1 && table.contains("2 refused, 0 accepted, 1 not readable"), "{table}");
+    assert!(errors.starts_with("error: ./broken.json.gz"), "{errors}");
+}
+
+#[test]
+fn names_the_encoding_that_it_cannot_read() {
+    let utf16: Vec<u8> = BAD.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("bom.yaml", [&[0xFF, 0xFE], &utf16[..]].concat()), ("none.yaml", utf16)] {
+        fs::write(folder.path().join(name), text).unwrap();
+        let (code, _, errors) = outcome(command(folder.path(), &["check", name]).output().unwrap());
+        assert_eq!((code, errors), (2, format!("error: {name}: is UTF-16; save it as UTF-8\n")));
+    }
 }
 
 #[test]
@@ -159,7 +228,10 @@ fn reads_standard_input_for_a_dash() {
 fn impersonates_users_and_groups() {
     let files = [("bad.yaml", BAD), ("s.yaml", "trustedWriters: [{group: operators}]")];
     let writer = ["check", "bad.yaml", "--as", "system:serviceaccount:interlink:node"];
-    assert_eq!(run(&files, &writer).0, 0);
+    let (code, table, errors) = run(&files, &writer);
+    assert_eq!(code, 0);
+    assert!(table.starts_with("accepted unchecked (trusted writer)  Pod default/bad"), "{table}");
+    assert_eq!(errors, "warning: 1 object was accepted unchecked, because the settings trust the requester\n");
     let member = ["check", "bad.yaml", "--settings", "s.yaml", "--as", "bob", "--as-group", "operators"];
     assert_eq!(run(&files, &member).0, 0);
     assert_eq!(run(&files, &member[..6]).0, 1);
@@ -174,7 +246,7 @@ fn takes_settings_from_a_file_or_a_policy() {
     let files = [("bad.yaml", BAD), ("policy.yaml", policy), ("settings.yaml", "rules: {job-id: Ignore}\n")];
     let (code, table, _) = run(&files, &["check", "bad.yaml", "--policy", "policy.yaml"]);
     assert_eq!(code, 0);
-    assert!(table.contains("    warning: job-id: "), "{table}");
+    assert!(table.contains("  warn job-id at bad.yaml:3\n"), "{table}");
     let (code, table, _) = run(&files, &["check", "bad.yaml", "--settings", "settings.yaml"]);
     assert_eq!(code, 0);
     assert!(!table.contains("job-id"), "{table}");
@@ -217,7 +289,7 @@ fn escapes_control_characters_in_names() {
         "apiVersion: v1\nkind: \"P\\e[2J\"\nmetadata: {name: \"n\\e[31m\\nfake accepted\", namespace: \"\\u202e\"}\n";
     let (_, table, _) = run(&[("h.yaml", hostile)], &["check", "h.yaml"]);
     assert!(!table.contains('\u{1b}') && !table.contains('\u{202e}'), "{table:?}");
-    assert_eq!(table.lines().count(), 4, "{table:?}");
+    assert_eq!(table.lines().count(), 3, "{table:?}");
     let (_, json, _) = run(&[("h.yaml", hostile)], &["check", "h.yaml", "--format", "json"]);
     assert!(!json.contains('\u{202e}') && json.contains("\\u202e"), "{json}");
     let (_, _, errors) = run(&[("h\u{1b}.yaml", "a: [")], &["check", "h\u{1b}.yaml"]);
@@ -237,9 +309,14 @@ fn does_not_check_other_kinds() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, annotations: {JobID: '1'}}\n";
     let (code, table, _) = run(&[("s.yaml", service), ("g.yaml", GOOD), ("b.yaml", "a: [")], &["check", "."]);
     assert_eq!(code, 2);
-    assert!(table.contains("web   -          not checked"), "{table}");
-    let last = "1 accepted, 0 refused, 1 not checked, because the policy does not cover their kind or operation, 1 not readable";
-    assert_eq!(table.lines().last(), Some(last));
+    assert_eq!(
+        table,
+        "not checked    Service web  ./s.yaml:1, creation
+
+0 refused, 0 accepted, 1 not checked, because the policy does not cover their kind or operation, 1 without interLink \
+         annotations, 1 not readable
+"
+    );
 }
 
 /// Returns a stored pod, as `kubectl get` shows it, whose `JobID` this field manager set.
@@ -253,26 +330,46 @@ fn stored(manager: Option<&str>) -> String {
 }
 
 #[test]
-fn checks_a_stored_object_as_the_audit_scanner_does() {
+fn audits_a_stored_object_as_the_audit_scanner_does() {
     let [by_vk, by_kubectl, unknown] = [Some("vk"), Some("kubectl-edit"), None].map(stored);
-    let files = [("vk.yaml", &*by_vk), ("kubectl.yaml", &*by_kubectl), ("unknown.yaml", &*unknown)];
-    let (code, table, errors) = run(&files, &["check", "vk.yaml"]);
+    let files = [("vk.yaml", &*by_vk), ("kubectl.yaml", &*by_kubectl), ("unknown.yaml", &*unknown), ("good.yaml", BAD)];
+    let (code, table, errors) = run(&files, &["audit", "vk.yaml"]);
     assert_eq!((code, errors.as_str()), (0, ""));
-    assert!(table.contains("stored     accepted"), "{table}");
-    let (code, table, _) = run(&files, &["check", "kubectl.yaml"]);
+    assert!(table.starts_with("accepted       Pod default/stored  vk.yaml:1, stored\n"), "{table}");
+    let (code, table, _) = run(&files, &["audit", "kubectl.yaml"]);
     assert_eq!(code, 1);
     assert!(table.contains("by the field manager \"kubectl-edit\""), "{table}");
-    let (code, _, errors) = run(&files, &["check", "unknown.yaml"]);
+    let (code, table, errors) = run(&files, &["audit", "unknown.yaml"]);
     assert_eq!(code, 0);
+    assert!(table.starts_with("accepted, writers unknown  Pod default/stored"), "{table}");
+    assert!(table.ends_with("0 refused, 1 accepted, 1 accepted with unknown writers\n"), "{table}");
+    let unknown = "objects with annotations that interLink writes, but without managedFields";
+    assert!(errors.starts_with(&format!("note: {unknown}")), "{errors}");
+    let (code, _, errors) = run(&files, &["audit", "--require-managed-fields", "unknown.yaml"]);
+    assert!(code == 1 && errors.starts_with(&format!("error: {unknown}")), "{errors}");
+    let (code, _, errors) = run(&files, &["audit", "good.yaml"]);
+    assert!(code == 2 && errors.contains("is not stored in a cluster"), "{errors}");
+}
+
+#[test]
+fn checks_a_manifest_that_claims_to_be_stored_like_any_other() {
+    let stored = stored(Some("vk"));
+    for arguments in [&["check", "vk.yaml"][..], &["check", "vk.yaml", "--as", "alice"]] {
+        let (code, table, errors) = run(&[("vk.yaml", &stored)], arguments);
+        assert_eq!((code, errors.as_str()), (1, ""));
+        assert!(table.starts_with("refused (403)  Pod default/stored  vk.yaml:1, creation\n"), "{table}");
+    }
+}
+
+#[test]
+fn never_trusts_its_own_user() {
+    let files = [("bad.yaml", BAD), ("s.yaml", "trustedWriters: [{username: 'interlink-*'}]")];
+    let (code, _, errors) = run(&files, &["check", "bad.yaml", "--settings", "s.yaml"]);
+    assert_eq!(code, 2);
     assert!(
-        errors.starts_with("note: objects with annotations that interLink writes, but without managedFields"),
+        errors.contains("trustedWriters matches the user interlink-audit; name another user with --as"),
         "{errors}"
     );
-    let (_, table, _) = run(&files, &["check", "unknown.yaml"]);
-    assert!(table.contains("stored     accepted, writers unknown"), "{table}");
-    let (code, table, errors) = run(&files, &["check", "vk.yaml", "--as", "alice"]);
-    assert_eq!((code, errors.as_str()), (1, ""));
-    assert!(table.contains("creation   refused (403)"), "{table}");
 }
 
 #[test]
@@ -283,14 +380,14 @@ fn checks_two_versions_as_an_update() {
         [("old/good.yaml", GOOD), ("old/bad.yaml", BAD), ("label.yaml", &*bad_with_label), ("f.yaml", &*forged)];
     let (code, table, errors) = run(&files, &["check", "label.yaml", "--old", "old/bad.yaml"]);
     assert_eq!((code, errors.as_str()), (0, ""));
-    assert!(table.contains("update     accepted"), "{table}");
+    assert!(table.starts_with("accepted ") && table.contains(", update\n"), "{table}");
     let (code, table, errors) = run(&files, &["check", "f.yaml", "--old", "old"]);
     assert_eq!(code, 1);
-    assert!(table.contains("update     refused (403)"), "{table}");
+    assert!(table.starts_with("refused (403) ") && table.contains(", update\n"), "{table}");
     assert_eq!(errors, "note: 1 of 2 objects in --old have no later version in the given files\n");
     let (code, table, _) = run(&files, &["check", "label.yaml", "--old", "old/good.yaml"]);
     assert_eq!(code, 1);
-    assert!(table.contains("creation   refused (403)"), "{table}");
+    assert!(table.starts_with("refused (403) ") && table.contains(", creation\n"), "{table}");
     let (code, _, errors) = run(&files, &["check", "label.yaml", "--old", "none.yaml"]);
     assert_eq!(code, 2);
     assert!(errors.starts_with("error: none.yaml: "), "{errors}");

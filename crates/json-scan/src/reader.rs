@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
 
     /// Moves to the next value, and returns the text from there on.
     #[inline(always)]
-    pub(crate) fn position(&mut self) -> &'a [u8] {
+    pub fn position(&mut self) -> &'a [u8] {
         self.skip_white_space();
         self.rest
     }

@@ -1,0 +1,191 @@
+//! Evaluates documents on all cores, and hands out the outcomes in order.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use interlink_annotations_policy::is_irrelevant_object;
+
+use crate::document::{Document, Problem};
+use crate::host::{Answer, HostError, Module, Policy};
+use crate::input::{check_json, list};
+use crate::object::is_object;
+use crate::outcome::Outcome;
+use crate::request::{DEFAULT_USERNAME, Mode, Request};
+use crate::trust::Trust;
+
+/// Bytes of documents that a thread gets at a time, and their number. The first batches are smaller, so that the first
+/// outcomes come at once.
+const BATCH_BYTES: usize = 512 << 10;
+const BATCH_LENGTH: usize = 256;
+
+/// Batches that wait for a thread.
+const WAITING: usize = 2;
+
+/// How documents are evaluated.
+pub struct Evaluator {
+    /// The policy.
+    pub module: Module,
+    /// Its settings, as JSON.
+    pub settings: Vec<u8>,
+    /// What the documents are evaluated as.
+    pub mode: Mode,
+    /// Whether the module is the one that belongs to this library. Then objects that it accepts unparsed are not sent to
+    /// it.
+    pub is_built_in: bool,
+}
+
+/// What comes of a document.
+#[derive(Debug)]
+pub enum Evaluation {
+    /// The policy's answer. Boxed, since most documents have none.
+    Outcome(Box<Outcome>),
+    /// The object has no interLink annotation.
+    Irrelevant,
+    /// The document is no Kubernetes object, and need not be one.
+    Skipped,
+    /// The document cannot be evaluated.
+    Problem(Problem),
+}
+
+/// The settings exempt the user who stands for all others.
+#[derive(Debug, thiserror::Error)]
+#[error("is not checked, since trustedWriters matches the user {DEFAULT_USERNAME}; name another user with --as")]
+struct TrustsOwnUser;
+
+type Batch = Vec<Result<Document, Problem>>;
+
+impl Evaluator {
+    /// Evaluates documents, and calls a function with what comes of each, in their order.
+    ///
+    /// # Errors
+    /// Those of the function, which end the run.
+    pub fn run<E>(
+        &self,
+        documents: impl Iterator<Item = Result<Document, Problem>> + Send,
+        mut report: impl FnMut(Evaluation) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        thread::scope(|scope| {
+            let (senders, receivers): (Vec<_>, Vec<_>) = (0..threads)
+                .map(|_| {
+                    let (batches, waiting) = sync_channel(WAITING);
+                    let (outcomes, results) = sync_channel(WAITING);
+                    scope.spawn(move || self.work(&waiting, &outcomes));
+                    (batches, results)
+                })
+                .unzip();
+            scope.spawn(move || distribute(documents, &senders));
+            // Each thread in turn has the next batch, so that outcomes stay in order.
+            for results in receivers.iter().cycle() {
+                let Ok(evaluations) = results.recv() else {
+                    return Ok(());
+                };
+                for evaluation in evaluations {
+                    report(evaluation)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Evaluates batches until there are no more, or nobody wants the results.
+    fn work(&self, batches: &Receiver<Batch>, results: &SyncSender<Vec<Evaluation>>) {
+        let mut worker = Worker { evaluator: self, trust: Trust::new(&self.settings, &self.mode), policy: None };
+        for batch in batches {
+            let mut evaluations = Vec::with_capacity(batch.len());
+            for document in batch {
+                worker.evaluate_all(document, &mut evaluations);
+            }
+            if results.send(evaluations).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Sends documents in batches to the threads, to each in turn.
+fn distribute(mut documents: impl Iterator<Item = Result<Document, Problem>>, threads: &[SyncSender<Batch>]) {
+    let mut length = 1;
+    for thread in threads.iter().cycle() {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while batch.len() < length && bytes < BATCH_BYTES {
+            let Some(document) = documents.next() else { break };
+            bytes += document.as_ref().map_or(0, |document| document.text.len());
+            batch.push(document);
+        }
+        let is_last = batch.is_empty();
+        if is_last || thread.send(batch).is_err() {
+            return;
+        }
+        length = (length * 2).min(BATCH_LENGTH);
+    }
+}
+
+/// A thread that evaluates documents.
+struct Worker<'e> {
+    evaluator: &'e Evaluator,
+    trust: Trust<'e>,
+    /// Started when it is needed.
+    policy: Option<Policy>,
+}
+
+impl Worker<'_> {
+    /// Evaluates a document, or all items if it is a list.
+    fn evaluate_all(&mut self, document: Result<Document, Problem>, evaluations: &mut Vec<Evaluation>) {
+        match document {
+            Ok(document) if self.is_irrelevant(&document) => evaluations.push(irrelevant(&document)),
+            Ok(document) => evaluations.extend(list::flatten(document).into_iter().map(|item| match item {
+                Ok(item) if self.is_irrelevant(&item) => irrelevant(&item),
+                Ok(item) => self.evaluate(&item).unwrap_or_else(Evaluation::Problem),
+                Err(problem) => Evaluation::Problem(problem),
+            })),
+            Err(problem) => evaluations.push(Evaluation::Problem(problem)),
+        }
+    }
+
+    fn evaluate(&mut self, document: &Document) -> Result<Evaluation, Problem> {
+        check_json(document)?;
+        let Document { origin, text, is_optional } = document;
+        let is_item = origin.item.starts_with("items");
+        let request = match Request::of_document(text, is_item, &self.evaluator.mode) {
+            Ok(request) => request,
+            Err(error) if *is_optional && error.is_no_object() => return Ok(Evaluation::Skipped),
+            Err(error) => return Err(origin.clone().problem(error)),
+        };
+        let answer = self.validate(&request).map_err(|error| origin.clone().problem(error))?;
+        if answer.is_plain() && !self.checks_plugins() && is_irrelevant_object(text) {
+            return Ok(Evaluation::Irrelevant);
+        }
+        let is_trusted = self.trust.covers(&request);
+        if is_trusted && self.evaluator.mode.is_own_user(&request) {
+            return Err(origin.clone().problem(TrustsOwnUser));
+        }
+        Ok(Evaluation::Outcome(Box::new(Outcome::new(document, request, answer, is_trusted))))
+    }
+
+    fn validate(&mut self, request: &Request) -> Result<Answer, HostError> {
+        let policy = match self.policy.take() {
+            Some(policy) => policy,
+            None => self.evaluator.module.start()?,
+        };
+        let answer = policy.validate(&request.text, &self.evaluator.settings)?;
+        // An instance that failed is not used again.
+        self.policy = Some(policy);
+        Ok(answer)
+    }
+
+    /// Returns whether the policy would accept an object unparsed.
+    fn is_irrelevant(&self, document: &Document) -> bool {
+        self.evaluator.is_built_in && !self.checks_plugins() && is_irrelevant_object(&document.text)
+    }
+
+    /// Returns whether the policy looks at annotations under other domains than interLink's.
+    fn checks_plugins(&self) -> bool {
+        self.trust.checks_plugins
+    }
+}
+
+/// Returns what comes of an object that the policy would accept unparsed.
+fn irrelevant(document: &Document) -> Evaluation {
+    if document.is_optional && !is_object(&document.text) { Evaluation::Skipped } else { Evaluation::Irrelevant }
+}

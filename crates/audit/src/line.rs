@@ -1,0 +1,80 @@
+//! The line of an annotation in a document.
+
+use interlink_annotations_policy::response::ParsedSentence;
+use json_scan::{Reader, Value, escape_truncated};
+
+use crate::object;
+
+/// Characters of a key that a message shows.
+const SHOWN_CHARS: usize = 64;
+
+/// How the path in a message about a request that cannot be decoded begins.
+const OBJECT: &str = "request.object.";
+
+/// Returns the number of line breaks in a document before what a finding is about, or before the last part of its path
+/// that exists.
+pub(crate) fn lines_before(document: &[u8], finding: &ParsedSentence<'_>) -> usize {
+    let Ok(root) = Reader::new(document).value() else {
+        return 0;
+    };
+    let path = finding.path.strip_prefix(OBJECT).unwrap_or(finding.path);
+    let mut value = root;
+    for step in path.split(['.', '[']) {
+        match child(value, step.trim_end_matches(']')) {
+            Some(inner) => value = inner,
+            None => break,
+        }
+    }
+    value = finding.key.and_then(|key| child(value, key)).unwrap_or(value);
+    object::lines_before(document, value)
+}
+
+/// Returns the value of a field, a key or an element, as a message shows it.
+fn child<'a>(value: Value<'a>, step: &str) -> Option<Value<'a>> {
+    let mut found = None;
+    let mut reader = value.reader();
+    let read = if value.text().starts_with(b"[") {
+        let mut index = 0_usize;
+        reader.elements(&mut |element| {
+            let element = element.value()?;
+            if step.parse() == Ok(index) {
+                found = Some(element);
+            }
+            index += 1;
+            Ok(())
+        })
+    } else {
+        reader.entries(&mut |key, entry| {
+            let entry = entry.value()?;
+            let is_shown = || String::from_utf8_lossy(key);
+            if key == step.as_bytes() || escape_truncated(&is_shown(), SHOWN_CHARS) == step {
+                found.get_or_insert(entry);
+            }
+            Ok(())
+        })
+    };
+    read.ok().and(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use interlink_annotations_policy::response::parse;
+
+    use super::*;
+
+    #[test]
+    fn finds_an_annotation() {
+        let text = "{\"metadata\": {\n\"name\": \"a\",\n\"annotations\": {\n\"x\": \"\",\n\"JobID\": \"1\"}},\n\
+                    \"spec\": {\"jobs\": [{},\n {\"template\": {\"metadata\": {\"annotations\": {\n\"a\\u001bb\": \"\"}}}}]}}";
+        for (message, line) in [
+            ("job-id: metadata.annotations[JobID]: is set", 4),
+            ("job-id: metadata.annotations[other]: is set", 2),
+            ("pod-vpn: spec.jobs[1].template.metadata.annotations[a\\u{1b}b]: is set", 7),
+            ("request.object.metadata.annotations[x]: must be a string", 3),
+            ("pod-vpn: nowhere: is set", 0),
+        ] {
+            assert_eq!(lines_before(text.as_bytes(), &parse(message)), line, "{message}");
+        }
+        assert_eq!(lines_before(b"{", &parse("a: b")), 0);
+    }
+}

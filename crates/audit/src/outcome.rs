@@ -1,0 +1,162 @@
+//! The outcome of one object: the policy's answer, taken apart.
+
+use std::fmt;
+
+use interlink_annotations_policy::Level;
+use interlink_annotations_policy::response::{parse, split_message};
+use serde::{Serialize, Serializer};
+
+use crate::document::{Document, Origin};
+use crate::host::Answer;
+use crate::line::lines_before;
+use crate::request::{EvaluatedAs, Request};
+
+/// The outcome of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// Where the object was found.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// Its namespace; empty if it has none.
+    pub namespace: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name; a `*` stands for what the API server will append to it.
+    pub name: String,
+    /// What it was evaluated as.
+    pub evaluated_as: EvaluatedAs,
+    /// What the policy made of it.
+    pub verdict: Verdict,
+    /// The HTTP status of a refusal.
+    pub code: Option<u16>,
+    /// What the policy found.
+    pub findings: Vec<Finding>,
+}
+
+/// What the policy made of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is accepted.
+    Accepted,
+    /// It is accepted, but nothing shows who wrote the annotations that interLink writes.
+    WritersUnknown,
+    /// The settings trust the requester, so that no rule was checked.
+    Trusted,
+    /// The policy does not check such objects.
+    NotChecked,
+    /// It is refused.
+    Refused,
+}
+
+impl Verdict {
+    /// Returns the name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::WritersUnknown => "accepted, writers unknown",
+            Self::Trusted => "accepted unchecked (trusted writer)",
+            Self::NotChecked => "not checked",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Verdict {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::Accepted => "Accepted",
+            Self::WritersUnknown => "WritersUnknown",
+            Self::Trusted => "Trusted",
+            Self::NotChecked => "NotChecked",
+            Self::Refused => "Refused",
+        })
+    }
+}
+
+/// What the policy found in an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// The id of the rule; `None` if the object cannot be decoded.
+    pub rule: Option<String>,
+    /// `Deny` or `Warn`.
+    #[serde(serialize_with = "level_name")]
+    pub level: Level,
+    /// The path of the field, such as `spec.template.metadata.annotations`.
+    pub path: String,
+    /// The annotation's key; special characters are escaped.
+    pub key: Option<String>,
+    /// What is wrong.
+    pub problem: String,
+    /// How to fix it; empty if there is no advice.
+    pub fix: String,
+    /// The line in the file, counted from 1.
+    pub line: Option<usize>,
+}
+
+impl Outcome {
+    /// Creates the outcome of an object from the policy's answer. `is_trusted` says that the settings trust the requester.
+    pub(crate) fn new(document: &Document, request: Request, answer: Answer, is_trusted: bool) -> Self {
+        let verdict = match answer.accepted {
+            false => Verdict::Refused,
+            true if !request.is_checked => Verdict::NotChecked,
+            true if is_trusted => Verdict::Trusted,
+            true if request.has_unknown_owners => Verdict::WritersUnknown,
+            true => Verdict::Accepted,
+        };
+        let message = answer.message.unwrap_or_default();
+        let refused = match answer.code {
+            _ if verdict != Verdict::Refused => Vec::new(),
+            // A single finding, in which a user's key may stand without quotes.
+            Some(400) => vec![message.as_str()],
+            _ => split_message(&message),
+        };
+        let warnings = answer.warnings.unwrap_or_default();
+        let refused = refused.into_iter().map(|text| (Level::Deny, text));
+        let findings = refused.chain(warnings.iter().map(|text| (Level::Warn, text.as_str())));
+        let findings = findings.map(|(level, text)| Finding::new(document, level, text)).collect();
+        Self {
+            origin: document.origin.clone(),
+            namespace: request.namespace,
+            kind: request.kind,
+            name: request.name,
+            evaluated_as: request.evaluated_as,
+            verdict,
+            code: answer.code.filter(|_| verdict == Verdict::Refused),
+            findings,
+        }
+    }
+
+    /// Returns whether the policy has a warning about the object.
+    pub fn has_warnings(&self) -> bool {
+        self.findings.iter().any(|finding| finding.level == Level::Warn)
+    }
+}
+
+impl Finding {
+    fn new(document: &Document, level: Level, text: &str) -> Self {
+        let parsed = parse(text);
+        let line = document.origin.line.map(|line| line + lines_before(&document.text, &parsed));
+        Self {
+            rule: parsed.rule.map(str::to_owned),
+            level,
+            path: parsed.path.to_owned(),
+            key: parsed.key.map(str::to_owned),
+            problem: parsed.problem.to_owned(),
+            fix: parsed.fix.to_owned(),
+            line,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+fn level_name<S: Serializer>(level: &Level, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(level.as_str())
+}

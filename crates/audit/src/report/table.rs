@@ -1,0 +1,138 @@
+//! The format for people: a row for each object, with its findings below.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use interlink_annotations_policy::Level;
+use textwrap::{Options, WordSplitter, fill};
+
+use super::{Format, Output, Summary, printable_text};
+use crate::document::{Origin, Problem};
+use crate::outcome::{Finding, Outcome, Verdict};
+
+const REFUSED: Style = AnsiColor::Red.on_default().bold();
+const ACCEPTED: Style = AnsiColor::Green.on_default();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Columns of the verdict. Few are longer.
+const VERDICT_COLUMNS: usize = "refused (403)".len();
+
+/// A row for each object, with its findings below, and a line with the totals.
+///
+/// It has colours; where they are not wanted, the output removes them.
+pub struct Table {
+    output: Output,
+    /// Columns at which text is wrapped; `None` if it is not.
+    width: Option<usize>,
+    has_rows: bool,
+    show_statistics: bool,
+}
+
+impl Table {
+    /// Creates a table for an output with this many columns; `None` if that is no terminal.
+    pub fn new(output: Output, width: Option<usize>, show_statistics: bool) -> Self {
+        Self { output, width, has_rows: false, show_statistics }
+    }
+
+    fn finding(&mut self, origin: &Origin, finding: &Finding) -> io::Result<()> {
+        let (level, style) = if finding.level == Level::Deny { ("deny", REFUSED) } else { ("warn", WARNING) };
+        let place = Origin { line: finding.line, ..origin.clone() };
+        let rule = finding.rule.as_deref().unwrap_or("unreadable");
+        writeln!(self.output, "  {style}{level}{style:#} {} at {place}", printable_text(rule))?;
+        let key = finding.key.as_ref().map(|key| format!("[{key}]")).unwrap_or_default();
+        let separator = if finding.path.is_empty() { "" } else { ": " };
+        self.wrap(&format!("{}{key}{separator}{}", finding.path, finding.problem))?;
+        if !finding.fix.is_empty() {
+            self.wrap(&format!("fix: {}", finding.fix))?;
+        }
+        Ok(())
+    }
+
+    /// Writes text below a finding, wrapped between words.
+    fn wrap(&mut self, text: &str) -> io::Result<()> {
+        const INDENT: &str = "       ";
+        let text = printable_text(text);
+        match self.width {
+            Some(width) => {
+                let options = Options::new(width.max(40)).initial_indent(INDENT).subsequent_indent(INDENT);
+                let options = options.word_splitter(WordSplitter::NoHyphenation).break_words(false);
+                writeln!(self.output, "{}", fill(&text, options))
+            }
+            None => writeln!(self.output, "{INDENT}{text}"),
+        }
+    }
+}
+
+impl Format for Table {
+    fn outcome(&mut self, outcome: &Outcome) -> io::Result<()> {
+        self.has_rows = true;
+        let verdict = match outcome.code {
+            Some(code) => format!("{} ({code})", outcome.verdict),
+            None => outcome.verdict.to_string(),
+        };
+        let style = match outcome.verdict {
+            Verdict::Refused => REFUSED,
+            Verdict::Accepted => ACCEPTED,
+            Verdict::WritersUnknown | Verdict::Trusted => WARNING,
+            Verdict::NotChecked => Style::new(),
+        };
+        let namespace = match outcome.namespace.as_str() {
+            "" => String::new(),
+            namespace => format!("{}/", namespace.escape_debug()),
+        };
+        let name = if outcome.name.is_empty() { "-" } else { &outcome.name };
+        writeln!(
+            self.output,
+            "{style}{verdict:VERDICT_COLUMNS$}{style:#}  {} {namespace}{}  {}, {}",
+            outcome.kind.escape_debug(),
+            name.escape_debug(),
+            outcome.origin,
+            outcome.evaluated_as.name(),
+        )?;
+        for finding in &outcome.findings {
+            self.finding(&outcome.origin, finding)?;
+        }
+        self.output.flush()
+    }
+
+    fn problem(&mut self, problem: &Problem) -> io::Result<()> {
+        self.output.flush()?;
+        print_error(problem);
+        Ok(())
+    }
+
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        if self.has_rows {
+            writeln!(self.output)?;
+        }
+        if self.show_statistics && !summary.rules.is_empty() {
+            let width = summary.rules.keys().map(String::len).max().unwrap_or_default();
+            for (rule, count) in &summary.rules {
+                writeln!(self.output, "{rule:width$}  {} deny, {} warn", count.deny, count.warn)?;
+            }
+            writeln!(self.output)?;
+        }
+        writeln!(self.output, "{}", totals(summary))?;
+        self.output.flush()
+    }
+}
+
+/// Returns the line with the totals. What does not occur is left out, save refusals.
+fn totals(summary: &Summary) -> String {
+    let optional = [
+        (summary.with_warnings, "with warnings"),
+        (summary.writers_unknown, "accepted with unknown writers"),
+        (summary.trusted, "accepted unchecked, as a trusted writer's"),
+        (summary.not_checked, "not checked, because the policy does not cover their kind or operation"),
+        (summary.without_annotations, "without interLink annotations"),
+        (summary.skipped, "skipped, which are no Kubernetes objects"),
+        (summary.problems, "not readable"),
+    ];
+    let optional = optional.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
+    format!("{} refused, {} accepted{}", summary.refused, summary.accepted, optional.collect::<String>())
+}
+
+/// Writes an error to standard error.
+pub fn print_error(problem: &Problem) {
+    eprintln!("error: {}", printable_text(&problem.to_string()));
+}
