@@ -108,7 +108,7 @@ mod tests {
         let (old, new) = (builder("Pod", old).raw_spec(spec).build(), builder("Pod", new).raw_spec(spec).build());
         let violations = check(&new, &old, &settings).map_err(|error| error.to_string())?;
         let text = |Violation { rule, level, finding, .. }: &Violation<'_>| {
-            format!("{} {}: {}: {}; {}", level.as_str(), rule.id, finding.key, finding.problem, finding.fix)
+            format!("{} {}: {}: {}; {}", level.as_str(), rule.id, finding.key, finding.problem, finding.fix_text())
         };
         Ok(violations.iter().map(text).collect())
     }

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use crate::annotations::Annotation;
 
 /// The findings of a rule on a target.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Findings<'t>(Vec<Finding<'t>>);
 
 /// What is wrong with an annotation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Finding<'t> {
     /// The annotation's key.
     pub(crate) key: &'t str,
@@ -24,8 +24,28 @@ pub(crate) struct Finding<'t> {
     pub(crate) immutable: bool,
     /// What is wrong: the rest of a sentence that begins with the annotation.
     pub(crate) problem: Cow<'static, str>,
-    /// What the requester can do about it.
-    pub(crate) fix: Cow<'static, str>,
+    pub(crate) fix: Fix,
+}
+
+/// What the requester can do about a finding.
+#[derive(Debug, Clone)]
+pub(crate) enum Fix {
+    Text(Cow<'static, str>),
+    /// What the function returns for the finding's key, and then a text. Most findings of a large object are never
+    /// shown, so that only those are worth a search.
+    OfKey(fn(&str) -> String, Cow<'static, str>),
+}
+
+impl From<&'static str> for Fix {
+    fn from(text: &'static str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Fix {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
 }
 
 impl<'t> Findings<'t> {
@@ -48,12 +68,20 @@ impl<'t> Finding<'t> {
 
     fn new(key: &'t str, evidence: &'t str, problem: Cow<'static, str>) -> Self {
         let evidence = vec![("", evidence)];
-        Self { key, evidence, extent: 0, injection: false, immutable: false, problem, fix: "".into() }
+        Self { key, evidence, extent: 0, injection: false, immutable: false, problem, fix: Fix::from("") }
     }
 
     /// Sets what the requester can do about it.
-    pub(crate) fn fix(self, fix: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn fix(self, fix: impl Into<Fix>) -> Self {
         Self { fix: fix.into(), ..self }
+    }
+
+    /// Writes what the requester can do about it.
+    pub(crate) fn fix_text(&self) -> Cow<'_, str> {
+        match &self.fix {
+            Fix::Text(text) => Cow::Borrowed(text),
+            Fix::OfKey(of_key, rest) => Cow::Owned(of_key(self.key) + rest),
+        }
     }
 
     /// Sets that the value is wrong in another respect too.

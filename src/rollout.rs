@@ -55,7 +55,7 @@ mod tests {
             .iter()
             .map(|violation| {
                 assert_eq!(violation.level, Level::Warn);
-                format!("{}: {}; {}", violation.rule.id, violation.finding.problem, violation.finding.fix)
+                format!("{}: {}; {}", violation.rule.id, violation.finding.problem, violation.finding.fix_text())
             })
             .collect()
     }

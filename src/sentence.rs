@@ -39,7 +39,7 @@ const CUTS: [(usize, Cut, usize); 12] = [
 pub(crate) fn sentence(violation: &Violation<'_>, hint: Option<&str>, max_chars: usize) -> String {
     let Violation { rule, location, finding, .. } = violation;
     let hint = hint.filter(|_| rule.about_writers).map(|hint| format!(", {hint}")).unwrap_or_default();
-    let fix = format!("{}{hint}", finding.fix);
+    let fix = finding.fix_text().into_owned() + &hint;
     let parts = [location.annotations_path(), escape(finding.key), finding.problem.to_string(), fix];
     let [place, key, problem, fix] = fit(parts, max_chars.saturating_sub(rule.id.as_str().len() + ": []: ; ".len()));
     // Only a place or a fix of hundreds of characters is longer still.
@@ -269,7 +269,7 @@ mod tests {
             assert!(chars(&full) > MAX_CHARS || short == full, "{full} became {short}");
             let place = format!("{}: {}[", violation.rule.id, violation.location.annotations_path());
             assert!(short.starts_with(&place), "{short}");
-            let fix = format!("; {}", violation.finding.fix);
+            let fix = format!("; {}", violation.finding.fix_text());
             // The names of containers, which the fix may list, are a user's text.
             let ends_with_fix = short.ends_with(&fix) || fix.contains('"') && plain(&short).ends_with(&plain(&fix));
             assert!(ends_with_fix, "{full} became {short}");

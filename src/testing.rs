@@ -103,6 +103,6 @@ pub(crate) fn keys(findings: &[Finding<'_>]) -> Vec<String> {
 
 /// The problems and fixes of findings.
 pub(crate) fn texts(findings: &[Finding<'_>]) -> Vec<String> {
-    let text = |finding: &Finding<'_>| format!("{}; {}", finding.problem, finding.fix);
+    let text = |finding: &Finding<'_>| format!("{}; {}", finding.problem, finding.fix_text());
     findings.iter().map(text).collect()
 }

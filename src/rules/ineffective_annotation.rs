@@ -188,9 +188,12 @@ mod tests {
             let spec = format!(r#"{{"{field}": [{{"name": "a", "ports": [{{"containerPort": 80}}]}}]}}"#);
             assert_eq!(count(&[timeout], &spec), 0);
         }
-        assert_eq!(RULE.findings(&builder("Binding", &[timeout]).build(), &Settings::default()), [], "it has no spec");
+        assert!(
+            RULE.findings(&builder("Binding", &[timeout]).build(), &Settings::default()).is_empty(),
+            "it has no spec"
+        );
         let full_mesh = settings(r#"{"fullMesh": true}"#);
-        assert_eq!(RULE.findings(&builder("Pod", &[timeout]).spec(PORTLESS).build(), &full_mesh), []);
+        assert!(RULE.findings(&builder("Pod", &[timeout]).spec(PORTLESS).build(), &full_mesh).is_empty());
     }
 
     #[test]

@@ -48,12 +48,14 @@
 //!     - {name: web, image: nginx, ports: [{containerPort: 80}]}
 //! ```
 
+use std::borrow::Cow;
+
 use strsim::osa_distance;
 
 use super::rule::Rule;
 use crate::annotations::{AnnotationInfo, Author, CATALOGUE, WG_PRIVATE_KEY};
 use crate::compact::contains;
-use crate::finding::{Finding, Findings};
+use crate::finding::{Finding, Findings, Fix};
 use crate::kinds::Role;
 use crate::rule_id::RuleId;
 use crate::settings::Settings;
@@ -83,7 +85,7 @@ fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'
     for (index, key) in keys.iter().take(REPORTED_KEYS).enumerate() {
         let is_last = index + 1 == REPORTED_KEYS;
         let rest = if is_last && more > 0 { format!(", and check {more} more such keys") } else { String::new() };
-        findings.push(Finding::about_key(key, "is not known to this policy").fix(fix(key) + &rest));
+        findings.push(Finding::about_key(key, "is not known to this policy").fix(Fix::OfKey(fix, rest.into())));
     }
 }
 
@@ -107,7 +109,6 @@ fn nearest(key: &str) -> Option<&'static AnnotationInfo> {
     if name.len() > LONGEST_NAME {
         return None;
     }
-    let plain = |name: &str| name.to_ascii_lowercase().replace(['_', '.', '/'], "-");
     let name = plain(name);
     let candidates = || {
         // The rule `wireguard` does not allow a private key under its right name either.
@@ -120,9 +121,24 @@ fn nearest(key: &str) -> Option<&'static AnnotationInfo> {
     if let (Some((_, info)), None) = (containing.next(), containing.next()) {
         return Some(info);
     }
-    let distances = candidates().map(|(other, info)| (osa_distance(&name, &other), info));
-    let near = distances.filter(|(distance, info)| *distance <= info.name().len() / 3);
-    near.min_by_key(|(distance, _)| *distance).map(|(_, info)| info)
+    let length = name.chars().count();
+    let distances = candidates().filter_map(|(other, info)| {
+        let limit = other.len() / 3;
+        // The distance is at least the difference of the lengths.
+        let distance = (length.abs_diff(other.len()) <= limit).then(|| osa_distance(&name, &other))?;
+        (distance <= limit).then_some((distance, info))
+    });
+    distances.min_by_key(|(distance, _)| *distance).map(|(_, info)| info)
+}
+
+/// Returns a name as it is compared: in lower case, and with hyphens.
+fn plain(name: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| !byte.is_ascii_uppercase() && !b"_./".contains(&byte);
+    if name.bytes().all(is_plain) {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(name.to_ascii_lowercase().replace(['_', '.', '/'], "-"))
+    }
 }
 
 #[cfg(test)]

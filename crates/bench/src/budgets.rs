@@ -91,6 +91,25 @@ fn instructions_grow_linearly_with_the_templates_of_a_custom_resource() {
     assert!(many <= usual * 1.1, "{many:.2} instructions per byte with 10,000 templates, {usual:.2} with 100");
 }
 
+/// The instructions for each byte of a custom resource with unknown keys in every template. To search for a key like each
+/// of them would take 2,900.
+const UNKNOWN_KEYS: f64 = 160.0;
+
+#[test]
+fn suggestions_that_are_not_shown_cost_nothing() {
+    let keys = |template| (0..8).map(move |n| (format!("interlink.eu/wstunnel-timeout-{template:08}-{n}"), json!("")));
+    let template = |template| {
+        let annotations: serde_json::Map<_, _> = keys(template).collect();
+        json!({"metadata": {"annotations": annotations}, "spec": {"containers": []}})
+    };
+    let spec: Vec<_> = (0..2_500).map(template).collect();
+    let object = json!({"apiVersion": "example.org/v1", "kind": "Fleet", "metadata": {"name": "f"}, "spec": spec});
+    let payload = AdmissionRequest::create(object).payload(&json!({}));
+    let (_, instructions) = guest().call("validate", &payload).unwrap();
+    let per_byte = ratio(instructions, payload.len() as u64);
+    assert!(per_byte <= UNKNOWN_KEYS, "{per_byte:.2} instructions per byte of {}", payload.len());
+}
+
 #[test]
 fn memory_is_within_budget() {
     let mut guest = guest();
