@@ -21,6 +21,8 @@ const UNPROCESSABLE_CONTENT: u16 = 422;
 /// The HTTP status for a request that cannot be decoded.
 const BAD_REQUEST: u16 = 400;
 
+/// Warnings in an answer.
+const WARNINGS: usize = 32;
 /// Characters of a warning. The API server may truncate longer ones.
 const WARNING_CHARS: usize = 256;
 /// Characters of a message, which the API server shows in one line.
@@ -98,7 +100,11 @@ pub(crate) fn from_violations(
         .filter(|(_, violations)| !violations.is_empty())
         .map(|(name, violations)| (name.to_owned(), rule_ids(violations)))
         .collect();
-    let warnings: Vec<_> = warned.iter().map(|violation| sentence(violation, WARNING_CHARS)).collect();
+    let mut warnings: Vec<_> =
+        warned.iter().take(WARNINGS).map(|violation| sentence(violation, WARNING_CHARS)).collect();
+    if warned.len() > WARNINGS {
+        warnings.push(and_more(warned.len() - WARNINGS));
+    }
     Some(ValidationResponse {
         accepted: denied.is_empty(),
         message: (!denied.is_empty()).then(|| message(&denied, sentence)),
@@ -136,10 +142,15 @@ fn message(denied: &[&Violation<'_>], sentence: impl Fn(&Violation<'_>, usize) -
         } else if message.chars().count() + "; ".len() + sentence.chars().count() <= room {
             message = message + "; " + &sentence;
         } else {
-            return format!("{message}; and {} more", denied.len() - index);
+            return message + "; " + &and_more(denied.len() - index);
         }
     }
     message
+}
+
+/// Says how many violations are left out.
+fn and_more(count: usize) -> String {
+    format!("and {count} more")
 }
 
 /// Splits the message of a refusal into its violations: at each `; ` that a rule's id follows, outside of quotes, where
@@ -169,8 +180,11 @@ fn starts_violation(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use json_scan::Reader;
+
     use super::*;
-    use crate::annotations::{CATALOGUE, JOB_ID, POD_IP, POD_VPN, WSTUNNEL_TIMEOUT};
+    use crate::annotations::{Annotations, CATALOGUE, JOB_ID, POD_IP, POD_VPN, WSTUNNEL_TIMEOUT};
+    use crate::kinds::Role;
     use crate::rules;
     use crate::testing::*;
 
@@ -259,6 +273,23 @@ mod tests {
         for warning in warned.warnings.unwrap() {
             assert!(warning.chars().count() <= WARNING_CHARS, "{warning}");
         }
+    }
+
+    #[test]
+    fn limits_the_number_of_warnings() {
+        let warnings = |count: usize| {
+            let keys: Vec<_> = (0..count).map(|n| format!("slurm-job.vk.io/{n}")).collect();
+            let entries: Vec<_> = keys.iter().map(|key| format!(r#""{key}": """#)).collect();
+            let text = format!("{{{}}}", entries.join(","));
+            let settings = settings(r#"{"rules": {"plugin-annotations": "Warn"}}"#);
+            let value = Reader::new(text.as_bytes()).value().unwrap();
+            let annotations = Annotations::decode(Some(value), Role::Pod, &|key| settings.look_up(key)).unwrap();
+            let pod = builder("Pod", &[]).annotations(annotations).build();
+            from_violations(&rules::check(&pod, &settings), None).unwrap().warnings.unwrap()
+        };
+        let (most, more) = (warnings(WARNINGS), warnings(WARNINGS + 7));
+        assert_eq!((most.len(), &most[..]), (WARNINGS, &more[..WARNINGS]));
+        assert_eq!(more[WARNINGS..], ["and 7 more"]);
     }
 
     #[test]
