@@ -53,9 +53,12 @@ impl<'p> Path<'p> {
         self.depth
     }
 
-    /// Returns whether the last step leads to an element of a list.
-    pub(crate) fn is_element(&self) -> bool {
-        matches!(self.step, Step::Element(_))
+    /// Returns the name of the last field; `None` if the last step leads to an element of a list.
+    pub(crate) fn last_field(&self) -> Option<&'p [u8]> {
+        match self.step {
+            Step::Field(name) => Some(name),
+            Step::Element(_) => None,
+        }
     }
 
     /// Returns whether any step leads to an element of a list.
@@ -154,7 +157,7 @@ mod tests {
         assert_eq!(template.to_pointer(), "/spec/li\nst~1~0/12/template");
         assert_eq!(template.leading_fields(), [&b"spec"[..], b"li\nst/~"]);
         assert_eq!(list.leading_fields(), [&b"spec"[..], b"li\nst/~"]);
-        assert_eq!((template.depth(), template.is_element(), element.is_element()), (4, false, true));
+        assert_eq!((template.depth(), template.last_field(), element.last_field()), (4, Some(&b"template"[..]), None));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! Two shapes count, wherever in the object they are:
 //!
 //! - an object with `metadata` and a `spec` that has `containers`, as a list: a pod template, or a whole pod;
-//! - an element of a list with `metadata` and a `container`, a `script` or a `containerSet`: a template of an Argo
-//!   workflow.
+//! - a template of an Argo workflow. It has `metadata` and a `container`, `script`, `containerSet`, `resource` or `data`,
+//!   and is an element of a list or the field `inline`. An element with `resource` or `data` has a `name` too, unlike
+//!   whole objects such as a `ConfigMap`. The field `templateDefaults` only needs `metadata`.
 //!
 //! `metadata` itself is not searched.
 
@@ -110,7 +111,7 @@ fn search_object<'a>(
         })?;
         candidate.add(name, value, shape)
     })?;
-    if let Some(template) = candidate.template(path.is_some_and(Path::is_element)) {
+    if let Some(template) = candidate.template(path) {
         visit(path, template)?;
     }
     Ok(Shape::Object { has_containers: candidate.has_containers })
@@ -125,8 +126,19 @@ struct Candidate<'a> {
     has_pod_spec: bool,
     containers: Option<Value<'a>>,
     has_containers: bool,
-    /// Whether it runs containers as a template of an Argo workflow does.
-    has_argo_container: bool,
+    has_name: bool,
+    argo_field: ArgoField,
+}
+
+/// A field by which a template of an Argo workflow makes a pod.
+#[derive(Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum ArgoField {
+    #[default]
+    None,
+    /// One that other objects have too.
+    Shared,
+    /// One that only these templates have.
+    Distinctive,
 }
 
 impl<'a> Candidate<'a> {
@@ -141,18 +153,34 @@ impl<'a> Candidate<'a> {
                 self.has_containers = shape == Shape::List;
                 keep(&mut self.containers, value)?;
             }
-            b"container" | b"script" => self.has_argo_container |= matches!(shape, Shape::Object { .. }),
-            b"containerSet" => self.has_argo_container |= shape == POD_SPEC,
+            b"container" | b"script" if matches!(shape, Shape::Object { .. }) => {
+                self.argo_field = ArgoField::Distinctive;
+            }
+            b"containerSet" if shape == POD_SPEC => self.argo_field = ArgoField::Distinctive,
+            b"resource" | b"data" if matches!(shape, Shape::Object { .. }) => {
+                self.argo_field = self.argo_field.max(ArgoField::Shared);
+            }
+            b"name" => self.has_name = true,
             _ => {}
         }
         Ok(())
     }
 
     /// Returns the template, if it is one.
-    fn template(&self, is_element: bool) -> Option<Template<'a>> {
+    fn template(&self, path: Option<&Path<'_>>) -> Option<Template<'a>> {
         let metadata = present(self.metadata)?;
         let spec = self.spec.filter(|_| self.has_pod_spec);
-        (spec.is_some() || is_element && self.has_argo_container).then_some(Template { metadata, spec })
+        (spec.is_some() || path.is_some_and(|path| self.is_argo_template(path))).then_some(Template { metadata, spec })
+    }
+
+    fn is_argo_template(&self, path: &Path<'_>) -> bool {
+        match path.last_field() {
+            None if self.has_name => self.argo_field >= ArgoField::Shared,
+            None => self.argo_field == ArgoField::Distinctive,
+            Some(b"inline") => self.argo_field >= ArgoField::Shared,
+            Some(b"templateDefaults") => true,
+            Some(_) => false,
+        }
     }
 }
 
@@ -214,10 +242,24 @@ mod tests {
             {"name": "c", "metadata": {}, "containerSet": {"containers": []}},
             {"name": "d", "metadata": {}, "steps": []},
             {"name": "e", "container": {}},
+            {"name": "f", "metadata": {}, "resource": {}},
+            {"name": "g", "metadata": {}, "data": {}},
+            {"metadata": {}, "data": {}},
+            {"steps": [[{"name": "i", "inline": {"metadata": {}, "data": {}}}]]},
+            {"dag": {"tasks": [{"name": "j", "inline": {"metadata": {}, "container": {}}}, {"inline": {"metadata": {}}}]}},
         ]);
         assert_eq!(
-            found(&json!({"metadata": {}, "spec": {"templates": templates}})),
-            ["/spec/templates/0", "/spec/templates/1", "/spec/templates/2"]
+            found(&json!({"metadata": {}, "spec": {"templateDefaults": {"metadata": {}}, "templates": templates}})),
+            [
+                "/spec/templateDefaults",
+                "/spec/templates/0",
+                "/spec/templates/1",
+                "/spec/templates/2",
+                "/spec/templates/5",
+                "/spec/templates/6",
+                "/spec/templates/8/steps/0/0/inline",
+                "/spec/templates/9/dag/tasks/0/inline",
+            ]
         );
         assert_eq!(
             found(&json!({"metadata": {}, "script": {}, "spec": {"a": {"metadata": {}, "script": {}}}})),
@@ -260,8 +302,22 @@ mod tests {
     }
 
     fn tree() -> impl Strategy<Value = Tree> {
-        const NAMES: [&str; 9] =
-            ["metadata", "spec", "containers", "container", "script", "containerSet", "template", "a/b", "\u{0}"];
+        const NAMES: [&str; 14] = [
+            "metadata",
+            "spec",
+            "containers",
+            "container",
+            "script",
+            "containerSet",
+            "data",
+            "resource",
+            "name",
+            "inline",
+            "templateDefaults",
+            "template",
+            "a/b",
+            "\u{0}",
+        ];
         let leaf = prop_oneof![
             Just(json!(null)),
             Just(json!({})),
@@ -278,23 +334,28 @@ mod tests {
     }
 
     /// The same search, over a tree.
-    fn search_tree(tree: &Tree, pointer: &str, is_element: bool, found: &mut Vec<String>) {
+    fn search_tree(tree: &Tree, pointer: &str, last_field: Option<&str>, found: &mut Vec<String>) {
         match tree {
             Tree::Array(list) => {
                 for (index, element) in list.iter().enumerate() {
-                    search_tree(element, &format!("{pointer}/{index}"), true, found);
+                    search_tree(element, &format!("{pointer}/{index}"), None, found);
                 }
             }
             Tree::Object(fields) => {
                 for (name, value) in fields.iter().filter(|(name, _)| *name != "metadata") {
-                    let name = name.replace('~', "~0").replace('/', "~1");
-                    search_tree(value, &format!("{pointer}/{name}"), false, found);
+                    let step = name.replace('~', "~0").replace('/', "~1");
+                    search_tree(value, &format!("{pointer}/{step}"), Some(name), found);
                 }
                 let is_pod = tree["spec"]["containers"].is_array();
-                let is_argo = is_element
-                    && (tree["container"].is_object()
-                        || tree["script"].is_object()
-                        || tree["containerSet"]["containers"].is_array());
+                let has_container = tree["container"].is_object()
+                    || tree["script"].is_object()
+                    || tree["containerSet"]["containers"].is_array();
+                let has_task = tree["resource"].is_object() || tree["data"].is_object();
+                let is_argo = match last_field {
+                    None => has_container || has_task && tree.get("name").is_some(),
+                    Some("inline") => has_container || has_task,
+                    Some(name) => name == "templateDefaults",
+                };
                 if !tree["metadata"].is_null() && (is_pod || is_argo) {
                     found.push(pointer.to_owned());
                 }
@@ -307,7 +368,7 @@ mod tests {
         #[test]
         fn agrees_with_a_search_in_a_tree(tree in tree()) {
             let mut expected = Vec::new();
-            search_tree(&tree, "", false, &mut expected);
+            search_tree(&tree, "", Some(""), &mut expected);
             prop_assert_eq!(found(&tree), expected);
         }
     }

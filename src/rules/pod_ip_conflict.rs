@@ -16,7 +16,8 @@
 //!
 //! The policy does not see the subresource `scale`, by which `kubectl scale` and a `HorizontalPodAutoscaler` change the
 //! number of replicas. When a `Deployment` is scaled in this way, it refuses the update of the `ReplicaSet` that follows;
-//! other workloads get their new pods. It does not notice either that a pod outside the template has the address. During
+//! other workloads get their new pods. It does not notice either that a pod outside the template has the address, and does
+//! not know how many pods a custom resource makes. During
 //! a rolling update, the old and the new pod of a `Deployment` both have it; with the strategy `Recreate`, they do not.
 //!
 //! ## Why
