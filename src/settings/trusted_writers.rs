@@ -78,10 +78,13 @@ impl Identity<'_> {
     /// Returns whether this matches a user with this name and these groups.
     pub(crate) fn matches(&self, username: &str, groups: &[Cow<'_, str>]) -> bool {
         match self {
-            // Whoever may create a pod in the namespace can run it as the default account.
+            // Whoever may create a pod in the namespace can run it as the default account, so only its full name trusts it.
             Self::Username(pattern) if is_default_account(username) => pattern.as_str() == username,
             Self::Username(pattern) => pattern.matches(username),
-            Self::Group(pattern) => groups.iter().any(|group| pattern.matches(group)),
+            Self::Group(pattern) => {
+                let counts = |group: &str| !(is_default_account(username) && group.starts_with(ACCOUNTS_PREFIX));
+                groups.iter().any(|group| counts(group) && pattern.matches(group))
+            }
         }
     }
 }
