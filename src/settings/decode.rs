@@ -6,6 +6,9 @@ use json_scan::{DecodeError, Reader, Visit};
 
 use crate::escape::quote;
 
+/// Bytes of the longest name in a key, after the domain.
+const LONGEST_NAME: usize = 63;
+
 /// Decodes an object in which no field may appear twice.
 pub(super) fn object<'a>(reader: &mut Reader<'a>, field: &mut Visit<'_, 'a>) -> Result<(), DecodeError> {
     let mut seen: Vec<Vec<u8>> = Vec::new();
@@ -68,4 +71,13 @@ pub(super) fn octet(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
 /// Creates the error for a field that the schema does not have.
 pub(super) fn unknown_field(fields: &[&str]) -> DecodeError {
     DecodeError::new(format!("is not a setting; use one of {}", fields.join(", ")))
+}
+
+/// Returns whether Kubernetes accepts a name after the domain of an annotation's key.
+pub(super) fn is_annotation_name(name: &str) -> bool {
+    let is_end = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    name.len() <= LONGEST_NAME
+        && is_end(name.bytes().next())
+        && is_end(name.bytes().last())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }

@@ -4,12 +4,9 @@ use std::borrow::Cow;
 
 use json_scan::{Context, DecodeError, Reader, bytes_eq};
 
-use super::decode::string;
+use super::decode::{is_annotation_name, string};
 use crate::annotations::{self, DOMAINS, Lookup, MANAGED_BY_SETTING};
 use crate::escape::quote;
-
-/// Bytes of the longest name in a key, after the domain.
-const LONGEST_NAME: usize = 63;
 
 /// Annotations under interLink's domains that the catalogue lacks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,7 +43,7 @@ impl ExtraAnnotations<'_> {
 /// Decodes the key of an annotation under interLink's domains that the catalogue lacks.
 pub(super) fn decode_key<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, DecodeError> {
     let key = string(reader)?;
-    let problem = if !DOMAINS.iter().any(|domain| key.strip_prefix(domain).is_some_and(is_name)) {
+    let problem = if !DOMAINS.iter().any(|domain| key.strip_prefix(domain).is_some_and(is_annotation_name)) {
         "is not a key under interLink's domains; use one such as interlink.eu/NAME or interlink.virtual-kubelet.io/NAME"
     } else if annotations::look_up(key.as_bytes()) == Lookup::Unknown {
         return Ok(key);
@@ -54,13 +51,4 @@ pub(super) fn decode_key<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, De
         "is known to the policy already; remove it"
     };
     Err(DecodeError::new(format!("{} {problem}", quote(&key))))
-}
-
-/// Returns whether Kubernetes accepts a name after a domain.
-fn is_name(name: &str) -> bool {
-    let is_end = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
-    name.len() <= LONGEST_NAME
-        && is_end(name.bytes().next())
-        && is_end(name.bytes().last())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
