@@ -14,7 +14,7 @@
 //! - whose name is `ws`, `vpn` or `webhook`, or that of another port of a container.
 //!
 //! An entry for a port and protocol that a container has is only checked for its form and for being repeated: interLink
-//! uses the container's.
+//! uses the container's. It must not end in a colon, as `80:web:` does: interLink then adds the port a second time.
 //!
 //! Commas separate the entries. Spaces around an entry, empty entries and lower-case protocols are allowed. An empty
 //! name or protocol counts as none. An entry that contains `---`, a control character or a Unicode line or paragraph
@@ -166,12 +166,12 @@ impl<'t> Service<'t> {
     /// Adds an entry.
     fn add(&mut self, entry: &'t str) -> Result<(), Fault> {
         let entry @ Entry { port, name, .. } = parse(entry)?;
-        let is_udp = entry.protocol.eq_ignore_ascii_case("UDP");
+        let is_udp = entry.protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("UDP"));
         if !self.ports.insert(port, is_udp) {
             return Err(Fault::new("which repeats a port and its protocol", "list each port once"));
         }
         if self.container_ports.contains(port, is_udp) {
-            return Ok(());
+            return if entry.protocol == Some("") { Err(entry.doubled()) } else { Ok(()) };
         }
         if name.is_empty() {
             return if self.unlisted == Some(port) { Ok(()) } else { Err(entry.unnamed()) };
@@ -193,24 +193,34 @@ impl<'t> Service<'t> {
 struct Entry<'t> {
     port: u16,
     name: &'t str,
-    protocol: &'t str,
+    protocol: Option<&'t str>,
 }
 
 impl Entry<'_> {
     /// Returns the fault of an entry without a name.
     fn unnamed(&self) -> Fault {
-        let Self { port, protocol, .. } = self;
-        let colon = if protocol.is_empty() { "" } else { ":" };
+        let port = self.port;
+        let protocol = self.protocol.filter(|protocol| !protocol.is_empty());
+        let protocol = protocol.map_or_else(String::new, |protocol| format!(":{protocol}"));
         Fault::new(
             "which has no name, so that Kubernetes refuses the tunnel",
-            format!("use {port}:NAME{colon}{protocol} with a name of your choice"),
+            format!("use {port}:NAME{protocol} with a name of your choice"),
+        )
+    }
+
+    /// Returns the fault of an entry that interLink does not take for a container's port, but Kubernetes does.
+    fn doubled(&self) -> Fault {
+        Fault::new(
+            "whose empty protocol adds a container's port again, so that Kubernetes refuses the tunnel",
+            format!("use {}, or leave it out", self.port),
         )
     }
 }
 
 fn parse(entry: &str) -> Result<Entry<'_>, Fault> {
     let mut parts = entry.split(':');
-    let [port, name, protocol] = [(); 3].map(|()| parts.next().unwrap_or_default());
+    let [port, name] = [(); 2].map(|()| parts.next().unwrap_or_default());
+    let protocol = parts.next();
     if parts.next().is_some() {
         return Err(Fault::new("which has more than a port, a name and a protocol", "use port:name:protocol"));
     }
@@ -238,7 +248,7 @@ fn parse(entry: &str) -> Result<Entry<'_>, Fault> {
             "use at most 15 lowercase letters, digits and single hyphens, with at least one letter",
         ));
     }
-    if !(protocol.is_empty() || is_protocol(protocol)) {
+    if protocol.is_some_and(|protocol| !(protocol.is_empty() || is_protocol(protocol))) {
         return Err(Fault::new("whose protocol is neither TCP nor UDP", "use one of these after the second colon"));
     }
     Ok(Entry { port, name, protocol })
@@ -406,6 +416,9 @@ mod tests {
             ("80:http:UDP", "whose name a container's port has"),
             ("53:dns", "whose name a container's port has"),
             ("80:http", ""),
+            ("80:web:", "whose empty protocol adds a container's port again"),
+            ("80::", "use 80, or leave it out"),
+            ("81:web:,80", ""),
             ("80,53::UDP", ""),
             ("80,80:web", "which repeats a port"),
             ("53", "which has no name"),

@@ -116,7 +116,7 @@ fn value(key: &str, choices: &mut Choices) -> String {
     text.to_owned()
 }
 
-const EXTRA_PORTS: [&str; 50] = [
+const EXTRA_PORTS: [&str; 51] = [
     "8080",
     "9090:api",
     "9091:metrics",
@@ -125,6 +125,7 @@ const EXTRA_PORTS: [&str; 50] = [
     "80",
     "80:http",
     "80:web:tcp",
+    "80:web:",
     "443:https",
     "5353:mdns:udp",
     "8080:page",

@@ -345,7 +345,10 @@ fn are_extra_ports(list: &str, container_ports: &[&Value], full_mesh: bool) -> b
                 .iter()
                 .any(|port| port["containerPort"] == number && port["protocol"].as_str().unwrap_or("TCP") == protocol);
             let needs_no_name = number == 8080 && !full_mesh;
+            // An empty protocol is not TCP for interLink, but it is for Kubernetes.
+            let is_doubled = is_of_container && parts.get(2) == Some(&"");
             is_well_formed
+                && !is_doubled
                 && numbers.insert((number, protocol))
                 // interLink then uses the container's, without the entry's name.
                 && (is_of_container || if name.is_empty() { needs_no_name } else { names.insert(name) })
