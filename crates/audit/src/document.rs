@@ -90,16 +90,17 @@ impl Problem {
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
+
+    /// Returns what is wrong, without the place.
+    pub(crate) fn message(&self) -> String {
+        self.error.to_string()
+    }
 }
 
 #[cfg(test)]
 impl Problem {
     pub(crate) fn line(&self) -> Option<usize> {
         self.origin.line
-    }
-
-    pub(crate) fn message(&self) -> String {
-        self.error.to_string()
     }
 }
 

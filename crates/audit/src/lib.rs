@@ -8,6 +8,7 @@
 //! An error's text is one line with its cause and, unless it is obvious, the fix. `source` returns the cause as well.
 
 pub mod document;
+mod documentation;
 pub mod evaluate;
 pub mod host;
 pub mod input;

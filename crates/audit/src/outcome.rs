@@ -7,9 +7,13 @@ use interlink_annotations_policy::response::{parse, split_message};
 use serde::{Serialize, Serializer};
 
 use crate::document::{Document, Origin};
+use crate::documentation;
 use crate::host::Answer;
 use crate::line::lines_before;
 use crate::request::{EvaluatedAs, Request};
+
+/// What stands in place of a rule's id if an object cannot be decoded.
+pub const UNREADABLE: &str = "unreadable";
 
 /// The outcome of one object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,10 +24,14 @@ pub struct Outcome {
     pub origin: Origin,
     /// Its namespace; empty if it has none.
     pub namespace: String,
+    /// Its API group and version.
+    pub api_version: String,
     /// Its kind.
     pub kind: String,
     /// Its name; a `*` stands for what the API server will append to it.
     pub name: String,
+    /// The uid of a stored object; empty for others.
+    pub uid: String,
     /// What it was evaluated as.
     pub evaluated_as: EvaluatedAs,
     /// What the policy made of it.
@@ -99,6 +107,8 @@ pub struct Finding {
     pub fix: String,
     /// The line in the file, counted from 1.
     pub line: Option<usize>,
+    /// The link to the rule's documentation.
+    pub documentation: Option<String>,
 }
 
 impl Outcome {
@@ -125,8 +135,10 @@ impl Outcome {
         Self {
             origin: document.origin.clone(),
             namespace: request.namespace,
+            api_version: request.api_version,
             kind: request.kind,
             name: request.name,
+            uid: request.uid,
             evaluated_as: request.evaluated_as,
             verdict,
             code: answer.code.filter(|_| verdict == Verdict::Refused),
@@ -152,6 +164,26 @@ impl Finding {
             problem: parsed.problem.to_owned(),
             fix: parsed.fix.to_owned(),
             line,
+            documentation: parsed.rule.map(documentation::link),
+        }
+    }
+
+    /// Returns the id of the rule, or what stands in its place.
+    pub fn rule(&self) -> &str {
+        self.rule.as_deref().unwrap_or(UNREADABLE)
+    }
+
+    /// Returns what is wrong, with the path of the annotation or field.
+    pub fn text(&self) -> String {
+        let separator = if self.path.is_empty() { "" } else { ": " };
+        format!("{}{separator}{}", self.full_path(), self.problem)
+    }
+
+    /// Returns the path of the annotation or field, such as `metadata.annotations[JobID]`.
+    pub fn full_path(&self) -> String {
+        match &self.key {
+            Some(key) => format!("{}[{key}]", self.path),
+            None => self.path.clone(),
         }
     }
 }

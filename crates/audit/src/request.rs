@@ -89,9 +89,12 @@ impl Serialize for EvaluatedAs {
 pub(crate) struct Request {
     pub(crate) text: Vec<u8>,
     pub(crate) evaluated_as: EvaluatedAs,
+    pub(crate) api_version: String,
     pub(crate) kind: String,
     pub(crate) namespace: String,
     pub(crate) name: String,
+    /// That of a stored object; empty for others.
+    pub(crate) uid: String,
     /// Whether the policy checks such a request; it accepts all others.
     pub(crate) is_checked: bool,
     /// Whether it is a stored object with annotations that interLink writes, but without the managed fields that show
@@ -184,6 +187,8 @@ impl Request {
             evaluated_as: EvaluatedAs::Request,
             namespace: namespace.into_owned(),
             name: if name.is_empty() { header.display_name() } else { name.into_owned() },
+            api_version: header.api_version.into_owned(),
+            uid: String::new(),
             // The policy refuses a request without a kind.
             is_checked: writes && (kind.is_empty() || is_checked(object, Kind::find(&group, &kind))),
             kind: kind.into_owned(),
@@ -239,6 +244,8 @@ impl Request {
         Ok(Self {
             text,
             evaluated_as,
+            api_version: header.api_version.clone().into_owned(),
+            uid: if evaluated_as == EvaluatedAs::Stored { header.uid.clone().into_owned() } else { String::new() },
             kind: header.kind.clone().into_owned(),
             namespace: namespace.to_owned(),
             name: header.display_name(),

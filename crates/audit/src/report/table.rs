@@ -37,11 +37,8 @@ impl Table {
     fn finding(&mut self, origin: &Origin, finding: &Finding) -> io::Result<()> {
         let (level, style) = if finding.level == Level::Deny { ("deny", REFUSED) } else { ("warn", WARNING) };
         let place = Origin { line: finding.line, ..origin.clone() };
-        let rule = finding.rule.as_deref().unwrap_or("unreadable");
-        writeln!(self.output, "  {style}{level}{style:#} {} at {place}", printable_text(rule))?;
-        let key = finding.key.as_ref().map(|key| format!("[{key}]")).unwrap_or_default();
-        let separator = if finding.path.is_empty() { "" } else { ": " };
-        self.wrap(&format!("{}{key}{separator}{}", finding.path, finding.problem))?;
+        writeln!(self.output, "  {style}{level}{style:#} {} at {place}", printable_text(finding.rule()))?;
+        self.wrap(&finding.text())?;
         if !finding.fix.is_empty() {
             self.wrap(&format!("fix: {}", finding.fix))?;
         }
@@ -118,7 +115,7 @@ impl Format for Table {
 }
 
 /// Returns the line with the totals. What does not occur is left out, save refusals.
-fn totals(summary: &Summary) -> String {
+pub(super) fn totals(summary: &Summary) -> String {
     let optional = [
         (summary.with_warnings, "with warnings"),
         (summary.writers_unknown, "accepted with unknown writers"),

@@ -1,0 +1,32 @@
+//! Where the documentation of a rule is.
+
+const METADATA: &str = include_str!("../../../policy-metadata.yml");
+
+/// Returns the link to a rule's documentation: in the repository of this version, or, as long as policy-metadata.yml
+/// has only the example's address, the path in the repository.
+pub(crate) fn link(rule: &str) -> String {
+    let page = format!("docs/rules.md#{rule}");
+    match repository() {
+        Some(repository) => format!("{repository}/blob/v{}/{page}", env!("CARGO_PKG_VERSION")),
+        None => page,
+    }
+}
+
+/// Returns the address of the repository.
+pub(crate) fn repository() -> Option<&'static str> {
+    let source = METADATA.lines().find_map(|line| line.trim_start().strip_prefix("io.kubewarden.policy.source: "))?;
+    (!source.contains("example.org")).then_some(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_to_the_heading_of_a_rule() {
+        let link = link("job-id");
+        let start = repository().map(|repository| repository.to_owned() + "/blob/v").unwrap_or_default();
+        assert!(link.starts_with(&start) && link.ends_with("docs/rules.md#job-id"), "{link}");
+        assert!(METADATA.contains("io.kubewarden.policy.source: https://"));
+    }
+}
