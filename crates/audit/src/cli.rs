@@ -147,8 +147,18 @@ pub(crate) struct Output {
 pub(crate) enum Format {
     /// Rows for people.
     Table,
-    /// JSON for programs.
+    /// JSON for programs, which docs/report.schema.json describes.
     Json,
+    /// SARIF 2.1.0, for code scanning on GitHub and for editors.
+    Sarif,
+    /// JUnit's XML, for the test reports of CI servers.
+    Junit,
+    /// Workflow commands, which GitHub Actions shows beside the lines of a file.
+    Github,
+    /// A Code Quality report, which GitLab shows in merge requests.
+    Gitlab,
+    /// A list of OpenReports' reports, the kind in which Kubewarden's audit scanner stores its results.
+    Policyreport,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

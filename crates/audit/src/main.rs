@@ -13,7 +13,9 @@ use interlink_audit::document::{Origin, Problem};
 use interlink_audit::evaluate::Evaluator;
 use interlink_audit::host::Module;
 use interlink_audit::input::{self, Files};
-use interlink_audit::report::{Format, Json, Report, Show, Summary, Table, print_error};
+use interlink_audit::report::{
+    Format, GitHub, GitLab, JUnit, Json, PolicyReport, Report, Sarif, Show, Summary, Table, print_error,
+};
 use interlink_audit::request::{Impersonation, Mode};
 use interlink_audit::versions::Versions;
 use interlink_audit::{MODULE, policy_settings, registry};
@@ -124,6 +126,11 @@ fn format(output: &cli::Output) -> Box<dyn Format> {
     match output.format {
         cli::Format::Table => Box::new(Table::new(writer, width, output.statistics)),
         cli::Format::Json => Box::new(Json::new(writer)),
+        cli::Format::Sarif => Box::new(Sarif::new(writer)),
+        cli::Format::Junit => Box::new(JUnit::new(writer)),
+        cli::Format::Github => Box::new(GitHub::new(writer)),
+        cli::Format::Gitlab => Box::new(GitLab::new(writer)),
+        cli::Format::Policyreport => Box::new(PolicyReport::new(writer)),
     }
 }
 

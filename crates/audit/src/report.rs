@@ -2,8 +2,16 @@
 //!
 //! Each outcome is written as it comes, unless the format needs all of them first.
 
+mod fingerprint;
+mod github;
+mod gitlab;
 mod json;
+mod json_list;
+mod junit;
+mod policyreport;
+mod sarif;
 mod table;
+mod text;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -15,7 +23,12 @@ use crate::document::Problem;
 use crate::evaluate::Evaluation;
 use crate::outcome::{Outcome, Verdict};
 
+pub use github::GitHub;
+pub use gitlab::GitLab;
 pub use json::Json;
+pub use junit::JUnit;
+pub use policyreport::PolicyReport;
+pub use sarif::Sarif;
 pub use table::{Table, print_error};
 
 /// A format of reports.

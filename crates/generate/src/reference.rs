@@ -74,6 +74,6 @@ fn object(annotation: &AnnotationInfo) -> &'static str {
 }
 
 /// Removes the backticks of Markdown.
-pub(crate) fn plain(markdown: &str) -> String {
+pub fn plain(markdown: &str) -> String {
     markdown.replace('`', "")
 }

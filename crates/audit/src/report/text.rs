@@ -1,0 +1,72 @@
+//! Text from the input, as reports show it.
+
+use crate::document::{Origin, STANDARD_INPUT};
+use crate::outcome::{Finding, Outcome};
+
+/// Returns whether a character shows itself, and nothing else: it is neither a control, bidirectional or zero-width
+/// character, nor one that combines with another.
+pub(super) fn is_plain(character: char) -> bool {
+    matches!(character, '"' | '\'' | '\\') || character.escape_debug().len() == 1
+}
+
+/// Escapes the characters that do not show themselves.
+pub(super) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_plain(character) {
+            shown.push(character);
+        } else {
+            shown.extend(character.escape_debug());
+        }
+    }
+    shown
+}
+
+/// Returns the path of a file as programs for repositories expect it.
+pub(super) fn file(origin: &Origin) -> &str {
+    match &*origin.file {
+        STANDARD_INPUT => "stdin",
+        file => file.trim_start_matches("./"),
+    }
+}
+
+/// Returns a line that a program can show: that of a finding, if it is known, or else of the document.
+pub(super) fn line(origin: &Origin, finding: Option<usize>) -> usize {
+    finding.or(origin.line).unwrap_or(1)
+}
+
+/// Returns the object's name in a sentence, such as `Pod default/web`.
+pub(super) fn object(outcome: &Outcome) -> String {
+    let separator = if outcome.namespace.is_empty() { "" } else { "/" };
+    let name = if outcome.name.is_empty() { "-" } else { &outcome.name };
+    format!("{} {}{separator}{name}", outcome.kind, outcome.namespace)
+}
+
+/// Returns a finding as one line without its rule: the object, what is wrong, and how to fix it.
+pub(super) fn message(outcome: &Outcome, finding: &Finding) -> String {
+    format!("{}: {}", object(outcome), advice(finding))
+}
+
+/// Returns what is wrong and how to fix it.
+pub(super) fn advice(finding: &Finding) -> String {
+    let separator = if finding.fix.is_empty() { "" } else { "; fix: " };
+    format!("{}{separator}{}", finding.text(), finding.fix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_what_does_not_show_itself() {
+        assert_eq!(visible("it's \"é\" \\ 日本"), "it's \"é\" \\ 日本");
+        assert_eq!(visible("\u{1b}[2J\r\n\u{202e}\u{200b}\u{ffff}"), r"\u{1b}[2J\r\n\u{202e}\u{200b}\u{ffff}");
+    }
+
+    #[test]
+    fn names_files_as_a_repository_does() {
+        for (name, path) in [("./a/b.yaml", "a/b.yaml"), ("-", "stdin"), ("/a", "/a"), ("../a", "../a")] {
+            assert_eq!(file(&Origin::file(name)), path);
+        }
+    }
+}
