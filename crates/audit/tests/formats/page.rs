@@ -1,0 +1,91 @@
+//! docs/cli.md: the flags, and the commands of its examples.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::{list, parse};
+
+const PAGE: &str = include_str!("../../../../docs/cli.md");
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+fn help(command: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_interlink-audit")).args([command, "--help"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Returns the lines of a help text from the arguments to the examples, without spaces at their ends.
+fn options(help: &str) -> String {
+    let from = help.find("Arguments:").unwrap();
+    let to = help.find("\nExamples:").unwrap();
+    help[from..to].lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_page_has_the_help_of_check() {
+    let options = options(&help("check"));
+    assert!(PAGE.contains(&format!("```text\n{options}\n```")), "docs/cli.md should have this text:\n{options}");
+}
+
+#[test]
+fn audit_has_the_flags_that_the_page_says() {
+    let (check, audit) = (help("check"), help("audit"));
+    let flags =
+        |help: &str| help.split_whitespace().filter(|it| it.starts_with("--")).map(str::to_owned).collect::<Vec<_>>();
+    let request = check.split_once("\nRequest:\n").unwrap().1;
+    for flag in flags(&options(&audit)) {
+        let is_own = flag == "--require-managed-fields";
+        assert!(PAGE.contains(&flag) && (is_own || options(&check).contains(&flag)), "{flag}");
+    }
+    assert!(flags(request).iter().all(|flag| !flags(&options(&audit)).contains(flag)));
+}
+
+#[test]
+fn the_page_names_this_version() {
+    assert!(PAGE.contains(concat!("download v", env!("CARGO_PKG_VERSION"), " ")));
+}
+
+/// Returns the commands in the section about formats that write a report into a file.
+fn examples() -> Vec<&'static str> {
+    let section = PAGE.split_once("## Formats").unwrap().1;
+    let lines = section.lines().map(|line| line.trim_start_matches([' ', '-']).trim_start_matches("run: "));
+    lines.filter(|line| line.starts_with("interlink-audit ")).collect()
+}
+
+#[test]
+fn the_examples_write_reports() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("manifests")).unwrap();
+    fs::create_dir(path("deploy")).unwrap();
+    let root = Path::new(ROOT);
+    fs::copy(root.join("examples/bad/forged-job.yaml"), path("manifests/a.yaml")).unwrap();
+    fs::copy(root.join("deploy/protect.yaml"), path("deploy/protect.yaml")).unwrap();
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "uid": "5", "resourceVersion": "7",
+        "annotations": {"interlink.eu/pod-vpn": "no"}}});
+    fs::write(path("cluster.json"), pod.to_string()).unwrap();
+
+    let commands = Path::new(env!("CARGO_BIN_EXE_interlink-audit")).parent().unwrap();
+    let search = format!("{}:{}", commands.display(), std::env::var("PATH").unwrap());
+    for format in ["json", "sarif", "junit", "github", "gitlab", "policyreport"] {
+        let flag = format!("--format {format} ");
+        let example =
+            examples().into_iter().find(|it| it.contains(&flag)).unwrap_or_else(|| panic!("no example of {format}"));
+        let output =
+            Command::new("sh").args(["-c", example]).current_dir(folder.path()).env("PATH", &search).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{example}: {output:?}");
+        let report = match example.split_once("> ") {
+            Some((_, file)) => fs::read_to_string(path(file)).unwrap(),
+            None => String::from_utf8(output.stdout).unwrap(),
+        };
+        match format {
+            "github" => assert!(report.starts_with("::error file=manifests/a.yaml,"), "{report}"),
+            "junit" => assert!(roxmltree::Document::parse(&report).is_ok(), "{report}"),
+            "gitlab" => assert_eq!(list(&parse(&report)).len(), 1),
+            _ => assert!(parse(&report).is_object()),
+        }
+    }
+}
