@@ -153,6 +153,11 @@ fn and_more(count: usize) -> String {
     format!("and {count} more")
 }
 
+/// Returns how many violations are left out, if a text says no more than that.
+pub fn omitted(text: &str) -> Option<usize> {
+    text.strip_prefix("and ")?.strip_suffix(" more")?.parse().ok()
+}
+
 /// Splits the message of a refusal into its violations: at each `; ` that a rule's id follows, outside of quotes, where
 /// text is a user's.
 pub fn split_message(message: &str) -> Vec<&str> {
@@ -174,8 +179,7 @@ fn starts_violation(text: &str) -> bool {
         return false;
     };
     let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-    text.split_once(": ").is_some_and(|(id, _)| is_id(id))
-        || text.strip_prefix("and ").is_some_and(|text| text.ends_with(" more"))
+    text.split_once(": ").is_some_and(|(id, _)| is_id(id)) || omitted(text).is_some()
 }
 
 #[cfg(test)]
@@ -290,6 +294,7 @@ mod tests {
         let (most, more) = (warnings(WARNINGS), warnings(WARNINGS + 7));
         assert_eq!((most.len(), &most[..]), (WARNINGS, &more[..WARNINGS]));
         assert_eq!(more[WARNINGS..], ["and 7 more"]);
+        assert_eq!(more.iter().filter_map(|text| omitted(text)).collect::<Vec<_>>(), [7]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use interlink_annotations_policy::Level;
-use interlink_annotations_policy::response::{parse, split_message};
+use interlink_annotations_policy::response::{omitted, parse, split_message};
 use serde::{Serialize, Serializer};
 
 use crate::document::{Document, Origin};
@@ -40,6 +40,8 @@ pub struct Outcome {
     pub code: Option<u16>,
     /// What the policy found.
     pub findings: Vec<Finding>,
+    /// How many more findings there are, which do not fit into the policy's answer.
+    pub omitted_findings: usize,
 }
 
 /// What the policy made of an object.
@@ -130,8 +132,14 @@ impl Outcome {
         };
         let warnings = answer.warnings.unwrap_or_default();
         let refused = refused.into_iter().map(|text| (Level::Deny, text));
-        let findings = refused.chain(warnings.iter().map(|text| (Level::Warn, text.as_str())));
-        let findings = findings.map(|(level, text)| Finding::new(document, level, text)).collect();
+        let texts = refused.chain(warnings.iter().map(|text| (Level::Warn, text.as_str())));
+        let (mut findings, mut omitted_findings) = (Vec::new(), 0);
+        for (level, text) in texts {
+            match omitted(text) {
+                Some(count) => omitted_findings += count,
+                None => findings.push(Finding::new(document, level, text)),
+            }
+        }
         Self {
             origin: document.origin.clone(),
             namespace: request.namespace,
@@ -143,6 +151,7 @@ impl Outcome {
             verdict,
             code: answer.code.filter(|_| verdict == Verdict::Refused),
             findings,
+            omitted_findings,
         }
     }
 

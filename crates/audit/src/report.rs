@@ -88,6 +88,8 @@ pub struct Summary {
     pub skipped: usize,
     /// Documents that cannot be read or evaluated.
     pub problems: usize,
+    /// Findings that are not shown, because the policy's answer has too many.
+    pub omitted_findings: usize,
     /// The findings of each rule.
     pub rules: BTreeMap<String, RuleCount>,
 }
@@ -115,6 +117,7 @@ impl Summary {
             Verdict::NotChecked => self.not_checked += 1,
         }
         self.with_warnings += usize::from(outcome.has_warnings());
+        self.omitted_findings += outcome.omitted_findings;
         for finding in &outcome.findings {
             let Some(rule) = &finding.rule else { continue };
             let count = self.rules.entry(rule.clone()).or_default();

@@ -107,18 +107,36 @@ fn prints_the_whole_answer_as_json() {
     let result = &report["results"][0];
     assert_eq!(code, 1);
     let expected = serde_json::json!({
-        "file": "bad.yaml", "line": 1, "item": "", "namespace": "default", "kind": "Pod", "name": "bad",
+        "file": "bad.yaml", "line": 1, "item": "", "namespace": "default", "apiVersion": "v1", "kind": "Pod", "name": "bad",
+        "uid": "", "omittedFindings": 0,
         "evaluatedAs": "creation", "verdict": "Refused", "code": 403,
         "findings": [{
             "rule": "job-id", "level": "Deny", "path": "metadata.annotations", "key": "JobID",
             "problem": "is set to \"1\", but only interLink may set it",
             "fix": "remove it, or add \"interlink-audit\" to trustedWriters if that is interLink",
-            "line": 3,
+            "line": 3, "documentation": result["findings"][0]["documentation"],
         }],
     });
     assert_eq!(result, &expected);
     assert_eq!((&report["version"], &report["problems"]), (&1.into(), &Value::Array(Vec::new())));
     assert_eq!((&report["summary"]["refused"], &report["summary"]["rules"]["job-id"]["deny"]), (&1.into(), &1.into()));
+}
+
+#[test]
+fn counts_the_findings_that_do_not_fit() {
+    let template = |n| format!("  t{n}: {{metadata: {{annotations: {{JobID: '1'}}}}, spec: {{containers: []}}}}\n");
+    let templates: String = (0..20).map(template).collect();
+    let object = format!("apiVersion: example.org/v1\nkind: Fleet\nmetadata: {{name: f}}\nspec:\n{templates}");
+    let (code, json, _) = run(&[("f.yaml", &*object)], &["check", "--format", "json", "f.yaml"]);
+    let report: Value = serde_json::from_str(&json).unwrap();
+    let result = &report["results"][0];
+    let shown = result["findings"].as_array().unwrap();
+    let omitted = 20 - shown.len();
+    assert!(code == 1 && omitted > 0 && shown.iter().all(|finding| finding["rule"] == "job-id"));
+    assert_eq!([&result["omittedFindings"], &report["summary"]["omittedFindings"]], [&Value::from(omitted); 2]);
+    let (_, table, _) = run(&[("f.yaml", &*object)], &["check", "f.yaml"]);
+    assert!(table.contains(&format!("\n  and {omitted} more\n")), "{table}");
+    assert!(table.ends_with(&format!(", {omitted} findings left out\n")), "{table}");
 }
 
 #[test]

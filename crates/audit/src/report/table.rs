@@ -89,6 +89,9 @@ impl Format for Table {
         for finding in &outcome.findings {
             self.finding(&outcome.origin, finding)?;
         }
+        if outcome.omitted_findings > 0 {
+            writeln!(self.output, "  and {} more", outcome.omitted_findings)?;
+        }
         self.output.flush()
     }
 
@@ -124,6 +127,7 @@ pub(super) fn totals(summary: &Summary) -> String {
         (summary.without_annotations, "without interLink annotations"),
         (summary.skipped, "skipped, which are no Kubernetes objects"),
         (summary.problems, "not readable"),
+        (summary.omitted_findings, "findings left out"),
     ];
     let optional = optional.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
     format!("{} refused, {} accepted{}", summary.refused, summary.accepted, optional.collect::<String>())

@@ -36,7 +36,7 @@ impl Schema {
                 }
                 "minimum" => assert!(value.is_null() || value.as_u64() >= rule.as_u64(), "{path}: {value}"),
                 "items" => {
-                    value.as_array().unwrap().iter().for_each(|item| self.check(item, rule, &format!("{path}[]")))
+                    value.as_array().unwrap().iter().for_each(|item| self.check(item, rule, &format!("{path}[]")));
                 }
                 "properties" => {
                     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
