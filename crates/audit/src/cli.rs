@@ -2,8 +2,11 @@
 
 #![expect(clippy::doc_markdown, reason = "clap prints these comments as help, where backticks would show")]
 
+use std::path::PathBuf;
+
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use interlink_audit::cluster::{Resource, parse_namespace};
 
 /// Evaluates interlink-annotations-policy over manifests and clusters, in the runtime that Kubewarden uses.
 #[derive(Parser)]
@@ -51,13 +54,18 @@ Examples:
 
 const AUDIT_EXAMPLES: &str = "\
 Examples:
+  interlink-audit audit --policy deploy/protect.yaml --cluster
+  interlink-audit audit --policy deploy/protect.yaml --cluster --namespace physics --resource ray.io/v1/rayclusters
   kubectl get pods,deployments -A --show-managed-fields -o json > cluster.json
   interlink-audit audit --policy deploy/protect.yaml cluster.json";
 
 #[derive(Args)]
 pub(crate) struct Check {
+    /// Files or folders with YAML or JSON, also compressed with gzip or zstd, or - for standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
     #[command(flatten)]
-    pub(crate) input: Input,
+    pub(crate) folders: Folders,
     #[command(flatten)]
     pub(crate) policy: PolicyOptions,
     #[command(flatten)]
@@ -79,8 +87,13 @@ pub(crate) struct Check {
 
 #[derive(Args)]
 pub(crate) struct Audit {
+    /// Files or folders with YAML or JSON, also compressed with gzip or zstd, or - for standard input.
+    #[arg(required_unless_present = "cluster", value_name = "FILE")]
+    pub(crate) files: Vec<String>,
     #[command(flatten)]
-    pub(crate) input: Input,
+    pub(crate) folders: Folders,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterOptions,
     #[command(flatten)]
     pub(crate) policy: PolicyOptions,
     #[command(flatten)]
@@ -91,20 +104,44 @@ pub(crate) struct Audit {
 }
 
 const REQUEST: &str = "Request";
+const CLUSTER: &str = "Cluster";
 const POLICY: &str = "Policy";
 const OUTPUT: &str = "Output";
 
 #[derive(Args)]
-pub(crate) struct Input {
-    /// Files or folders with YAML or JSON, also compressed with gzip or zstd, or - for standard input.
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<String>,
+pub(crate) struct Folders {
     /// Leave out files that match this pattern, as in a .gitignore file. Can be given several times.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude: Vec<String>,
     /// Report files in folders that hold no Kubernetes object, instead of skipping them.
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ClusterOptions {
+    /// Audit the objects of a live cluster instead of files. The cluster is only read.
+    #[arg(long, conflicts_with_all = ["files", "exclude", "strict"], help_heading = CLUSTER)]
+    pub(crate) cluster: bool,
+    /// The context in the kubeconfig.
+    #[arg(long, value_name = "NAME", requires = "cluster", help_heading = CLUSTER)]
+    pub(crate) context: Option<String>,
+    /// The kubeconfig. Without one, that of KUBECONFIG, ~/.kube/config, or the service account of the pod.
+    #[arg(long, value_name = "FILE", requires = "cluster", help_heading = CLUSTER)]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Audit only objects in this namespace, and no nodes.
+    #[arg(long, short, value_name = "NAMESPACE", value_parser = parse_namespace, requires = "cluster",
+        help_heading = CLUSTER)]
+    pub(crate) namespace: Option<String>,
+    /// Audit all namespaces, also if one is named. This is the default.
+    #[arg(long, short = 'A', requires = "cluster", help_heading = CLUSTER)]
+    pub(crate) all_namespaces: bool,
+    /// Audit only objects whose labels match, such as app=web,tier!=test.
+    #[arg(long, short = 'l', value_name = "SELECTOR", requires = "cluster", help_heading = CLUSTER)]
+    pub(crate) selector: Option<String>,
+    /// Audit this custom resource too: GROUP/VERSION/PLURAL, such as ray.io/v1/rayclusters. Can be given several times.
+    #[arg(long = "resource", value_name = "RESOURCE", requires = "cluster", help_heading = CLUSTER)]
+    pub(crate) resources: Vec<Resource>,
 }
 
 #[derive(Args)]

@@ -12,7 +12,8 @@ pub(crate) const STANDARD_INPUT: &str = "-";
 /// The place where a document was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Origin {
-    /// The file as the user named it, or as it was found in a folder that the user named.
+    /// The file as the user named it, or as it was found in a folder that the user named; or a cluster's context and the
+    /// kind of its objects.
     #[serde(serialize_with = "as_text")]
     pub(crate) file: Arc<str>,
     /// The line on which the document begins, counted from 1.
@@ -50,6 +51,11 @@ impl Origin {
     /// Creates the origin of what a file as a whole holds.
     pub fn file(file: &str) -> Self {
         Self { file: file.into(), line: None, item: String::new() }
+    }
+
+    /// Returns what the document is read from: a file, or the kind of a cluster's objects.
+    pub fn source(&self) -> &Arc<str> {
+        &self.file
     }
 
     /// Returns the origin of a document that begins on this line of the file.
@@ -102,6 +108,14 @@ impl Problem {
     pub(crate) fn line(&self) -> Option<usize> {
         self.origin.line
     }
+}
+
+/// Returns the last error in the chain of sources, which says most.
+pub(crate) fn root_cause<'e>(mut error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
 }
 
 pub(crate) fn as_text<S: Serializer>(text: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {

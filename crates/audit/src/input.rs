@@ -15,13 +15,13 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
 
 use crate::document::{Document, Origin, Problem, STANDARD_INPUT};
-use json::{JsonStream, MAX_DOCUMENT};
+use json::MAX_DOCUMENT;
 
 pub use files::{Files, InputFile};
-pub(crate) use json::check as check_json;
+pub(crate) use json::{JsonStream, check as check_json};
 
 /// Documents, one by one.
-type Documents = Box<dyn Iterator<Item = Result<Document, Problem>> + Send>;
+pub type Documents = Box<dyn Iterator<Item = Result<Document, Problem>> + Send>;
 
 #[derive(Debug, thiserror::Error)]
 enum InputError {
@@ -38,11 +38,11 @@ enum InputError {
 }
 
 /// Reads the documents of files, in order; each item of a JSON list is one, but a YAML list as a whole.
-pub fn read(files: Files) -> impl Iterator<Item = Result<Document, Problem>> + Send {
-    files.flat_map(|file| match file.and_then(|file| open_documents(&file)) {
+pub fn read(files: Files) -> Documents {
+    Box::new(files.flat_map(|file| match file.and_then(|file| open_documents(&file)) {
         Ok(documents) => documents,
         Err(problem) => Box::new(std::iter::once(Err(problem))),
-    })
+    }))
 }
 
 /// Reads the documents of a file.

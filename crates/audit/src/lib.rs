@@ -1,12 +1,13 @@
 //! Evaluates the policy over manifests, in the runtime that Kubewarden's policy server uses.
 //!
-//! [`input`] finds the objects in files, [`versions`] their earlier versions, [`request`] makes the request that
+//! [`input`] finds the objects in files, and [`cluster`] those in a live cluster, [`versions`] their earlier versions, [`request`] makes the request that
 //! Kubernetes or Kubewarden would make of each, [`evaluate`] runs the module on all cores, in [`host`], [`outcome`] takes
 //! the answers apart, and [`report`] shows them. The module is [`MODULE`], or comes from a [`registry`]. The command
 //! `interlink-audit` puts them together.
 //!
 //! An error's text is one line with its cause and, unless it is obvious, the fix. `source` returns the cause as well.
 
+pub mod cluster;
 pub mod document;
 mod documentation;
 pub mod evaluate;
@@ -19,6 +20,7 @@ pub mod policy_settings;
 pub mod registry;
 pub mod report;
 pub mod request;
+mod tls;
 mod trust;
 pub mod versions;
 

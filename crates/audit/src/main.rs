@@ -1,6 +1,7 @@
 //! The command `interlink-audit`.
 
 mod cli;
+mod progress;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -9,10 +10,11 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use interlink_audit::cluster::{Cluster, ConnectionOptions, Selection};
 use interlink_audit::document::{Origin, Problem};
 use interlink_audit::evaluate::Evaluator;
 use interlink_audit::host::Module;
-use interlink_audit::input::{self, Files};
+use interlink_audit::input::{self, Documents, Files};
 use interlink_audit::report::{
     Format, GitHub, GitLab, JUnit, Json, PolicyReport, Report, Sarif, Show, Summary, Table, print_error,
 };
@@ -21,7 +23,8 @@ use interlink_audit::versions::Versions;
 use interlink_audit::{MODULE, policy_settings, registry};
 use interlink_generate::reference;
 
-use cli::{Audit, Check, Cli, Command, FailOn};
+use cli::{Audit, Check, Cli, ClusterOptions, Command, FailOn, Folders};
+use progress::Progress;
 
 /// The exit code if something is refused.
 const REFUSED: u8 = 1;
@@ -32,7 +35,7 @@ const USAGE_ERROR: u8 = 2;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Check(arguments) => check(arguments),
-        Command::Audit(arguments) => audit(&arguments),
+        Command::Audit(arguments) => audit(arguments),
         Command::Rules => print(&reference::rule_list()),
         Command::Explain { rule: Some(rule) } => explain(&rule),
         Command::Explain { rule: None } => print(&reference::rules()),
@@ -49,10 +52,10 @@ fn main() -> ExitCode {
 /// # Errors
 /// If the module or the settings cannot be used.
 fn check(arguments: Check) -> Result<ExitCode, Problem> {
-    let Check { input, policy, output, username, groups, namespace, old } = arguments;
+    let Check { files, folders, policy, output, username, groups, namespace, old } = arguments;
     let old = old.as_deref().map(Versions::read).transpose()?.unwrap_or_default();
     let mode = Mode::Manifests { impersonation: Impersonation { username, groups, namespace }, old };
-    let (evaluator, summary) = run(&input, &policy, &output, mode)?;
+    let (evaluator, summary) = run(|| read_files(&files, &folders), &policy, &output, mode)?;
     if let Mode::Manifests { old, .. } = &evaluator.mode
         && old.without_later_version() > 0
         && !output.quiet
@@ -71,26 +74,40 @@ fn check(arguments: Check) -> Result<ExitCode, Problem> {
 ///
 /// # Errors
 /// If the module or the settings cannot be used.
-fn audit(arguments: &Audit) -> Result<ExitCode, Problem> {
-    let (_, summary) = run(&arguments.input, &arguments.policy, &arguments.output, Mode::Stored)?;
+fn audit(arguments: Audit) -> Result<ExitCode, Problem> {
+    let Audit { files, folders, cluster, policy, output, require_managed_fields } = arguments;
+    let is_live = cluster.cluster;
+    let documents = || if is_live { read_cluster(cluster) } else { read_files(&files, &folders) };
+    let (_, summary) = run(documents, &policy, &output, Mode::Stored)?;
     if summary.writers_unknown > 0 {
-        let (kind, verdict) =
-            if arguments.require_managed_fields { ("error", "") } else { ("note", "; they are accepted") };
+        let (kind, verdict) = if require_managed_fields { ("error", "") } else { ("note", "; they are accepted") };
+        let fix = if is_live { "" } else { "; run kubectl get with --show-managed-fields" };
         eprintln!(
             "{kind}: objects with annotations that interLink writes, but without managedFields to show whether it did: \
-             {}{verdict}; run kubectl get with --show-managed-fields",
+             {}{verdict}{fix}",
             summary.writers_unknown
         );
-        if arguments.require_managed_fields {
+        if require_managed_fields {
             return Ok(ExitCode::from(REFUSED));
         }
     }
-    Ok(exit_code(&summary, arguments.output.fail_on))
+    Ok(exit_code(&summary, output.fail_on))
+}
+
+fn read_files(files: &[String], folders: &Folders) -> Result<Documents, Problem> {
+    Ok(input::read(Files::find(files, &folders.exclude, folders.strict)?))
+}
+
+fn read_cluster(options: ClusterOptions) -> Result<Documents, Problem> {
+    let ClusterOptions { context, kubeconfig, namespace, all_namespaces, selector, resources, .. } = options;
+    let cluster = Cluster::new(&ConnectionOptions { kubeconfig, context })?;
+    let namespace = namespace.filter(|_| !all_namespaces);
+    Ok(Box::new(cluster.read(Selection { resources, namespace, selector })))
 }
 
 /// Evaluates every object. A problem with one of them does not stop the others.
 fn run(
-    input: &cli::Input,
+    documents: impl FnOnce() -> Result<Documents, Problem>,
     policy: &cli::PolicyOptions,
     output: &cli::Output,
     mode: Mode,
@@ -98,7 +115,8 @@ fn run(
     let module = load_module(policy)?;
     let settings = load_settings(policy, &module, output.quiet)?;
     let evaluator = Evaluator { module, settings, mode, is_built_in: policy.module.is_none() };
-    let documents = input::read(Files::find(&input.files, &input.exclude, input.strict)?);
+    let progress = Progress::start(!output.quiet);
+    let documents = documents()?.inspect(|document| progress.read(document));
     let mut format = format(output);
     let show = match (output.only_refused, output.quiet) {
         (true, _) => Show::Refused,
@@ -106,7 +124,9 @@ fn run(
         (false, false) => Show::All,
     };
     let mut report = Report::new(&mut *format, show);
-    let written = evaluator.run(documents, |evaluation| report.add(&evaluation)).and_then(|()| report.finish());
+    let written = evaluator.run(documents, |evaluation| progress.evaluated(&evaluation, || report.add(&evaluation)));
+    progress.finish();
+    let written = written.and_then(|()| report.finish());
     let summary = written.or_else(|error| match error.kind() {
         // Whoever closes the pipe has read enough.
         io::ErrorKind::BrokenPipe => Ok(Summary::default()),

@@ -7,7 +7,6 @@ mod credentials;
 mod error;
 
 use std::io::{self, Cursor};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use oci_client::client::{ClientConfig, ClientProtocol};
@@ -18,6 +17,7 @@ use oci_client::{Client, Reference, RegistryOperation};
 use tokio::runtime;
 use tokio::time::timeout;
 
+use crate::tls::{install_provider, is_loopback};
 use credentials::Credentials;
 
 pub use error::{ManifestError, PullError};
@@ -43,12 +43,6 @@ pub fn pull(reference: &str, plain_http: bool) -> Result<Vec<u8>, PullError> {
         if plain_http || is_loopback(image.registry()) { ClientProtocol::Http } else { ClientProtocol::Https };
     let credentials = Credentials::from_docker(image.registry());
     Pull { image, protocol, credentials, timeouts: TIMEOUTS }.run()
-}
-
-/// Returns whether a registry, `HOST[:PORT]`, is on this machine, where nobody can change what it sends.
-fn is_loopback(registry: &str) -> bool {
-    let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
-    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// The longest times that a pull may take.
@@ -103,8 +97,7 @@ impl Pull {
     }
 
     fn client(&self) -> Result<Client, OciDistributionError> {
-        // It fails only where a provider is installed already, which serves as well.
-        rustls::crypto::ring::default_provider().install_default().ok();
+        install_provider();
         Client::try_from(ClientConfig {
             protocol: self.protocol.clone(),
             connect_timeout: Some(self.timeouts.silence),
@@ -198,16 +191,6 @@ mod tests {
         });
         let credentials = Credentials { auth: RegistryAuth::Anonymous, hint: String::new() };
         Pull { image, protocol: ClientProtocol::Http, credentials, timeouts }.run().unwrap_err().to_string()
-    }
-
-    #[test]
-    fn recognizes_loopback_addresses() {
-        for registry in ["localhost", "localhost:5000", "127.0.0.1:5000", "127.8.8.8"] {
-            assert!(is_loopback(registry), "{registry}");
-        }
-        for registry in ["localhost.example.org", "ghcr.io", "10.0.0.1:5000", "0.0.0.0", "127.0.0.1.example.org:80"] {
-            assert!(!is_loopback(registry), "{registry}");
-        }
     }
 
     #[test]

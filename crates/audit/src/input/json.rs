@@ -1,6 +1,6 @@
 //! JSON, read as a stream: the items of a list come one by one, and memory holds only a few of them.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use json_scan::Reader;
 use memchr::memchr_iter;
@@ -18,7 +18,7 @@ pub(crate) const MAX_DOCUMENT: usize = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 enum JsonError {
     #[error("cannot be read: {0}")]
-    Read(#[from] std::io::Error),
+    Read(#[from] io::Error),
     #[error("is not valid JSON: {}", without_positions(&.0.to_string()))]
     Syntax(#[source] serde_json::Error),
     #[error("is not valid JSON: {0} is missing")]
@@ -38,8 +38,11 @@ enum JsonError {
 pub(crate) fn check(document: &Document) -> Result<(), Problem> {
     let Document { origin, text, .. } = document;
     serde_json::from_slice::<IgnoredAny>(text).map(drop).map_err(|error| {
-        let line = origin.line.map_or(error.line(), |line| line + error.line() - 1);
-        origin.at_line(line).problem(JsonError::Syntax(error))
+        let origin = match origin.line {
+            Some(line) => origin.at_line(line + error.line() - 1),
+            None => origin.clone(),
+        };
+        origin.problem(JsonError::Syntax(error))
     })
 }
 
@@ -52,9 +55,15 @@ pub(crate) struct JsonStream {
     buffer: Vec<u8>,
     start: usize,
     is_at_end: bool,
-    /// The line on which `start` is.
-    line: usize,
+    /// Why nothing can be read after the buffer.
+    fault: Option<io::Error>,
+    /// The line on which `start` is; `None` if lines mean nothing.
+    line: Option<usize>,
     state: State,
+    /// The number of a list's first item.
+    first_item: usize,
+    /// The metadata of the last list, once it has been read.
+    list_metadata: Option<Vec<u8>>,
 }
 
 enum State {
@@ -102,7 +111,30 @@ impl Iterator for JsonStream {
 impl JsonStream {
     pub(crate) fn new(origin: Origin, is_optional: bool, input: Box<dyn Read + Send>) -> Self {
         let state = State::Documents;
-        Self { origin, is_optional, input, buffer: Vec::new(), start: 0, is_at_end: false, line: 1, state }
+        Self {
+            origin,
+            is_optional,
+            input,
+            buffer: Vec::new(),
+            start: 0,
+            is_at_end: false,
+            fault: None,
+            line: Some(1),
+            state,
+            first_item: 0,
+            list_metadata: None,
+        }
+    }
+
+    /// Reads a page of a list that an API server sends. Its items are counted from `first_item` on.
+    pub(crate) fn of_page(origin: Origin, first_item: usize, input: Box<dyn Read + Send>) -> Self {
+        Self { line: None, first_item, ..Self::new(origin, false, input) }
+    }
+
+    /// Returns the metadata of the last list, as JSON; `None` if it has not been read yet. The API server sends it before
+    /// the items of a kind of its own, and after those of a custom resource.
+    pub(crate) fn list_metadata(&self) -> Option<&[u8]> {
+        self.list_metadata.as_deref()
     }
 
     /// Reads the next document, or the beginning of a list, in which case there is no document yet.
@@ -111,7 +143,7 @@ impl JsonStream {
             self.state = State::Finished;
             return Ok(None);
         };
-        let origin = self.origin.at_line(self.line);
+        let origin = self.here(&self.origin);
         if first == b'[' {
             self.consume(1);
             self.state = State::Items(List { origin, defaults: Defaults::default(), is_bare: true, count: 0 });
@@ -123,6 +155,8 @@ impl JsonStream {
             header.extend(b"null}");
             self.consume_byte(b'[')?;
             let defaults = Defaults::of_items(&header);
+            let [metadata] = Reader::new(&header).pick(["metadata"]).unwrap_or_default();
+            self.list_metadata = metadata.map(|metadata| metadata.text().to_vec());
             self.state = State::Items(List { origin, defaults, is_bare: false, count: 0 });
             return Ok(None);
         }
@@ -140,15 +174,16 @@ impl JsonStream {
             self.consume(1);
             return if is_bare { Ok(None) } else { self.rest_of_list().map(|()| None) };
         }
-        let step = if list.is_bare { format!("[{}]", list.count) } else { format!("items[{}]", list.count) };
+        let number = self.first_item + list.count;
+        let step = if list.is_bare { format!("[{number}]") } else { format!("items[{number}]") };
         let is_first = list.count == 0;
         list.count += 1;
-        let origin = list.origin.item(&step);
+        let item = list.origin.item(&step);
         if !is_first {
             self.consume_byte(b',')?;
             self.expect_byte()?;
         }
-        let origin = origin.at_line(self.line);
+        let origin = self.here(&item);
         let length = self.read(whole_value)?;
         let text = self.take(length);
         let State::Items(list) = &self.state else { return Ok(None) };
@@ -169,24 +204,29 @@ impl JsonStream {
             }
             self.expect_byte()?;
             let length = self.read(whole_value)?;
-            if self.take(length) == b"\"items\"" {
+            let name = self.take(length);
+            if name == b"\"items\"" {
                 return Err(self.problem(JsonError::ItemsTwice));
             }
             self.consume_byte(b':')?;
             self.expect_byte()?;
             let length = self.read(whole_value)?;
-            self.consume(length);
+            if name == b"\"metadata\"" {
+                self.list_metadata = Some(self.take(length));
+            } else {
+                self.consume(length);
+            }
         }
     }
 
     /// Reads with a function that is given the text from here on, until it needs no more.
     fn read<T>(&mut self, parse: fn(&[u8], bool) -> Result<T, NeedsMore>) -> Result<T, Problem> {
         loop {
-            if let Ok(read) = parse(&self.buffer[self.start..], self.is_at_end) {
+            if let Ok(read) = parse(&self.buffer[self.start..], self.is_at_end && self.fault.is_none()) {
                 return Ok(read);
             }
             if self.is_at_end {
-                return Err(self.syntax_error());
+                return Err(self.fault().unwrap_or_else(|| self.syntax_error()));
             }
             self.fill()?;
         }
@@ -194,11 +234,8 @@ impl JsonStream {
 
     /// Returns the error in the text from here on, at its line.
     fn syntax_error(&self) -> Problem {
-        let document = Document {
-            origin: self.origin.at_line(self.line),
-            text: self.buffer[self.start..].to_vec(),
-            is_optional: false,
-        };
+        let document =
+            Document { origin: self.here(&self.origin), text: self.buffer[self.start..].to_vec(), is_optional: false };
         check(&document).err().unwrap_or_else(|| self.problem(JsonError::End))
     }
 
@@ -209,8 +246,11 @@ impl JsonStream {
             let blank = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             let first = rest.get(blank).copied();
             self.consume(blank);
-            if first.is_some() || self.is_at_end {
+            if first.is_some() {
                 return Ok(first);
+            }
+            if self.is_at_end {
+                return self.fault().map_or(Ok(None), Err);
             }
             self.fill()?;
         }
@@ -238,7 +278,9 @@ impl JsonStream {
     /// Moves past some bytes.
     fn consume(&mut self, length: usize) {
         let end = self.start + length;
-        self.line += memchr_iter(b'\n', &self.buffer[self.start..end]).count();
+        if let Some(line) = &mut self.line {
+            *line += memchr_iter(b'\n', &self.buffer[self.start..end]).count();
+        }
         self.start = end;
     }
 
@@ -258,10 +300,15 @@ impl JsonStream {
         }
         let wanted = CHUNK.max(self.buffer.len());
         let length = self.buffer.len();
-        let read = self.input.by_ref().take(wanted as u64).read_to_end(&mut self.buffer);
-        read.map_err(|error| self.problem(JsonError::Read(error)))?;
+        // What comes before a fault is in the buffer all the same.
+        self.fault = self.input.by_ref().take(wanted as u64).read_to_end(&mut self.buffer).err();
         self.is_at_end = self.buffer.len() < length + wanted;
         Ok(())
+    }
+
+    /// Returns the fault after the buffer, if there is one.
+    fn fault(&mut self) -> Option<Problem> {
+        self.fault.take().map(|error| self.problem(JsonError::Read(error)))
     }
 
     fn problem(&self, error: JsonError) -> Problem {
@@ -269,7 +316,12 @@ impl JsonStream {
             State::Items(list) => &list.origin,
             _ => &self.origin,
         };
-        origin.at_line(self.line).problem(error)
+        self.here(origin).problem(error)
+    }
+
+    /// Returns an origin at the line on which the text from here on begins.
+    fn here(&self, origin: &Origin) -> Origin {
+        self.line.map_or_else(|| origin.clone(), |line| origin.at_line(line))
     }
 }
 
@@ -362,6 +414,42 @@ mod tests {
             assert_eq!(read(empty), [], "{empty}");
         }
         assert_eq!(read(r#"{"items": {}}"#)[0].as_ref().unwrap().1, json!({"items": {}}), "no list");
+    }
+
+    #[test]
+    fn reads_a_page_of_a_list() {
+        let page = |text: &'static str| JsonStream::of_page(Origin::file("c pods"), 500, Box::new(text.as_bytes()));
+        let mut typed = page("{\"kind\": \"PodList\", \"metadata\": {\"continue\": \"a\"}, \"items\": [\n{}, {}]}");
+        assert_eq!(typed.next().unwrap().unwrap().origin.to_string(), "c pods items[500]");
+        assert_eq!(typed.list_metadata(), Some(&b"{\"continue\": \"a\"}"[..]));
+        assert_eq!(typed.next().unwrap().unwrap().origin.to_string(), "c pods items[501]");
+        let mut custom = page("{\"items\": [{}], \"kind\": \"JobSetList\", \"metadata\": {}}");
+        assert!(custom.next().is_some() && custom.list_metadata().is_none());
+        assert!(custom.next().is_none() && custom.list_metadata() == Some(b"{}"));
+        assert_eq!(
+            page("{\"items\": [7").last().unwrap().unwrap_err().to_string(),
+            "c pods: is not valid JSON: it ends too early"
+        );
+    }
+
+    #[test]
+    fn reads_what_comes_before_a_fault() {
+        struct Fault;
+        impl Read for Fault {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("lost"))
+            }
+        }
+        for (text, documents, problem) in [
+            ("{\"items\": [{}, {}, {", 2, "f.json:1: cannot be read: lost"),
+            ("{}\n", 1, "f.json:2: cannot be read: lost"),
+            ("12", 0, "f.json:1: cannot be read: lost"),
+        ] {
+            let read: Vec<_> =
+                JsonStream::new(Origin::file("f.json"), false, Box::new(text.as_bytes().chain(Fault))).collect();
+            assert_eq!(read.len(), documents + 1, "{text}");
+            assert_eq!(read[documents].as_ref().unwrap_err().to_string(), problem);
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ use oci_client::errors::{OciDistributionError, OciEnvelope};
 use oci_client::manifest::WASM_LAYER_MEDIA_TYPE;
 use rustls::CertificateError;
 
+use crate::document::root_cause;
+
 /// The reason why a module was not pulled. Its text ends with the fix.
 #[derive(Debug, thiserror::Error)]
 pub enum PullError {
@@ -33,7 +35,7 @@ pub enum PullError {
         hint: &'static str,
     },
     /// The registry cannot be reached.
-    #[error("{registry} cannot be reached: {}; {hint}", excerpt(root(.source)))]
+    #[error("{registry} cannot be reached: {}; {hint}", excerpt(root_cause(.source)))]
     Unreachable {
         /// The registry's host and port.
         registry: String,
@@ -101,7 +103,7 @@ pub enum ManifestError {
 /// Returns what to do about a certificate that is not accepted, if that is the cause.
 pub(super) fn tls_hint(error: &OciDistributionError) -> Option<&'static str> {
     use rustls::Error::{General, InvalidCertificate};
-    match tls_error(root(error))? {
+    match tls_error(root_cause(error))? {
         InvalidCertificate(CertificateError::UnknownIssuer) | General(_) => {
             Some("set SSL_CERT_FILE to a file with its CA's certificate")
         }
@@ -115,14 +117,6 @@ fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> 
         Some(error) => tls_error(error.get_ref()?),
         None => cause.downcast_ref(),
     }
-}
-
-/// Returns the last error in the chain of sources.
-fn root<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error
 }
 
 /// Returns the beginning of a text that a registry may have sent.
