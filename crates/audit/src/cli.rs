@@ -149,9 +149,12 @@ pub(crate) struct PolicyOptions {
     /// Take the policy's settings from this YAML or JSON file.
     #[arg(long, value_name = "FILE", conflicts_with = "policy", help_heading = POLICY)]
     pub(crate) settings: Option<String>,
-    /// Take the policy's settings from this ClusterAdmissionPolicy or AdmissionPolicy manifest.
+    /// Take the policy's settings from its manifest in this file or folder, or - for standard input.
     #[arg(long, value_name = "FILE", help_heading = POLICY)]
     pub(crate) policy: Option<String>,
+    /// Take the policy with this name from --policy, if there are several. GROUP/MEMBER names a policy group's member.
+    #[arg(long, value_name = "NAME", requires = "policy", help_heading = POLICY)]
+    pub(crate) policy_name: Option<String>,
     /// Evaluate this module instead of the one that is built in: a .wasm file, or
     /// registry://HOST[:PORT]/REPOSITORY[:TAG][@DIGEST] with the credentials of docker login.
     #[arg(long, value_name = "MODULE", help_heading = POLICY)]

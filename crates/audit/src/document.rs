@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 /// The file name that stands for standard input.
-pub(crate) const STANDARD_INPUT: &str = "-";
+pub const STANDARD_INPUT: &str = "-";
 
 /// The place where a document was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

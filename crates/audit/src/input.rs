@@ -55,12 +55,12 @@ fn open_documents(file: &InputFile) -> Result<Documents, Problem> {
     documents(origin, file.is_optional, input, extension(&file.path))
 }
 
-/// Reads the objects in a file, those of lists one by one.
+/// Reads the objects in a file, a folder or standard input, those of lists one by one.
 ///
 /// # Errors
 /// If one of them cannot be read.
-pub(crate) fn read_file(file: &str) -> Result<Vec<Document>, Problem> {
-    let documents = open_documents(&InputFile { path: file.to_owned(), is_optional: false })?;
+pub(crate) fn read_all(path: &str) -> Result<Vec<Document>, Problem> {
+    let documents = read(Files::find(&[path.to_owned()], &[], false)?);
     documents.flat_map(|document| document.map_or_else(|problem| vec![Err(problem)], list::flatten)).collect()
 }
 

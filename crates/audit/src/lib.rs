@@ -20,6 +20,7 @@ pub mod policy_settings;
 pub mod registry;
 pub mod report;
 pub mod request;
+pub mod suggestion;
 mod tls;
 mod trust;
 pub mod versions;

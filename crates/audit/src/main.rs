@@ -1,26 +1,22 @@
 //! The command `interlink-audit`.
 
 mod cli;
+mod policy;
 mod progress;
 
-use std::borrow::Cow;
-use std::error::Error;
-use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use interlink_audit::cluster::{Cluster, ConnectionOptions, Selection};
-use interlink_audit::document::{Origin, Problem};
+use interlink_audit::document::{Origin, Problem, STANDARD_INPUT};
 use interlink_audit::evaluate::Evaluator;
-use interlink_audit::host::Module;
 use interlink_audit::input::{self, Documents, Files};
 use interlink_audit::report::{
     Format, GitHub, GitLab, JUnit, Json, PolicyReport, Report, Sarif, Show, Summary, Table, print_error,
 };
 use interlink_audit::request::{Impersonation, Mode};
 use interlink_audit::versions::Versions;
-use interlink_audit::{MODULE, policy_settings, registry};
 use interlink_generate::reference;
 
 use cli::{Audit, Check, Cli, ClusterOptions, Command, FailOn, Folders};
@@ -31,6 +27,11 @@ const REFUSED: u8 = 1;
 
 /// The exit code for wrong usage and unreadable input.
 const USAGE_ERROR: u8 = 2;
+
+/// Several files are standard input.
+#[derive(Debug, thiserror::Error)]
+#[error("can be read only once, but several arguments are -; give the others as files")]
+struct StandardInputTwice;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
 /// If the module or the settings cannot be used.
 fn check(arguments: Check) -> Result<ExitCode, Problem> {
     let Check { files, folders, policy, output, username, groups, namespace, old } = arguments;
+    check_standard_input(files.iter().chain(&old), &policy)?;
     let old = old.as_deref().map(Versions::read).transpose()?.unwrap_or_default();
     let mode = Mode::Manifests { impersonation: Impersonation { username, groups, namespace }, old };
     let (evaluator, summary) = run(|| read_files(&files, &folders), &policy, &output, mode)?;
@@ -76,6 +78,7 @@ fn check(arguments: Check) -> Result<ExitCode, Problem> {
 /// If the module or the settings cannot be used.
 fn audit(arguments: Audit) -> Result<ExitCode, Problem> {
     let Audit { files, folders, cluster, policy, output, require_managed_fields } = arguments;
+    check_standard_input(files.iter(), &policy)?;
     let is_live = cluster.cluster;
     let documents = || if is_live { read_cluster(cluster) } else { read_files(&files, &folders) };
     let (_, summary) = run(documents, &policy, &output, Mode::Stored)?;
@@ -94,6 +97,18 @@ fn audit(arguments: Audit) -> Result<ExitCode, Problem> {
     Ok(exit_code(&summary, output.fail_on))
 }
 
+/// Checks that at most one file is standard input, which can be read only once.
+///
+/// # Errors
+/// If several are.
+fn check_standard_input<'a>(
+    files: impl Iterator<Item = &'a String>,
+    policy: &'a cli::PolicyOptions,
+) -> Result<(), Problem> {
+    let named = files.chain(&policy.policy).chain(&policy.settings).filter(|file| *file == STANDARD_INPUT);
+    if named.count() > 1 { Err(Origin::file(STANDARD_INPUT).problem(StandardInputTwice)) } else { Ok(()) }
+}
+
 fn read_files(files: &[String], folders: &Folders) -> Result<Documents, Problem> {
     Ok(input::read(Files::find(files, &folders.exclude, folders.strict)?))
 }
@@ -108,13 +123,14 @@ fn read_cluster(options: ClusterOptions) -> Result<Documents, Problem> {
 /// Evaluates every object. A problem with one of them does not stop the others.
 fn run(
     documents: impl FnOnce() -> Result<Documents, Problem>,
-    policy: &cli::PolicyOptions,
+    options: &cli::PolicyOptions,
     output: &cli::Output,
     mode: Mode,
 ) -> Result<(Evaluator, Summary), Problem> {
-    let module = load_module(policy)?;
-    let settings = load_settings(policy, &module, output.quiet)?;
-    let evaluator = Evaluator { module, settings, mode, is_built_in: policy.module.is_none() };
+    let module = policy::load_module(options)?;
+    let settings = policy::load_settings(options, &module)?;
+    policy::print_remarks(&settings, output.quiet);
+    let evaluator = Evaluator { module, settings: settings.text, mode, is_built_in: options.module.is_none() };
     let progress = Progress::start(!output.quiet);
     let documents = documents()?.inspect(|document| progress.read(document));
     let mut format = format(output);
@@ -163,38 +179,6 @@ fn exit_code(summary: &Summary, fail_on: FailOn) -> ExitCode {
     } else {
         ExitCode::SUCCESS
     }
-}
-
-fn load_module(policy: &cli::PolicyOptions) -> Result<Module, Problem> {
-    let Some(name) = &policy.module else {
-        return Module::compile(MODULE).map_err(|error| Origin::file("the module in interlink-audit").problem(error));
-    };
-    let origin = || Origin::file(name);
-    let module: Result<Cow<'_, [u8]>, Box<dyn Error + Send + Sync>> = if name.starts_with(registry::SCHEME) {
-        registry::pull(name, policy.plain_http).map(Cow::from).map_err(Into::into)
-    } else {
-        fs::read(name).map(Cow::from).map_err(Into::into)
-    };
-    let module = module.map_err(|error| origin().problem(error))?;
-    Module::compile_untrusted(&module).map_err(|error| origin().problem(error))
-}
-
-/// Returns the settings, as JSON.
-fn load_settings(policy: &cli::PolicyOptions, module: &Module, quiet: bool) -> Result<Vec<u8>, Problem> {
-    let (Some(file), from_manifest) = (policy.settings.as_ref().or(policy.policy.as_ref()), policy.settings.is_none())
-    else {
-        return Ok(b"{}".to_vec());
-    };
-    let instance = module.start().map_err(|error| Origin::file("the module").problem(error))?;
-    let settings = if from_manifest {
-        policy_settings::from_manifest(file, &instance)?
-    } else {
-        policy_settings::from_file(file, &instance)?
-    };
-    if let Some(manifest) = settings.missing_in.filter(|_| !quiet) {
-        eprintln!("note: {manifest}: has no spec.settings; the policy's defaults apply");
-    }
-    Ok(settings.text)
 }
 
 fn explain(id: &str) -> Result<ExitCode, Problem> {

@@ -127,6 +127,12 @@ pub(crate) fn lines_before(text: &[u8], value: Value<'_>) -> usize {
     line_breaks(&text[..value.text().as_ptr().addr() - text.as_ptr().addr()])
 }
 
+/// Returns the number of line breaks before the key of a value in a text.
+pub(crate) fn lines_before_key(text: &[u8], value: Value<'_>) -> usize {
+    let before = &text[..value.text().as_ptr().addr() - text.as_ptr().addr()];
+    line_breaks(before.trim_ascii_end())
+}
+
 /// Returns a string's text, and an empty text for any other value.
 pub(crate) fn text(value: Option<Value<'_>>) -> Cow<'_, str> {
     optional_str(value, "").ok().flatten().unwrap_or_default()

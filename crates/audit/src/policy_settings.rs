@@ -1,14 +1,16 @@
 //! The settings to evaluate a policy with: from a file of their own, or from the manifest of the deployed policy.
 
-use json_scan::{DecodeError, Reader, seek_path};
+mod fields;
+mod policies;
+
+use interlink_annotations_policy::settings::Settings;
+use interlink_annotations_policy::{Level, RuleId};
+use serde_json::Value;
 
 use crate::document::{Document, Origin, Problem};
 use crate::host::Policy;
 use crate::input;
-use crate::object::Header;
-
-/// The kinds of manifest that deploy a single policy.
-const POLICY_KINDS: [&str; 2] = ["ClusterAdmissionPolicy", "AdmissionPolicy"];
+use policies::{ChoiceError, Policy as ManifestPolicy};
 
 /// Settings that the policy accepts.
 #[derive(Debug)]
@@ -17,6 +19,15 @@ pub struct PolicySettings {
     pub text: Vec<u8>,
     /// The manifest that gives no settings, so that the policy's defaults apply.
     pub missing_in: Option<Origin>,
+    /// The manifest whose match conditions keep objects from the policy that only the rule `plugin-annotations` is about,
+    /// although the settings turn that on.
+    pub excludes_plugins: Option<Origin>,
+}
+
+impl Default for PolicySettings {
+    fn default() -> Self {
+        Self { text: b"{}".to_vec(), missing_in: None, excludes_plugins: None }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -25,12 +36,6 @@ enum SettingsError {
     SeveralDocuments,
     #[error("is empty; write {{}} for the default settings")]
     Empty,
-    #[error("holds {0} of the kind {kinds}; it must hold exactly one", kinds = POLICY_KINDS.join(" or "))]
-    NotOnePolicy(usize),
-    #[error("is a policy whose spec is missing, or not a map")]
-    NoSpec,
-    #[error("{0}")]
-    Malformed(#[from] DecodeError),
 }
 
 /// Reads settings from a file that holds nothing else.
@@ -45,39 +50,55 @@ pub fn from_file(file: &str, policy: &Policy) -> Result<PolicySettings, Problem>
     if !documents.is_empty() {
         return Err(Origin::file(file).problem(SettingsError::SeveralDocuments));
     }
-    Ok(PolicySettings { text: validated(document, policy)?, missing_in: None })
+    Ok(PolicySettings { text: validated(document, policy)?, ..PolicySettings::default() })
 }
 
-/// Reads the settings from a policy's manifest, `spec.settings`.
+/// Reads the settings of a policy from its manifest, in a file or folder that may have several: those of the policy with
+/// this name, or else those that all policies with this policy's module have.
 ///
 /// # Errors
-/// If the file cannot be read, does not hold exactly one policy, or the policy refuses the settings.
-pub fn from_manifest(file: &str, policy: &Policy) -> Result<PolicySettings, Problem> {
-    let mut policies = input::read_file(file)?;
-    policies.retain(is_policy);
-    let count = policies.len();
-    let Some(Document { origin, text, .. }) = policies.pop().filter(|_| count == 1) else {
-        return Err(Origin::file(file).problem(SettingsError::NotOnePolicy(count)));
-    };
-    let (missing_in, text) = match settings(&text) {
-        Ok(Some(settings)) => (None, settings),
-        Ok(None) => (Some(origin.clone()), b"{}".to_vec()),
-        Err(error) => return Err(origin.problem(error)),
-    };
-    Ok(PolicySettings { text: validated(Document { origin, text, is_optional: false }, policy)?, missing_in })
+/// If something cannot be read or Kubewarden would not accept it, if the policies have different settings, or the policy
+/// refuses them.
+pub fn from_manifest(path: &str, name: Option<&str>, module: &Policy) -> Result<PolicySettings, Problem> {
+    let manifests = policies::read(path)?;
+    let at_path = |error: ChoiceError| Origin::file(path).problem(error);
+    let chosen = policies::choose(policies::policies(&manifests)?, name).map_err(at_path)?;
+    let settings = chosen.iter().map(|policy| of_policy(policy, module)).collect::<Result<Vec<_>, _>>()?;
+    if !settings.iter().all(|other| is_equal(&settings[0], other)) {
+        let list = policies::list(&chosen);
+        let error = if name.is_some() { ChoiceError::SameName(list) } else { ChoiceError::DifferentSettings(list) };
+        return Err(at_path(error));
+    }
+    let mut settings = settings.into_iter();
+    let first = settings.next().ok_or_else(|| at_path(ChoiceError::NoPolicy))?;
+    Ok(settings.fold(first, |first, other| PolicySettings {
+        text: first.text,
+        missing_in: first.missing_in.or(other.missing_in),
+        excludes_plugins: first.excludes_plugins.or(other.excludes_plugins),
+    }))
 }
 
-fn is_policy(document: &Document) -> bool {
-    Header::decode(&document.text)
-        .is_ok_and(|header| header.group() == "policies.kubewarden.io" && POLICY_KINDS.contains(&&*header.kind))
+/// Returns the settings of a policy, if it accepts them.
+fn of_policy(policy: &ManifestPolicy<'_>, module: &Policy) -> Result<PolicySettings, Problem> {
+    policy.check()?;
+    let origin = || policy.origin().clone();
+    let Some(settings) = policy.settings()? else {
+        return Ok(PolicySettings { missing_in: Some(origin()), ..PolicySettings::default() });
+    };
+    let text = validated(settings, module)?;
+    let excludes_plugins = checks_plugins(&text) && policy.excludes_plugins();
+    Ok(PolicySettings { text, missing_in: None, excludes_plugins: excludes_plugins.then(origin) })
 }
 
-/// Returns the text of a policy's settings, if it has some.
-fn settings(policy: &[u8]) -> Result<Option<Vec<u8>>, SettingsError> {
-    let spec = seek_path(Some(Reader::new(policy).value()?), &["spec"])?;
-    let spec = spec.filter(|spec| spec.expect_object().is_ok()).ok_or(SettingsError::NoSpec)?;
-    let [settings] = spec.reader().pick(["settings"])?;
-    Ok(settings.map(|settings| settings.text().to_vec()))
+/// Returns whether settings turn on the rule for plugins' annotations.
+fn checks_plugins(settings: &[u8]) -> bool {
+    let settings = Settings::parse(settings);
+    settings.is_ok_and(|settings| settings.rules.get(RuleId::PluginAnnotations) != Level::Ignore)
+}
+
+fn is_equal(one: &PolicySettings, other: &PolicySettings) -> bool {
+    let tree = |settings: &PolicySettings| serde_json::from_slice::<Value>(&settings.text).ok();
+    tree(one) == tree(other)
 }
 
 /// Returns the settings, if the policy accepts them.

@@ -33,7 +33,7 @@ fn are_valid_for_kubewarden_and_the_module() {
         concat!("registry://registry.example.org/policies/interlink-annotations:v", env!("CARGO_PKG_VERSION"));
     for (file, named) in modules {
         assert_eq!(named, address, "{file}");
-        let settings = policy_settings::from_manifest(&(FOLDER.to_owned() + file), &module).unwrap();
+        let settings = policy_settings::from_manifest(&(FOLDER.to_owned() + file), None, &module).unwrap();
         let settings_value: Value = serde_json::from_slice(&settings.text).unwrap();
         assert_eq!(settings_value, json!({"podIP": {"cidrs": []}}), "{file}");
         assert_eq!(settings.missing_in, None, "{file}");

@@ -40,6 +40,8 @@ pub(super) enum Content {
 pub(super) struct Element {
     pub(super) id: Id,
     pub(super) line: usize,
+    /// The line of its key in a map; without one, its own line.
+    pub(super) key_line: usize,
 }
 
 /// The key of a map's entry.
@@ -96,7 +98,7 @@ struct Open {
     line: usize,
     content: Content,
     /// The key whose value comes next.
-    key: Option<Key>,
+    key: Option<(Key, usize)>,
 }
 
 impl Builder {
@@ -166,14 +168,17 @@ impl Builder {
 
     /// Adds a node to the map or list that is open.
     fn add_element(&mut self, id: Id, line: usize) -> Result<(), Fault> {
-        let element = Element { id, line };
+        let mut element = Element { id, line, key_line: line };
         match self.open.last_mut() {
             None => {
                 self.tree.root = id;
                 self.has_root = true;
             }
             Some(Open { content: Content::Map(entries), key, .. }) => match key.take() {
-                Some(key) => entries.push((key, element)),
+                Some((key, key_line)) => {
+                    element.key_line = key_line;
+                    entries.push((key, element));
+                }
                 None => return Err(Fault::Key { line }),
             },
             Some(Open { content: Content::List(elements), .. }) => elements.push(element),
@@ -195,7 +200,8 @@ impl Builder {
             self.anchors.insert(anchor, Some(id));
         }
         if let Some(open) = self.open.last_mut() {
-            open.key = Some(if text == "<<" { Key::Merge } else { Key::Text(scalar::key_text(json)) });
+            let key = if text == "<<" { Key::Merge } else { Key::Text(scalar::key_text(json)) };
+            open.key = Some((key, line));
         }
         Ok(())
     }

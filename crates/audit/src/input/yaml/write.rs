@@ -22,7 +22,8 @@ pub(super) fn to_json(tree: &Tree, length: usize, lines_before: usize) -> Result
     let limit = length * MAX_ESCAPE + MAX_EXPANSION;
     let mut writer = Writer { tree, merged: HashMap::new(), limit, json: Vec::new(), line: lines_before + 1 };
     let root = tree.root();
-    writer.write(Element { id: root, line: tree.node(root).line }, 0)?;
+    let line = tree.node(root).line;
+    writer.write(Element { id: root, line, key_line: line }, 0)?;
     Ok(writer.json)
 }
 
@@ -38,7 +39,7 @@ struct Writer<'t> {
 
 impl Writer<'_> {
     fn write(&mut self, element: Element, depth: usize) -> Result<(), Fault> {
-        let Element { id, line } = element;
+        let Element { id, line, .. } = element;
         self.move_to(line);
         if depth > MAX_DEPTH {
             return Err(Fault::TooDeep { line });
@@ -60,6 +61,7 @@ impl Writer<'_> {
                 self.json.push(b'{');
                 for (index, (key, element)) in self.entries(element, 0)?.iter().enumerate() {
                     self.separate(index);
+                    self.move_to(element.key_line);
                     self.json.extend(json!(key).to_string().into_bytes());
                     self.json.push(b':');
                     self.write(*element, depth + 1)?;
@@ -86,7 +88,7 @@ impl Writer<'_> {
 
     /// Returns the entries of a map. Those of a `<<` are replaced by keys that follow it.
     fn entries(&mut self, element: Element, depth: usize) -> Result<Entries, Fault> {
-        let Element { id, line } = element;
+        let Element { id, line, .. } = element;
         if let Some(entries) = self.merged.get(&id) {
             return Ok(entries.clone());
         }
@@ -152,7 +154,7 @@ impl Merging {
     /// Adds the entries of another map on a line. They replace those of maps that were merged before.
     fn merge(&mut self, others: &[(String, Element)], line: usize) -> Result<(), Fault> {
         for (key, value) in others {
-            let value = Element { line, ..*value };
+            let value = Element { line, key_line: line, ..*value };
             match self.keys.get(key) {
                 Some((_, true)) => return Err(Fault::MergeOrder { line, key: key.clone() }),
                 Some((index, false)) => self.list[*index].1 = value,

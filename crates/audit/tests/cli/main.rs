@@ -1,5 +1,7 @@
 //! The command line: output and exit codes.
 
+mod policies;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -286,7 +288,7 @@ fn rejects_invalid_settings() {
     }
     let (code, _, errors) = run(&files, &["check", "bad.yaml", "--policy", "bad.yaml"]);
     assert_eq!(code, 2);
-    assert!(errors.contains("holds 0 of the kind ClusterAdmissionPolicy or AdmissionPolicy"), "{errors}");
+    assert!(errors.contains("has no policy; write a manifest of the kind ClusterAdmissionPolicy, "), "{errors}");
     for spec in ["", "spec: text\n", "spec: []\n"] {
         let policy = format!("apiVersion: policies.kubewarden.io/v1\nkind: AdmissionPolicy\n{spec}");
         let (code, _, errors) = run(&[("p.yaml", &policy)], &["check", "p.yaml", "--policy", "p.yaml"]);

@@ -1,0 +1,57 @@
+//! Loads the policy's module and settings.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fs;
+
+use interlink_audit::document::{Origin, Problem};
+use interlink_audit::host::Module;
+use interlink_audit::policy_settings::{self, PolicySettings};
+use interlink_audit::{MODULE, registry};
+
+use crate::cli::PolicyOptions;
+
+/// Loads the module.
+///
+/// # Errors
+/// If it cannot be read, pulled or compiled.
+pub(crate) fn load_module(options: &PolicyOptions) -> Result<Module, Problem> {
+    let Some(name) = &options.module else {
+        return Module::compile(MODULE).map_err(|error| Origin::file("the module in interlink-audit").problem(error));
+    };
+    let origin = || Origin::file(name);
+    let module: Result<Cow<'_, [u8]>, Box<dyn Error + Send + Sync>> = if name.starts_with(registry::SCHEME) {
+        registry::pull(name, options.plain_http).map(Cow::from).map_err(Into::into)
+    } else {
+        fs::read(name).map(Cow::from).map_err(Into::into)
+    };
+    let module = module.map_err(|error| origin().problem(error))?;
+    Module::compile_untrusted(&module).map_err(|error| origin().problem(error))
+}
+
+/// Loads the settings.
+///
+/// # Errors
+/// If they cannot be read, or the policy refuses them.
+pub(crate) fn load_settings(options: &PolicyOptions, module: &Module) -> Result<PolicySettings, Problem> {
+    let instance = || module.start().map_err(|error| Origin::file("the module").problem(error));
+    match (&options.settings, &options.policy) {
+        (Some(file), _) => policy_settings::from_file(file, &instance()?),
+        (None, Some(path)) => policy_settings::from_manifest(path, options.policy_name.as_deref(), &instance()?),
+        (None, None) => Ok(PolicySettings::default()),
+    }
+}
+
+/// Prints what the user should know about the settings, and returns whether that is a warning.
+pub(crate) fn print_remarks(settings: &PolicySettings, is_quiet: bool) -> bool {
+    if let Some(manifest) = settings.missing_in.as_ref().filter(|_| !is_quiet) {
+        eprintln!("note: {manifest}: has no settings; the policy's defaults apply");
+    }
+    if let Some(manifest) = &settings.excludes_plugins {
+        eprintln!(
+            "warning: {manifest}: the rule plugin-annotations is on, but matchConditions keep objects without interLink's \
+             own annotations from the policy; use the pattern that interlink-audit explain plugin-annotations shows"
+        );
+    }
+    settings.excludes_plugins.is_some()
+}

@@ -1,0 +1,272 @@
+//! The policies in manifests, and the choice among them.
+
+use std::error::Error;
+use std::path::Path;
+
+use json_scan::{Context, DecodeError, Reader, Value, present, seek_path};
+
+use super::fields::{KINDS, Part};
+use crate::document::{Document, Origin, Problem};
+use crate::input;
+use crate::object::{Header, lines_before_key, text};
+
+/// The last part of the address of this policy's module.
+const MODULE_NAME: &str = "interlink-annotations";
+
+/// The modes in which a policy can be deployed.
+const MODES: [&str; 2] = ["protect", "monitor"];
+
+/// The pattern for keys in the match conditions of the manifests in `deploy`, which plugins' keys do not match.
+const DEFAULT_PATTERN: &str = "'(?i)^([iİ]nterl[iİ]nk[.]|jobid$)'";
+
+/// A policy in a manifest: the one that it deploys, or a member of a policy group.
+#[derive(Clone)]
+pub(super) struct Policy<'d> {
+    document: &'d Document,
+    kind: String,
+    /// Its name; `GROUP/MEMBER` for a member.
+    name: String,
+    /// The name of a member within its group.
+    member: Option<String>,
+    spec: Value<'d>,
+    /// The map with the module and the settings: the spec, or the member.
+    body: Value<'d>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ManifestError {
+    #[error(
+        "is a Kustomization; pass what it builds: kubectl kustomize FOLDER | interlink-audit check --policy - FILE"
+    )]
+    Kustomization,
+    #[error("is a policy whose spec is missing, or not a map")]
+    NoSpec,
+    #[error("is a policy group whose spec.policies is missing, or not a map")]
+    NoMembers,
+    #[error("spec.mode: is {0:?}; use {modes}", modes = MODES.join(" or "))]
+    Mode(String),
+}
+
+/// The reason why no policy, or none in particular, is chosen.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ChoiceError {
+    #[error("has no policy; write a manifest of the kind {}", or(&KINDS))]
+    NoPolicy,
+    #[error("has no policy with the name {name:?}; it has {found}")]
+    NoSuchName { name: String, found: String },
+    #[error("has several policies, but none with the module {MODULE_NAME}: {0}; name one with --policy-name")]
+    OnlyOthers(String),
+    #[error("has policies with different settings: {0}; name one with --policy-name")]
+    DifferentSettings(String),
+    #[error("has policies of the same name with different settings: {0}; pass a file with only one of them")]
+    SameName(String),
+}
+
+/// Reads the manifests of policies in a file, a folder or standard input.
+///
+/// # Errors
+/// If a document cannot be read, or is a Kustomization: what it builds may have other settings.
+pub(super) fn read(path: &str) -> Result<Vec<Document>, Problem> {
+    let mut documents = input::read_all(path)?;
+    if let Some(kustomization) = documents.iter().find(|document| is_kustomization(document)) {
+        return Err(kustomization.origin.clone().problem(ManifestError::Kustomization));
+    }
+    documents.retain(|document| {
+        header(document)
+            .is_some_and(|header| header.group() == "policies.kubewarden.io" && KINDS.contains(&&*header.kind))
+    });
+    documents.iter().try_for_each(input::check_json)?;
+    Ok(documents)
+}
+
+fn header(document: &Document) -> Option<Header<'_>> {
+    Header::decode(&document.text).ok()
+}
+
+fn is_kustomization(document: &Document) -> bool {
+    let file = Path::new(&**document.origin.source()).file_stem();
+    let has_group = || header(document).is_some_and(|header| header.group() == "kustomize.config.k8s.io");
+    file.is_some_and(|stem| stem.eq_ignore_ascii_case("kustomization")) || has_group()
+}
+
+/// Returns the policies in manifests.
+///
+/// # Errors
+/// If a manifest has no policy where one must be.
+pub(super) fn policies(manifests: &[Document]) -> Result<Vec<Policy<'_>>, Problem> {
+    let mut found = Vec::new();
+    for document in manifests {
+        let policy = Policy::of_manifest(document)?;
+        if policy.kind.ends_with("Group") { found.extend(policy.members()?) } else { found.push(policy) }
+    }
+    Ok(found)
+}
+
+/// Chooses the policies with a name, or else those with this policy's module, unless there is only one.
+///
+/// # Errors
+/// If there is none.
+pub(super) fn choose<'d>(mut policies: Vec<Policy<'d>>, name: Option<&str>) -> Result<Vec<Policy<'d>>, ChoiceError> {
+    if policies.is_empty() {
+        return Err(ChoiceError::NoPolicy);
+    }
+    let found = list(&policies);
+    match name {
+        Some(name) => policies.retain(|policy| policy.name == name),
+        None if policies.len() > 1 => policies.retain(Policy::may_have_this_module),
+        None => {}
+    }
+    match name {
+        _ if !policies.is_empty() => Ok(policies),
+        Some(name) => Err(ChoiceError::NoSuchName { name: name.to_owned(), found }),
+        None => Err(ChoiceError::OnlyOthers(found)),
+    }
+}
+
+/// Lists the names of policies, with their places.
+pub(super) fn list(policies: &[Policy<'_>]) -> String {
+    let names: Vec<_> = policies.iter().map(|policy| format!("{} ({})", policy.name, policy.document.origin)).collect();
+    names.join(", ")
+}
+
+impl<'d> Policy<'d> {
+    /// Returns the policy, or the policy group, that a manifest deploys.
+    fn of_manifest(document: &'d Document) -> Result<Self, Problem> {
+        let malformed = |error: DecodeError| document.origin.clone().problem(error);
+        let header = Header::decode(&document.text).map_err(malformed)?;
+        let manifest = Reader::new(&document.text).value().map_err(malformed)?;
+        let [spec] = manifest.reader().pick(["spec"]).map_err(malformed)?;
+        // A misspelled field may be the one that is missing.
+        check_fields(document, &header.kind, Part::Manifest, manifest)?;
+        let Some(spec) = spec.filter(|spec| spec.expect_object().is_ok()) else {
+            return Err(document.origin.clone().problem(ManifestError::NoSpec));
+        };
+        let (kind, name) = (header.kind.into_owned(), header.name.into_owned());
+        Ok(Self { document, kind, name, member: None, spec, body: spec })
+    }
+
+    /// Returns the members of a group.
+    fn members(&self) -> Result<Vec<Self>, Problem> {
+        let [members] = self.spec.reader().pick(["policies"]).map_err(|error| self.problem(error))?;
+        let Some(members) = members.filter(|members| members.expect_object().is_ok()) else {
+            self.check()?;
+            return Err(self.problem(ManifestError::NoMembers));
+        };
+        let mut found = Vec::new();
+        let read = members.reader().entries(&mut |name, member| {
+            let name = String::from_utf8_lossy(name).into_owned();
+            let body = member.value()?;
+            body.expect_object().at_key(name.as_bytes())?;
+            found.push(Self { name: format!("{}/{name}", self.name), member: Some(name), body, ..self.clone() });
+            Ok(())
+        });
+        read.at_path(&["spec", "policies"]).map_err(|error| self.problem(error))?;
+        Ok(found)
+    }
+
+    /// Returns whether the policy evaluates this policy's module, as far as its address shows.
+    fn may_have_this_module(&self) -> bool {
+        let [module] = self.body.reader().pick(["module"]).unwrap_or_default();
+        let module = text(module);
+        let last = module.rsplit('/').next().unwrap_or_default();
+        let name = last.split(['@', ':']).next().unwrap_or_default();
+        name.is_empty() || name == MODULE_NAME
+    }
+
+    /// Checks the names of the fields, and the mode.
+    ///
+    /// # Errors
+    /// If Kubewarden does not know a field or the mode.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        check_fields(self.document, &self.kind, Part::Spec, self.spec)?;
+        if let Some(member) = &self.member {
+            check_fields(self.document, &self.kind, Part::Member(member), self.body)?;
+        }
+        let [mode] = self.spec.reader().pick(["mode"]).map_err(|error| self.problem(error))?;
+        match present(mode) {
+            Some(value) if !MODES.contains(&&*text(mode)) => {
+                let shown = String::from_utf8_lossy(value.text()).trim_matches('"').to_owned();
+                Err(origin_of(self.document, value).problem(ManifestError::Mode(shown)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the settings, as a document of their own; `None` if there are none.
+    ///
+    /// # Errors
+    /// If a field appears twice.
+    pub(super) fn settings(&self) -> Result<Option<Document>, Problem> {
+        let [settings] = self.body.reader().pick(["settings"]).map_err(|error| self.problem(error))?;
+        Ok(present(settings).map(|settings| Document {
+            origin: origin_of(self.document, settings),
+            text: settings.text().to_vec(),
+            is_optional: false,
+        }))
+    }
+
+    /// Returns whether the match conditions of the manifests in `deploy` keep objects from the policy that have only
+    /// annotations of plugins.
+    pub(super) fn excludes_plugins(&self) -> bool {
+        let mut excludes = false;
+        let conditions = seek_path(Some(self.spec), &["matchConditions"]).ok().flatten();
+        let read = conditions.map(|conditions| {
+            conditions.reader().elements(&mut |condition| {
+                let [expression] = condition.pick(["expression"])?;
+                excludes |= text(expression).contains(DEFAULT_PATTERN);
+                Ok(())
+            })
+        });
+        excludes && read.is_some_and(|read| read.is_ok())
+    }
+
+    /// Returns the place of the manifest.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.document.origin
+    }
+
+    fn problem(&self, error: impl Into<Box<dyn Error + Send + Sync>>) -> Problem {
+        self.origin().clone().problem(error)
+    }
+}
+
+/// Checks that a part of a manifest has only fields that Kubewarden knows.
+fn check_fields(document: &Document, kind: &str, part: Part<'_>, value: Value<'_>) -> Result<(), Problem> {
+    match part.unknown_field(value, kind) {
+        Ok(None) => Ok(()),
+        Ok(Some((error, value))) => Err(origin_of(document, value).problem(error)),
+        Err(error) => Err(document.origin.clone().problem(error)),
+    }
+}
+
+/// Returns the place of a field, by its value.
+fn origin_of(document: &Document, value: Value<'_>) -> Origin {
+    match document.origin.line {
+        Some(line) => document.origin.at_line(line + lines_before_key(&document.text, value)),
+        None => document.origin.clone(),
+    }
+}
+
+fn or(names: &[&str]) -> String {
+    match names {
+        [names @ .., last] if !names.is_empty() => format!("{} or {last}", names.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use interlink_annotations_policy::RuleId;
+    use interlink_annotations_policy::rules::documentation;
+
+    use super::*;
+
+    #[test]
+    fn knows_the_pattern_of_the_manifests_in_deploy() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/protect.yaml");
+        let manifests = read(file).unwrap();
+        assert!(policies(&manifests).unwrap()[0].excludes_plugins());
+        let start = DEFAULT_PATTERN.trim_end_matches('\'');
+        assert!(documentation(RuleId::PluginAnnotations).contains(&format!("{start}|")));
+    }
+}
