@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
-use std::fs;
+use std::{fs, io};
 
 use interlink_audit::document::{Origin, Problem};
 use interlink_audit::host::Module;
@@ -23,10 +23,21 @@ pub(crate) fn load_module(options: &PolicyOptions) -> Result<Module, Problem> {
     let module: Result<Cow<'_, [u8]>, Box<dyn Error + Send + Sync>> = if name.starts_with(registry::SCHEME) {
         registry::pull(name, options.plain_http).map(Cow::from).map_err(Into::into)
     } else {
-        fs::read(name).map(Cow::from).map_err(Into::into)
+        fs::read(name).map(Cow::from).map_err(|error| file_error(name, error))
     };
     let module = module.map_err(|error| origin().problem(error))?;
     Module::compile_untrusted(&module).map_err(|error| origin().problem(error))
+}
+
+/// Returns the error for a module's file, which may be meant as a reference.
+fn file_error(name: &str, error: io::Error) -> Box<dyn Error + Send + Sync> {
+    let has_repository = registry::host(name).is_some_and(|host| host.len() < name.len());
+    match error.kind() {
+        io::ErrorKind::NotFound if has_repository => {
+            format!("{error}; for a registry, write {}{name}", registry::SCHEME).into()
+        }
+        _ => error.into(),
+    }
 }
 
 /// Loads the settings.

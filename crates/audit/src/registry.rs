@@ -37,12 +37,27 @@ const TIMEOUTS: Timeouts = Timeouts { silence: Duration::from_secs(15), total: D
 /// # Errors
 /// If the reference is malformed, the registry gives no module for it, or bytes that do not match the digests.
 pub fn pull(reference: &str, plain_http: bool) -> Result<Vec<u8>, PullError> {
-    let image: Reference =
-        reference.strip_prefix(SCHEME).unwrap_or(reference).parse().map_err(PullError::InvalidReference)?;
+    let image = parse(reference.strip_prefix(SCHEME).unwrap_or(reference))?;
     let protocol =
         if plain_http || is_loopback(image.registry()) { ClientProtocol::Http } else { ClientProtocol::Https };
     let credentials = Credentials::from_docker(image.registry());
     Pull { image, protocol, credentials, timeouts: TIMEOUTS }.run()
+}
+
+/// Parses a reference, which must have a host: without one, it would be of Docker Hub.
+fn parse(reference: &str) -> Result<Reference, PullError> {
+    match host(reference) {
+        Some(host) if reference.len() == host.len() => Err(PullError::NoRepository),
+        Some(_) => reference.parse().map_err(PullError::InvalidReference),
+        None => Err(PullError::NoHost(reference.split('/').next().unwrap_or_default().to_owned())),
+    }
+}
+
+/// Returns the host in a reference without its scheme, with the port if there is one; `None` if it begins with no host.
+pub fn host(reference: &str) -> Option<&str> {
+    let first = reference.split('/').next()?;
+    let is_host = first == "localhost" || first.contains(['.', ':']) && !first.starts_with(['.', ':']);
+    is_host.then_some(first)
 }
 
 /// The longest times that a pull may take.
@@ -191,6 +206,21 @@ mod tests {
         });
         let credentials = Credentials { auth: RegistryAuth::Anonymous, hint: String::new() };
         Pull { image, protocol: ClientProtocol::Http, credentials, timeouts }.run().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn requires_a_host_and_a_repository() {
+        for reference in ["ghcr.io/x/y:v1", "localhost/x", "registry:5000/x", "[::1]:5000/x", "10.0.0.1/x@sha256:1"] {
+            assert!(host(reference).is_some(), "{reference}");
+        }
+        for (reference, error) in [
+            ("interlink/x", "\"interlink\" is not a registry's host; write registry://HOST[:PORT]/REPOSITORY"),
+            ("", "\"\" is not a registry's host; write registry://HOST[:PORT]/REPOSITORY"),
+            ("../x", "\"..\" is not a registry's host; write registry://HOST[:PORT]/REPOSITORY"),
+            ("localhost:5999", "names no repository; write registry://HOST[:PORT]/REPOSITORY"),
+        ] {
+            assert_eq!(parse(reference).unwrap_err().to_string(), error);
+        }
     }
 
     #[test]

@@ -18,6 +18,12 @@ pub enum PullError {
     /// The reference cannot be parsed.
     #[error("is not a reference to a module: {0}; write registry://HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]")]
     InvalidReference(#[source] ParseError),
+    /// The reference does not begin with a host.
+    #[error("{0:?} is not a registry's host; write registry://HOST[:PORT]/REPOSITORY")]
+    NoHost(String),
+    /// The reference has nothing after the host.
+    #[error("names no repository; write registry://HOST[:PORT]/REPOSITORY")]
+    NoRepository,
     /// The asynchronous runtime cannot be started.
     #[error("cannot be pulled: {0}")]
     Runtime(#[source] io::Error),

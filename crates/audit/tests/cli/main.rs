@@ -301,6 +301,17 @@ fn rejects_a_file_that_is_not_a_module() {
     let (code, _, errors) = run(&[("bad.yaml", BAD)], &["check", "bad.yaml", "--module", "bad.yaml"]);
     assert_eq!(code, 2);
     assert!(errors.starts_with("error: bad.yaml: is not a policy module"), "{errors}");
+    for (module, end) in [
+        ("ghcr.io/x/y:v1", "; for a registry, write registry://ghcr.io/x/y:v1\n"),
+        ("./none.wasm", "(os error 2)\n"),
+        (
+            "registry://interlink/x:v1",
+            ": \"interlink\" is not a registry's host; write registry://HOST[:PORT]/REPOSITORY\n",
+        ),
+    ] {
+        let (code, _, errors) = run(&[("bad.yaml", BAD)], &["check", "bad.yaml", "--module", module]);
+        assert!(code == 2 && errors.starts_with(&format!("error: {module}: ")) && errors.ends_with(end), "{errors}");
+    }
 }
 
 #[test]
