@@ -157,7 +157,7 @@ impl Worker<'_> {
             return Ok(Evaluation::Irrelevant);
         }
         let is_trusted = self.trust.covers(&request);
-        if is_trusted && self.evaluator.mode.is_own_user(&request) {
+        if is_trusted && request.has_own_user {
             return Err(origin.clone().problem(TrustsOwnUser));
         }
         Ok(Evaluation::Outcome(Box::new(Outcome::new(document, request, answer, is_trusted))))

@@ -10,7 +10,7 @@ use crate::document::{Document, Origin};
 use crate::documentation;
 use crate::host::Answer;
 use crate::line::lines_before;
-use crate::request::{EvaluatedAs, Request};
+use crate::request::{DEFAULT_USERNAME, EvaluatedAs, Request};
 
 /// What stands in place of a rule's id if an object cannot be decoded.
 pub const UNREADABLE: &str = "unreadable";
@@ -137,7 +137,7 @@ impl Outcome {
         for (level, text) in texts {
             match omitted(text) {
                 Some(count) => omitted_findings += count,
-                None => findings.push(Finding::new(document, level, text)),
+                None => findings.push(Finding::new(document, &request, level, text)),
             }
         }
         Self {
@@ -162,7 +162,7 @@ impl Outcome {
 }
 
 impl Finding {
-    fn new(document: &Document, level: Level, text: &str) -> Self {
+    fn new(document: &Document, request: &Request, level: Level, text: &str) -> Self {
         let parsed = parse(text);
         let line = document.origin.line.map(|line| line + lines_before(&document.text, &parsed));
         Self {
@@ -171,7 +171,7 @@ impl Finding {
             path: parsed.path.to_owned(),
             key: parsed.key.map(str::to_owned),
             problem: parsed.problem.to_owned(),
-            fix: parsed.fix.to_owned(),
+            fix: if request.has_own_user { without_own_user(parsed.fix) } else { parsed.fix.to_owned() },
             line,
             documentation: parsed.rule.map(documentation::link),
         }
@@ -197,7 +197,35 @@ impl Finding {
     }
 }
 
+/// Replaces the advice to trust the requester, if that is the one who stands for all others.
+fn without_own_user(fix: &str) -> String {
+    match fix.rsplit_once(", or add ") {
+        Some((fix, advice)) if advice.contains(&format!("\"{DEFAULT_USERNAME}\"")) => {
+            format!("{fix}; to check as another user, pass --as")
+        }
+        _ => fix.to_owned(),
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
 fn level_name<S: Serializer>(level: &Level, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(level.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_advises_to_trust_the_own_user() {
+        let own = "remove it; to check as another user, pass --as";
+        for (fix, expected) in [
+            ("remove it, or add \"interlink-audit\" to trustedWriters if that is interLink", own),
+            ("remove it, or add {username: \"interlink-audit\"} to trustedWriters if that is interLink", own),
+            ("remove it, or add the key to knownAnnotations", "remove it, or add the key to knownAnnotations"),
+            ("remove it", "remove it"),
+        ] {
+            assert_eq!(without_own_user(fix), expected);
+        }
+    }
 }

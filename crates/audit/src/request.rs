@@ -46,10 +46,14 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Returns whether a request is made by the user who stands for all others.
-    pub(crate) fn is_own_user(&self, request: &Request) -> bool {
-        let is_own = matches!(self, Self::Manifests { impersonation, .. } if impersonation.username.is_none());
-        is_own && request.evaluated_as != EvaluatedAs::Request
+    /// Returns whether objects are requested by the user who stands for all others.
+    fn has_own_user(&self) -> bool {
+        matches!(self, Self::Manifests { impersonation, .. } if impersonation.username.is_none())
+    }
+
+    /// Returns whether any object may have an earlier version.
+    pub(crate) fn has_earlier_versions(&self) -> bool {
+        matches!(self, Self::Manifests { old, .. } if old.total() > 0)
     }
 }
 
@@ -95,6 +99,8 @@ pub(crate) struct Request {
     pub(crate) name: String,
     /// That of a stored object; empty for others.
     pub(crate) uid: String,
+    /// Whether the requester is the one who stands for all others.
+    pub(crate) has_own_user: bool,
     /// Whether the policy checks such a request; it accepts all others.
     pub(crate) is_checked: bool,
     /// Whether it is a stored object with annotations that interLink writes, but without the managed fields that show
@@ -189,6 +195,7 @@ impl Request {
             name: if name.is_empty() { header.display_name() } else { name.into_owned() },
             api_version: header.api_version.into_owned(),
             uid: String::new(),
+            has_own_user: false,
             // The policy refuses a request without a kind.
             is_checked: writes && (kind.is_empty() || is_checked(object, Kind::find(&group, &kind))),
             kind: kind.into_owned(),
@@ -249,6 +256,7 @@ impl Request {
             kind: header.kind.clone().into_owned(),
             namespace: namespace.to_owned(),
             name: header.display_name(),
+            has_own_user: mode.has_own_user(),
             is_checked: is_checked(object, kind),
             has_unknown_owners: evaluated_as == EvaluatedAs::Stored && header.has_unknown_owners(object),
         })

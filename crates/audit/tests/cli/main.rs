@@ -58,7 +58,7 @@ fn prints_findings_below_their_object_without_colours_in_a_pipe() {
         "refused (403)  Pod default/bad  ./a.yaml:1, creation
   deny job-id at ./a.yaml:3
        metadata.annotations[JobID]: is set to \"1\", but only interLink may set it
-       fix: remove it, or add \"interlink-audit\" to trustedWriters if that is interLink
+       fix: remove it; to check as another user, pass --as
 accepted       Pod default/warned  ./c.yaml:1, creation
   warn mesh-network at ./c.yaml:6
        metadata.annotations[interlink.eu/mesh-network]: is \"off\", which has no effect, so the pod stays in the mesh
@@ -115,7 +115,7 @@ fn prints_the_whole_answer_as_json() {
         "findings": [{
             "rule": "job-id", "level": "Deny", "path": "metadata.annotations", "key": "JobID",
             "problem": "is set to \"1\", but only interLink may set it",
-            "fix": "remove it, or add \"interlink-audit\" to trustedWriters if that is interLink",
+            "fix": "remove it; to check as another user, pass --as",
             "line": 3, "documentation": result["findings"][0]["documentation"],
         }],
     });
