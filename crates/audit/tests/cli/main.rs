@@ -416,6 +416,12 @@ fn checks_two_versions_as_an_update() {
     assert_eq!(code, 1);
     assert!(table.starts_with("refused (403) ") && table.contains(", update\n"), "{table}");
     assert_eq!(errors, "note: 1 of 2 objects in --old have no later version in the given files\n");
+    let (_, table, errors) = run(&files, &["check", "old", "--old", "old"]);
+    assert_eq!(errors, "", "an object without annotations is present too");
+    assert!(table.ends_with("\n0 refused, 1 accepted, 1 without interLink annotations\n"), "{table}");
+    let removed = BAD.replace(", annotations: {JobID: '1'}", "");
+    let (code, table, _) = run(&[("bad.yaml", BAD), ("new.yaml", &removed)], &["check", "new.yaml", "--old", "bad.yaml"]);
+    assert_eq!(code, 1, "a removed JobID: {table}");
     let (code, table, _) = run(&files, &["check", "label.yaml", "--old", "old/good.yaml"]);
     assert_eq!(code, 1);
     assert!(table.starts_with("refused (403) ") && table.contains(", creation\n"), "{table}");
