@@ -1,7 +1,5 @@
 //! The outcome of one object: the policy's answer, taken apart.
 
-use std::fmt;
-
 use interlink_annotations_policy::Level;
 use interlink_annotations_policy::response::{omitted, parse, split_message};
 use serde::{Serialize, Serializer};
@@ -36,6 +34,8 @@ pub struct Outcome {
     pub evaluated_as: EvaluatedAs,
     /// What the policy made of it.
     pub verdict: Verdict,
+    /// Whether nothing shows who wrote the annotations that interLink writes.
+    pub writers_unknown: bool,
     /// The HTTP status of a refusal.
     pub code: Option<u16>,
     /// What the policy found.
@@ -69,12 +69,6 @@ impl Verdict {
             Self::NotChecked => "not checked",
             Self::Refused => "refused",
         }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 
@@ -149,9 +143,18 @@ impl Outcome {
             uid: request.uid,
             evaluated_as: request.evaluated_as,
             verdict,
+            writers_unknown: request.has_unknown_owners,
             code: answer.code.filter(|_| verdict == Verdict::Refused),
             findings,
             omitted_findings,
+        }
+    }
+
+    /// Returns the name of the verdict, and of what is unknown.
+    pub fn verdict_name(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Refused if self.writers_unknown => "refused, writers unknown",
+            verdict => verdict.name(),
         }
     }
 

@@ -76,8 +76,12 @@ pub struct Summary {
     pub accepted: usize,
     /// Objects with warnings, refused or accepted.
     pub with_warnings: usize,
-    /// Accepted objects of which nothing shows who wrote the annotations that interLink writes.
+    /// Refused objects that have warnings too.
+    pub refused_with_warnings: usize,
+    /// Objects of which nothing shows who wrote the annotations that interLink writes, refused or accepted.
     pub writers_unknown: usize,
+    /// Those of them that are refused.
+    pub refused_writers_unknown: usize,
     /// Objects that are accepted unchecked, because the settings trust the requester.
     pub trusted: usize,
     /// Objects that have an interLink annotation, but are of a kind, or in a request, that the policy does not check.
@@ -108,15 +112,16 @@ impl Summary {
     fn add(&mut self, outcome: &Outcome) {
         match outcome.verdict {
             Verdict::Refused => self.refused += 1,
-            Verdict::Accepted => self.accepted += 1,
-            Verdict::WritersUnknown => {
-                self.accepted += 1;
-                self.writers_unknown += 1;
-            }
+            Verdict::Accepted | Verdict::WritersUnknown => self.accepted += 1,
             Verdict::Trusted => self.trusted += 1,
             Verdict::NotChecked => self.not_checked += 1,
         }
-        self.with_warnings += usize::from(outcome.has_warnings());
+        let is_refused = outcome.verdict == Verdict::Refused;
+        let (has_warnings, writers_unknown) = (outcome.has_warnings(), outcome.writers_unknown);
+        self.with_warnings += usize::from(has_warnings);
+        self.refused_with_warnings += usize::from(is_refused && has_warnings);
+        self.writers_unknown += usize::from(writers_unknown);
+        self.refused_writers_unknown += usize::from(is_refused && writers_unknown);
         self.omitted_findings += outcome.omitted_findings;
         for finding in &outcome.findings {
             let Some(rule) = &finding.rule else { continue };

@@ -65,8 +65,8 @@ impl Format for JUnit {
             }
             Verdict::Accepted | Verdict::WritersUnknown => {}
         }
-        if outcome.verdict == Verdict::WritersUnknown {
-            writeln!(self.output, "      <system-out>{}</system-out>", outcome.verdict.name())?;
+        if outcome.writers_unknown {
+            writeln!(self.output, "      <system-out>{}</system-out>", outcome.verdict_name())?;
         }
         if !warnings.is_empty() {
             writeln!(self.output, "      <system-out>{}</system-out>", lines(outcome, &warnings))?;

@@ -64,8 +64,8 @@ impl Format for Table {
     fn outcome(&mut self, outcome: &Outcome) -> io::Result<()> {
         self.has_rows = true;
         let verdict = match outcome.code {
-            Some(code) => format!("{} ({code})", outcome.verdict),
-            None => outcome.verdict.to_string(),
+            Some(code) => format!("{} ({code})", outcome.verdict_name()),
+            None => outcome.verdict_name().to_owned(),
         };
         let style = match outcome.verdict {
             Verdict::Refused => REFUSED,
@@ -119,18 +119,43 @@ impl Format for Table {
 
 /// Returns the line with the totals. What does not occur is left out, save refusals.
 pub(super) fn totals(summary: &Summary) -> String {
+    let Summary { refused_with_warnings, refused_writers_unknown, .. } = summary;
+    let verdicts = [
+        (summary.refused, "refused", *refused_writers_unknown, *refused_with_warnings),
+        (
+            summary.accepted,
+            "accepted",
+            summary.writers_unknown - refused_writers_unknown,
+            summary.with_warnings - refused_with_warnings,
+        ),
+    ];
+    let verdicts = verdicts.map(|(count, verdict, writers_unknown, with_warnings)| {
+        format!("{count} {verdict}{}", of_them(writers_unknown, with_warnings))
+    });
     let optional = [
-        (summary.with_warnings, "with warnings"),
-        (summary.writers_unknown, "accepted with unknown writers"),
         (summary.trusted, "accepted unchecked, as a trusted writer's"),
-        (summary.not_checked, "not checked, because the policy does not cover their kind or operation"),
+        (
+            summary.not_checked,
+            "not checked (no pod template with metadata was found in them, or the policy does not cover their kind or \
+             operation)",
+        ),
         (summary.without_annotations, "without interLink annotations"),
         (summary.skipped, "skipped, which are no Kubernetes objects"),
-        (summary.problems, "not readable"),
+        (summary.problems, "not evaluated"),
         (summary.omitted_findings, "findings left out"),
     ];
-    let optional = optional.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
-    format!("{} refused, {} accepted{}", summary.refused, summary.accepted, optional.collect::<String>())
+    let optional = optional.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    verdicts.into_iter().chain(optional).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns in brackets how many of the objects with a verdict need attention.
+fn of_them(writers_unknown: usize, with_warnings: usize) -> String {
+    let counts = [(writers_unknown, "with unknown writers"), (with_warnings, "with warnings")];
+    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} of them {what}"));
+    match counts.collect::<Vec<_>>().join(", ") {
+        counts if counts.is_empty() => counts,
+        counts => format!(" ({counts})"),
+    }
 }
 
 /// Writes an error to standard error.
