@@ -20,7 +20,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  nothing was refused
   1  something was refused, even if other documents could not be read
-  2  wrong usage, or a document could not be read and nothing was refused";
+  2  wrong usage, or a document could not be read and nothing was refused
+  141  the reader of the report closed the pipe, and not everything was evaluated";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -78,7 +79,7 @@ pub(crate) struct Check {
     #[arg(long = "as-group", value_name = "GROUP", requires = "username", help_heading = REQUEST)]
     pub(crate) groups: Vec<String>,
     /// The namespace of objects that name none, as for kubectl.
-    #[arg(long, short, value_name = "NAMESPACE", value_parser = NonEmptyStringValueParser::new(), help_heading = REQUEST)]
+    #[arg(long, short, value_name = "NAMESPACE", value_parser = parse_namespace, help_heading = REQUEST)]
     pub(crate) namespace: Option<String>,
     /// Check objects as updates of their earlier versions in this file or folder.
     #[arg(long, value_name = "FILE", help_heading = REQUEST)]
@@ -110,10 +111,11 @@ const OUTPUT: &str = "Output";
 
 #[derive(Args)]
 pub(crate) struct Folders {
-    /// Leave out files that match this pattern, as in a .gitignore file. Can be given several times.
+    /// Leave out files in folders that match this pattern, as in a .gitignore file. Can be given several times. A file
+    /// that is named itself is always read.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude: Vec<String>,
-    /// Report files in folders that hold no Kubernetes object, instead of skipping them.
+    /// Report documents in folders that are no Kubernetes objects, instead of skipping them.
     #[arg(long)]
     pub(crate) strict: bool,
 }
@@ -172,7 +174,7 @@ pub(crate) struct Output {
     /// Show only objects that are refused.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) only_refused: bool,
-    /// Show only objects with findings, and no notes.
+    /// Show only objects with findings, and no notes. Errors and warnings are always printed.
     #[arg(long, short, help_heading = OUTPUT)]
     pub(crate) quiet: bool,
     /// Show how often each rule has a finding, in the format table. JSON always contains it.
@@ -205,6 +207,6 @@ pub(crate) enum Format {
 pub(crate) enum FailOn {
     /// An object is refused.
     Refused,
-    /// An object is refused, or has a warning.
+    /// An object is refused, or there is a warning.
     Warn,
 }

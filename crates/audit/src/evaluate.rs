@@ -177,10 +177,7 @@ impl Worker<'_> {
     /// Returns whether the policy would accept an object unparsed. An earlier version may have had what it lacks.
     fn is_irrelevant(&self, document: &Document) -> bool {
         let Evaluator { is_built_in, mode, .. } = self.evaluator;
-        *is_built_in
-            && !self.checks_plugins()
-            && !mode.has_earlier_versions()
-            && is_irrelevant_object(&document.text)
+        *is_built_in && !self.checks_plugins() && !mode.has_earlier_versions() && is_irrelevant_object(&document.text)
     }
 
     /// Returns whether the policy looks at annotations under other domains than interLink's.

@@ -28,10 +28,35 @@ const REFUSED: u8 = 1;
 /// The exit code for wrong usage and unreadable input.
 const USAGE_ERROR: u8 = 2;
 
+/// The exit code if the reader of the report closed the pipe: that of a shell for a command that SIGPIPE ended. Not all
+/// objects were evaluated.
+const CLOSED_PIPE: u8 = 141;
+
 /// Several files are standard input.
 #[derive(Debug, thiserror::Error)]
 #[error("can be read only once, but several arguments are -; give the others as files")]
 struct StandardInputTwice;
+
+/// The outcome of a run.
+struct Run {
+    evaluator: Evaluator,
+    summary: Summary,
+    /// Whether there is a warning that is not about a single object.
+    has_warning: bool,
+}
+
+/// The reason why a command ends early.
+enum Failure {
+    Problem(Problem),
+    /// The reader of the report closed the pipe.
+    ClosedPipe,
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -42,59 +67,61 @@ fn main() -> ExitCode {
         Command::Explain { rule: None } => print(&reference::rules()),
         Command::Annotations => print(&reference::annotations_table()),
     };
-    result.unwrap_or_else(|problem| {
-        print_error(&problem);
-        ExitCode::from(USAGE_ERROR)
+    result.unwrap_or_else(|failure| match failure {
+        Failure::Problem(problem) => {
+            print_error(&problem);
+            ExitCode::from(USAGE_ERROR)
+        }
+        Failure::ClosedPipe => ExitCode::from(CLOSED_PIPE),
     })
 }
 
 /// Evaluates manifests.
 ///
 /// # Errors
-/// If the module or the settings cannot be used.
-fn check(arguments: Check) -> Result<ExitCode, Problem> {
+/// If the module or the settings cannot be used, or the report is not read.
+fn check(arguments: Check) -> Result<ExitCode, Failure> {
     let Check { files, folders, policy, output, username, groups, namespace, old } = arguments;
     check_standard_input(files.iter().chain(&old), &policy)?;
     let old = old.as_deref().map(Versions::read).transpose()?.unwrap_or_default();
     let mode = Mode::Manifests { impersonation: Impersonation { username, groups, namespace }, old };
-    let (evaluator, summary) = run(|| read_files(&files, &folders), &policy, &output, mode)?;
-    if let Mode::Manifests { old, .. } = &evaluator.mode
+    let mut run = run(|| read_files(&files, &folders), &policy, &output, mode)?;
+    if let Mode::Manifests { old, .. } = &run.evaluator.mode
         && old.without_later_version() > 0
         && !output.quiet
     {
         let unmatched = old.without_later_version();
         eprintln!("note: {unmatched} of {} objects in --old have no later version in the given files", old.total());
     }
-    if summary.trusted > 0 {
-        let (count, is) = if summary.trusted == 1 { ("1 object", "was") } else { ("some objects", "were") };
+    if run.summary.trusted > 0 {
+        let (count, is) = if run.summary.trusted == 1 { ("1 object", "was") } else { ("some objects", "were") };
         eprintln!("warning: {count} {is} accepted unchecked, because the settings trust the requester");
+        run.has_warning = true;
     }
-    Ok(exit_code(&summary, output.fail_on))
+    Ok(run.exit_code(output.fail_on))
 }
 
 /// Evaluates objects that are stored in a cluster.
 ///
 /// # Errors
-/// If the module or the settings cannot be used.
-fn audit(arguments: Audit) -> Result<ExitCode, Problem> {
+/// If the module or the settings cannot be used, or the report is not read.
+fn audit(arguments: Audit) -> Result<ExitCode, Failure> {
     let Audit { files, folders, cluster, policy, output, require_managed_fields } = arguments;
     check_standard_input(files.iter(), &policy)?;
     let is_live = cluster.cluster;
     let documents = || if is_live { read_cluster(cluster) } else { read_files(&files, &folders) };
-    let (_, summary) = run(documents, &policy, &output, Mode::Stored)?;
-    if summary.writers_unknown > 0 {
-        let (kind, verdict) = if require_managed_fields { ("error", "") } else { ("note", "; they are accepted") };
+    let run = run(documents, &policy, &output, Mode::Stored)?;
+    let is_unknown = run.summary.writers_unknown > 0;
+    if is_unknown && (require_managed_fields || !output.quiet) {
+        let (kind, verdict) = if require_managed_fields { ("error", "") } else { ("note", "; that is accepted") };
         let fix = if is_live { "" } else { "; run kubectl get with --show-managed-fields" };
         eprintln!(
             "{kind}: objects with annotations that interLink writes, but without managedFields to show whether it did: \
              {}{verdict}{fix}",
-            summary.writers_unknown
+            run.summary.writers_unknown
         );
-        if require_managed_fields {
-            return Ok(ExitCode::from(REFUSED));
-        }
     }
-    Ok(exit_code(&summary, output.fail_on))
+    Ok(if is_unknown && require_managed_fields { ExitCode::from(REFUSED) } else { run.exit_code(output.fail_on) })
 }
 
 /// Checks that at most one file is standard input, which can be read only once.
@@ -126,10 +153,10 @@ fn run(
     options: &cli::PolicyOptions,
     output: &cli::Output,
     mode: Mode,
-) -> Result<(Evaluator, Summary), Problem> {
+) -> Result<Run, Failure> {
     let module = policy::load_module(options)?;
     let settings = policy::load_settings(options, &module)?;
-    policy::print_remarks(&settings, output.quiet);
+    let has_warning = policy::print_remarks(&settings, output.quiet);
     let evaluator = Evaluator { module, settings: settings.text, mode, is_built_in: options.module.is_none() };
     let progress = Progress::start(!output.quiet);
     let documents = documents()?.inspect(|document| progress.read(document));
@@ -143,15 +170,14 @@ fn run(
     let written = evaluator.run(documents, |evaluation| progress.evaluated(&evaluation, || report.add(&evaluation)));
     progress.finish();
     let written = written.and_then(|()| report.finish());
-    let summary = written.or_else(|error| match error.kind() {
-        // Whoever closes the pipe has read enough.
-        io::ErrorKind::BrokenPipe => Ok(Summary::default()),
-        _ => Err(Origin::file("standard output").problem(error)),
+    let summary = written.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
+        _ => Origin::file("standard output").problem(error).into(),
     })?;
     if summary.objects() + summary.problems == 0 && !output.quiet {
         eprintln!("note: nothing was checked");
     }
-    Ok((evaluator, summary))
+    Ok(Run { evaluator, summary, has_warning })
 }
 
 fn format(output: &cli::Output) -> Box<dyn Format> {
@@ -170,18 +196,21 @@ fn format(output: &cli::Output) -> Box<dyn Format> {
     }
 }
 
-/// Returns the exit code. A refusal shows even if something could not be read.
-fn exit_code(summary: &Summary, fail_on: FailOn) -> ExitCode {
-    if summary.refused > 0 || fail_on == FailOn::Warn && summary.with_warnings > 0 {
-        ExitCode::from(REFUSED)
-    } else if summary.problems > 0 {
-        ExitCode::from(USAGE_ERROR)
-    } else {
-        ExitCode::SUCCESS
+impl Run {
+    /// Returns the exit code. A refusal shows even if something could not be read.
+    fn exit_code(&self, fail_on: FailOn) -> ExitCode {
+        let has_warning = self.has_warning || self.summary.with_warnings > 0;
+        if self.summary.refused > 0 || fail_on == FailOn::Warn && has_warning {
+            ExitCode::from(REFUSED)
+        } else if self.summary.problems > 0 {
+            ExitCode::from(USAGE_ERROR)
+        } else {
+            ExitCode::SUCCESS
+        }
     }
 }
 
-fn explain(id: &str) -> Result<ExitCode, Problem> {
+fn explain(id: &str) -> Result<ExitCode, Failure> {
     let Some(text) = reference::rule(id) else {
         eprintln!("error: {id:?} is not a rule; the rules are {}", reference::rule_ids());
         return Ok(ExitCode::from(USAGE_ERROR));
@@ -192,11 +221,13 @@ fn explain(id: &str) -> Result<ExitCode, Problem> {
 /// Writes to standard output, without colours if it is not a terminal.
 ///
 /// # Errors
-/// If that fails, except when the reader has closed the pipe.
-fn print(text: &str) -> Result<ExitCode, Problem> {
+/// If that fails, except when the reader has closed the pipe: whoever does has read enough.
+fn print(text: &str) -> Result<ExitCode, Failure> {
     let mut out = anstream::stdout().lock();
     match write!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Origin::file("standard output").problem(error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Origin::file("standard output").problem(error).into())
+        }
         _ => Ok(ExitCode::SUCCESS),
     }
 }

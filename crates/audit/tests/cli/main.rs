@@ -64,7 +64,7 @@ accepted       Pod default/warned  ./c.yaml:1, creation
        metadata.annotations[interlink.eu/mesh-network]: is \"off\", which has no effect, so the pod stays in the mesh
        fix: set it to \"disabled\" to keep the pod out of the mesh, or remove it
 
-1 refused, 1 accepted, 1 with warnings, 1 without interLink annotations
+1 refused, 1 accepted (1 of them with warnings), 1 without interLink annotations
 "
     );
     assert!(!run(&files, &["check", ".", "--only-refused"]).1.contains("warned"));
@@ -78,7 +78,7 @@ fn reports_unreadable_documents_and_checks_the_others() {
     let files = [("several.yaml", several.as_str()), ("sub/list.json", r#"{"kind": "List", "items": [{"a": 1}]}"#)];
     let (code, table, errors) = run(&files, &["check", "several.yaml", "sub", "missing.yaml"]);
     assert_eq!(code, 1);
-    assert!(table.ends_with("\n1 refused, 0 accepted, 1 without interLink annotations, 3 not readable\n"), "{table}");
+    assert!(table.ends_with("\n1 refused, 0 accepted, 1 without interLink annotations, 3 not evaluated\n"), "{table}");
     let errors: Vec<_> = errors.lines().collect();
     assert!(errors[0].starts_with("error: several.yaml:"), "{errors:?}");
     assert_eq!(errors[1], "error: sub/list.json:1 items[0]: is not a Kubernetes object: kind is missing");
@@ -215,7 +215,7 @@ fn reads_compressed_files() {
     fs::write(folder.path().join("bad.yaml.zst"), zstd).unwrap();
     fs::write(folder.path().join("broken.json.gz"), [0x1F, 0x8B, 8]).unwrap();
     let (code, table, errors) = outcome(command(folder.path(), &["check", "."]).output().unwrap());
-    assert!(code == 1 && table.contains("2 refused, 0 accepted, 1 not readable"), "{table}");
+    assert!(code == 1 && table.contains("2 refused, 0 accepted, 1 not evaluated"), "{table}");
     assert!(errors.starts_with("error: ./broken.json.gz"), "{errors}");
 }
 
@@ -252,11 +252,13 @@ fn impersonates_users_and_groups() {
     assert_eq!(code, 0);
     assert!(table.starts_with("accepted unchecked (trusted writer)  Pod default/bad"), "{table}");
     assert_eq!(errors, "warning: 1 object was accepted unchecked, because the settings trust the requester\n");
+    assert_eq!(run(&files, &[&writer[..], &["--fail-on", "warn"]].concat()), (1, table, errors));
     let member = ["check", "bad.yaml", "--settings", "s.yaml", "--as", "bob", "--as-group", "operators"];
     assert_eq!(run(&files, &member).0, 0);
     assert_eq!(run(&files, &member[..6]).0, 1);
     assert_eq!(run(&files, &["check", "bad.yaml", "--as-group", "operators"]).0, 2);
     assert_eq!(run(&files, &["check", "bad.yaml", "--as", ""]).0, 2, "an empty user name is rejected");
+    assert_eq!(run(&files, &["check", "bad.yaml", "--namespace", "Bad_NS"]).0, 2);
 }
 
 #[test]
@@ -344,8 +346,8 @@ fn does_not_check_other_kinds() {
         table,
         "not checked    Service web  ./s.yaml:1, creation
 
-0 refused, 0 accepted, 1 not checked, because the policy does not cover their kind or operation, 1 without interLink \
-         annotations, 1 not readable
+0 refused, 0 accepted, 1 not checked (no pod template with metadata was found in them, or the policy does not cover \
+         their kind or operation), 1 without interLink annotations, 1 not evaluated
 "
     );
 }
@@ -373,13 +375,28 @@ fn audits_a_stored_object_as_the_audit_scanner_does() {
     let (code, table, errors) = run(&files, &["audit", "unknown.yaml"]);
     assert_eq!(code, 0);
     assert!(table.starts_with("accepted, writers unknown  Pod default/stored"), "{table}");
-    assert!(table.ends_with("0 refused, 1 accepted, 1 accepted with unknown writers\n"), "{table}");
+    assert!(table.ends_with("0 refused, 1 accepted (1 of them with unknown writers)\n"), "{table}");
     let unknown = "objects with annotations that interLink writes, but without managedFields";
     assert!(errors.starts_with(&format!("note: {unknown}")), "{errors}");
-    let (code, _, errors) = run(&files, &["audit", "--require-managed-fields", "unknown.yaml"]);
+    let (code, _, errors) = run(&files, &["audit", "--require-managed-fields", "--quiet", "unknown.yaml"]);
     assert!(code == 1 && errors.starts_with(&format!("error: {unknown}")), "{errors}");
+    assert_eq!(run(&files, &["audit", "--quiet", "unknown.yaml"]).2, "");
     let (code, _, errors) = run(&files, &["audit", "good.yaml"]);
     assert!(code == 2 && errors.contains("is not stored in a cluster"), "{errors}");
+}
+
+#[test]
+fn counts_unknown_writers_of_refused_objects() {
+    let refused =
+        stored(None).replace("JobID: '1'", "JobID: '1', interlink.eu/pod-vpn: 'no', interlink.eu/mesh-network: x");
+    let (code, table, errors) = run(&[("r.yaml", &refused)], &["audit", "r.yaml", "--require-managed-fields"]);
+    assert_eq!(code, 1);
+    assert!(table.starts_with("refused, writers unknown (422)  Pod default/stored"), "{table}");
+    assert!(
+        table.ends_with("\n1 refused (1 of them with unknown writers, 1 of them with warnings), 0 accepted\n"),
+        "{table}"
+    );
+    assert!(errors.starts_with("error: ") && errors.contains("to show whether it did: 1;"), "{errors}");
 }
 
 #[test]
@@ -420,7 +437,8 @@ fn checks_two_versions_as_an_update() {
     assert_eq!(errors, "", "an object without annotations is present too");
     assert!(table.ends_with("\n0 refused, 1 accepted, 1 without interLink annotations\n"), "{table}");
     let removed = BAD.replace(", annotations: {JobID: '1'}", "");
-    let (code, table, _) = run(&[("bad.yaml", BAD), ("new.yaml", &removed)], &["check", "new.yaml", "--old", "bad.yaml"]);
+    let (code, table, _) =
+        run(&[("bad.yaml", BAD), ("new.yaml", &removed)], &["check", "new.yaml", "--old", "bad.yaml"]);
     assert_eq!(code, 1, "a removed JobID: {table}");
     let (code, table, _) = run(&files, &["check", "label.yaml", "--old", "old/good.yaml"]);
     assert_eq!(code, 1);
