@@ -1,6 +1,9 @@
-//! Where the documentation of a rule is.
+//! Where the documentation of a rule is, and that of what is no rule.
 
 const METADATA: &str = include_str!("../../../policy-metadata.yml");
+
+/// The Markdown documentation of what stands in place of a rule if an object cannot be decoded.
+pub const UNREADABLE: &str = include_str!("unreadable.md");
 
 /// Returns the link to a rule's documentation: in the repository of this version, or, as long as policy-metadata.yml
 /// has only the example's address, the path in the repository.

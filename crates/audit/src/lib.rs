@@ -9,7 +9,7 @@
 
 pub mod cluster;
 pub mod document;
-mod documentation;
+pub mod documentation;
 pub mod evaluate;
 pub mod host;
 pub mod input;

@@ -9,7 +9,7 @@ use crate::object;
 const SHOWN_CHARS: usize = 64;
 
 /// How the path in a message about a request that cannot be decoded begins.
-const OBJECT: &str = "request.object.";
+pub(crate) const OBJECT: &str = "request.object.";
 
 /// Returns the number of line breaks in a document before what a finding is about, or before the last part of its path
 /// that exists.

@@ -1,6 +1,7 @@
 //! The command `interlink-audit`.
 
 mod cli;
+mod explain;
 mod policy;
 mod progress;
 
@@ -63,9 +64,15 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check(arguments),
         Command::Audit(arguments) => audit(arguments),
         Command::Rules => print(&reference::rule_list()),
-        Command::Explain { rule: Some(rule) } => explain(&rule),
+        Command::Explain { rule: Some(rule) } => match explain::explain(&rule) {
+            Ok(text) => print(&text),
+            Err(error) => {
+                eprintln!("error: {error}");
+                Ok(ExitCode::from(USAGE_ERROR))
+            }
+        },
         Command::Explain { rule: None } => print(&reference::rules()),
-        Command::Annotations => print(&reference::annotations_table()),
+        Command::Annotations => print(&reference::annotation_list()),
     };
     result.unwrap_or_else(|failure| match failure {
         Failure::Problem(problem) => {
@@ -208,14 +215,6 @@ impl Run {
             ExitCode::SUCCESS
         }
     }
-}
-
-fn explain(id: &str) -> Result<ExitCode, Failure> {
-    let Some(text) = reference::rule(id) else {
-        eprintln!("error: {id:?} is not a rule; the rules are {}", reference::rule_ids());
-        return Ok(ExitCode::from(USAGE_ERROR));
-    };
-    print(&text)
 }
 
 /// Writes to standard output, without colours if it is not a terminal.

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::document::{Document, Origin};
 use crate::documentation;
 use crate::host::Answer;
-use crate::line::lines_before;
+use crate::line::{OBJECT, lines_before};
 use crate::request::{DEFAULT_USERNAME, EvaluatedAs, Request};
 
 /// What stands in place of a rule's id if an object cannot be decoded.
@@ -167,11 +167,16 @@ impl Outcome {
 impl Finding {
     fn new(document: &Document, request: &Request, level: Level, text: &str) -> Self {
         let parsed = parse(text);
+        let path = match request.evaluated_as {
+            EvaluatedAs::Request => parsed.path,
+            // The document is the object.
+            _ => parsed.path.strip_prefix(OBJECT).unwrap_or(parsed.path),
+        };
         let line = document.origin.line.map(|line| line + lines_before(&document.text, &parsed));
         Self {
             rule: parsed.rule.map(str::to_owned),
             level,
-            path: parsed.path.to_owned(),
+            path: path.to_owned(),
             key: parsed.key.map(str::to_owned),
             problem: parsed.problem.to_owned(),
             fix: if request.has_own_user { without_own_user(parsed.fix) } else { parsed.fix.to_owned() },

@@ -1,7 +1,7 @@
 //! The reference of rules and annotations, as Markdown and as plain text.
 
 use interlink_annotations_policy::RuleId;
-use interlink_annotations_policy::annotations::{AnnotationInfo, AppliesTo, Author, CATALOGUE};
+use interlink_annotations_policy::annotations::{AnnotationInfo, AppliesTo, Author, CATALOGUE, Lookup, look_up};
 use interlink_annotations_policy::rules::{self, RULES, Rule};
 
 /// Returns the documentation of all rules, as chapters of one Markdown text.
@@ -31,10 +31,54 @@ pub fn rule_ids() -> String {
 
 /// Returns a list of all rules in aligned columns of plain text.
 pub fn rule_list() -> String {
-    let width = RULES.iter().map(|rule| rule.id.as_str().len()).max().unwrap_or_default();
-    let row = |id: &str, level: &str, refuses: &str| format!("{id:width$}  {level:6}  {refuses}\n");
-    let rows = RULES.iter().map(|rule| row(rule.id.as_str(), rule.id.default_level().as_str(), &plain(rule.refuses)));
-    [row("RULE", "LEVEL", "REFUSES")].into_iter().chain(rows).collect()
+    let rows = RULES.iter().map(|rule| [rule.id.as_str(), rule.id.default_level().as_str(), rule.refuses]);
+    columns(["RULE", "DEFAULT", "REFUSES"], rows)
+}
+
+/// Returns a list of all annotations that interLink knows, in aligned columns of plain text.
+pub fn annotation_list() -> String {
+    let rows = CATALOGUE.iter().map(|annotation| {
+        let AnnotationInfo { key, summary, since, .. } = annotation;
+        [key, author(annotation), object(annotation), since.unwrap_or("-"), summary]
+    });
+    columns(["ANNOTATION", "WRITTEN BY", "ON", "SINCE", "PURPOSE"], rows)
+}
+
+/// Aligns the columns of rows, whose last column may have Markdown.
+fn columns<const N: usize>(heading: [&'static str; N], rows: impl Iterator<Item = [&'static str; N]>) -> String {
+    let rows: Vec<_> = [heading].into_iter().chain(rows).collect();
+    let mut text = String::new();
+    for row in &rows {
+        for (column, cell) in row[..N - 1].iter().enumerate() {
+            let width = rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
+            text += &format!("{cell:width$}  ");
+        }
+        text += &plain(row[N - 1]);
+        text.push('\n');
+    }
+    text
+}
+
+/// Returns the rules that name an annotation where they say what they refuse.
+pub fn rules_about(key: &str) -> Vec<RuleId> {
+    let (domain, name) = key.rsplit_once('/').unwrap_or(("", key));
+    let names = [format!("`{key}`"), format!("`{name}`"), format!("`{domain}/*`")];
+    let is_named = |text: &str| names.iter().any(|name| text.contains(name));
+    let named = RULES.iter().map(|rule| rule.id).filter(|id| is_named(what_it_refuses(&rules::documentation(*id))));
+    let named: Vec<_> = named.collect();
+    match look_up(key.as_bytes()) {
+        // It matches a pattern.
+        Lookup::Known(info) if named.is_empty() && info.author != Author::User => vec![RuleId::ManagedAnnotations],
+        Lookup::Unknown => vec![RuleId::UnknownAnnotation],
+        Lookup::Known(_) => named,
+        Lookup::Unrelated if key.contains('/') => named,
+        Lookup::Unrelated => Vec::new(),
+    }
+}
+
+/// Returns the first section of a rule's documentation.
+fn what_it_refuses(documentation: &str) -> &str {
+    documentation.split("\n## ").nth(1).unwrap_or_default()
 }
 
 /// Returns a Markdown table of all rules, with links to docs/rules.md from the repository's root.
@@ -76,4 +120,28 @@ fn object(annotation: &AnnotationInfo) -> &'static str {
 /// Removes the backticks of Markdown.
 pub fn plain(markdown: &str) -> String {
     markdown.replace('`', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_rules_about_an_annotation() {
+        for (key, rule) in [
+            ("JobID", RuleId::JobId),
+            ("interlink.eu/pod-ip", RuleId::PodIpConflict),
+            ("interlink.eu/rathole-client-commands", RuleId::ManagedAnnotations),
+            ("interlink.eu/pod-vpm", RuleId::UnknownAnnotation),
+            ("slurm-job.vk.io/pre-exec", RuleId::PluginAnnotations),
+        ] {
+            assert!(rules_about(key).contains(&rule), "{key}: {:?}", rules_about(key));
+        }
+        for key in ["pod-vpn", "job_id", "example.org/x", ""] {
+            assert_eq!(rules_about(key), [], "{key}");
+        }
+        for annotation in &CATALOGUE {
+            assert_ne!(rules_about(annotation.key), [], "{}", annotation.key);
+        }
+    }
 }

@@ -338,6 +338,14 @@ fn keeps_a_key_with_separators_in_one_finding() {
 }
 
 #[test]
+fn names_the_field_of_an_object_that_cannot_be_decoded() {
+    let number = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: {interlink.eu/pod-vpn: 7}}\n";
+    let (code, table, _) = run(&[("n.yaml", number)], &["check", "n.yaml"]);
+    assert_eq!(code, 1);
+    assert!(table.contains("\n       metadata.annotations[interlink.eu/pod-vpn]: must be a string"), "{table}");
+}
+
+#[test]
 fn does_not_check_other_kinds() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, annotations: {JobID: '1'}}\n";
     let (code, table, _) = run(&[("s.yaml", service), ("g.yaml", GOOD), ("b.yaml", "a: [")], &["check", "."]);
@@ -452,11 +460,19 @@ fn checks_two_versions_as_an_update() {
 fn lists_and_explains_rules() {
     let (code, list, _) = run(&[], &["rules"]);
     assert_eq!(code, 0);
-    assert!(list.contains("job-id                  Deny    JobID set"), "{list}");
+    assert!(
+        list.starts_with("RULE                    DEFAULT  REFUSES\njob-id                  Deny     JobID set"),
+        "{list}"
+    );
+    let (_, list, _) = run(&[], &["annotations"]);
+    assert!(
+        list.lines().nth(1).is_some_and(|row| row.starts_with("JobID  ") && row.contains("  interLink  ")),
+        "{list}"
+    );
     let (code, text, _) = run(&[], &["explain", "pod-ip"]);
     assert_eq!(code, 0);
     assert!(text.starts_with("# pod-ip\n"), "{text}");
     let (code, _, errors) = run(&[], &["explain", "podip"]);
-    assert_eq!(code, 2);
-    assert!(errors.contains("\"podip\" is not a rule; the rules are job-id, "), "{errors}");
+    assert_eq!((code, errors.as_str()), (2, "error: \"podip\" is not a rule; did you mean pod-ip?\n"));
+    assert!(run(&[], &["explain", "unreadable"]).1.contains("cannot decode"));
 }

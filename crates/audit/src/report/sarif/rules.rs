@@ -9,12 +9,12 @@ use crate::outcome::{Finding, UNREADABLE};
 
 /// Returns the descriptors of all rules, and of what stands in place of a rule if an object cannot be decoded.
 pub(super) fn descriptors() -> Vec<Value> {
-    let unreadable = "An object that the policy cannot decode";
+    let text = crate::documentation::UNREADABLE;
     let unreadable = json!({
         "id": UNREADABLE,
-        "shortDescription": { "text": unreadable },
-        "fullDescription": { "text": format!("{unreadable}. The API server would refuse most such objects.") },
-        "help": { "text": "Give the field the type that Kubernetes documents for it." },
+        "shortDescription": { "text": "an object that the policy cannot decode" },
+        "fullDescription": { "text": section(text, "Why") },
+        "help": { "text": section(text, "How to fix it"), "markdown": text },
         "defaultConfiguration": { "level": "error" },
     });
     RULES.iter().map(descriptor).chain([unreadable]).collect()
