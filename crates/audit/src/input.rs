@@ -31,6 +31,8 @@ enum InputError {
     Utf16,
     #[error("is not UTF-8")]
     NotUtf8,
+    #[error("is not {0}, despite its name")]
+    NotCompressed(&'static str),
     #[error("is not valid zstd: {0}")]
     Zstd(String),
     #[error("has more than {} MiB; write it as JSON, which is read as a stream", MAX_DOCUMENT >> 20)]
@@ -91,12 +93,15 @@ fn open(file: &str) -> Result<Box<dyn Read + Send>, Box<dyn std::error::Error + 
     let input: Box<dyn Read + Send> =
         if file == STANDARD_INPUT { Box::new(io::stdin()) } else { Box::new(File::open(file)?) };
     let mut input = BufReader::with_capacity(1 << 16, input);
+    let last_extension = Path::new(file).extension().and_then(|extension| extension.to_str());
     Ok(match input.fill_buf()? {
         [0x1F, 0x8B, ..] => Box::new(MultiGzDecoder::new(input)),
         [0x28, 0xB5, 0x2F, 0xFD, ..] => {
             let decoder = StreamingDecoder::new(input).map_err(|error| InputError::Zstd(error.to_string()))?;
             Box::new(decoder)
         }
+        _ if last_extension == Some("gz") => return Err(InputError::NotCompressed("gzip").into()),
+        _ if last_extension == Some("zst") => return Err(InputError::NotCompressed("zstd").into()),
         _ => Box::new(input),
     })
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, WalkBuilder};
 
-use crate::document::{Origin, Problem, STANDARD_INPUT};
+use crate::document::{Origin, Problem, STANDARD_INPUT, root_cause};
 
 /// The extensions of the files that are read from a folder, also with the extension of a compressed file after them.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
@@ -14,10 +14,18 @@ const COMPRESSED: [&str; 2] = ["gz", "zst"];
 
 #[derive(Debug, thiserror::Error)]
 enum FilesError {
-    #[error("has no file that ends in .{}", EXTENSIONS.join(", ."))]
+    #[error(
+        "has no file that ends in .{}, with or without .{} after it",
+        EXTENSIONS.join(", ."),
+        COMPRESSED.join(" or .")
+    )]
     NoManifests,
+    #[error("has manifests, but --exclude leaves out all of them")]
+    AllExcluded,
+    #[error("has manifests, but .gitignore leaves out all of them; name the files themselves")]
+    AllIgnored,
     #[error("{0:?} is not a pattern for files: {1}")]
-    Pattern(String, #[source] ignore::Error),
+    Pattern(String, String),
 }
 
 /// A file to read.
@@ -37,24 +45,12 @@ impl Files {
     /// # Errors
     /// If a pattern for files to exclude is malformed. What cannot be found is an error in its place.
     pub fn find(paths: &[String], exclude: &[String], strict: bool) -> Result<Self, Problem> {
-        let exclude: Vec<_> = exclude.iter().map(|pattern| format!("!{pattern}")).collect();
-        // Patterns are relative to the folder that is read, as in a .gitignore file there.
-        let overrides = |folder: &str| {
-            let mut builder = OverrideBuilder::new(folder);
-            for pattern in &exclude {
-                let result = builder.add(pattern).map(drop);
-                result.map_err(|error| {
-                    Origin::file("--exclude").problem(FilesError::Pattern(pattern[1..].to_owned(), error))
-                })?;
-            }
-            builder.build().map_err(|error| Origin::file("--exclude").problem(error))
-        };
         let mut found: Vec<Box<dyn Iterator<Item = Result<InputFile, Problem>> + Send>> = Vec::new();
         for path in paths {
             if path == STANDARD_INPUT || !Path::new(path).is_dir() {
                 found.push(Box::new(std::iter::once(Ok(InputFile { path: path.clone(), is_optional: false }))));
             } else {
-                found.push(Box::new(files_in(path, overrides(path)?, !strict).into_iter()));
+                found.push(Box::new(files_in(path, overrides(path, exclude)?, !strict).into_iter()));
             }
         }
         Ok(Self(Box::new(found.into_iter().flatten())))
@@ -69,32 +65,79 @@ impl Iterator for Files {
     }
 }
 
+/// Returns the files to leave out of a folder. Patterns are relative to it, as in a .gitignore file there.
+fn overrides(folder: &str, exclude: &[String]) -> Result<Override, Problem> {
+    let problem = |pattern: &str, error: ignore::Error| {
+        let reason = match &error {
+            ignore::Error::Glob { err, .. } => err.clone(),
+            error => error.to_string(),
+        };
+        Origin::file("--exclude").problem(FilesError::Pattern(pattern.to_owned(), reason))
+    };
+    let mut builder = OverrideBuilder::new(folder);
+    for pattern in exclude {
+        builder.add(&format!("!{pattern}")).map_err(|error| problem(pattern, error))?;
+    }
+    builder.build().map_err(|error| problem(&exclude.join(" "), error))
+}
+
 /// Returns the files in a folder.
 fn files_in(folder: &str, overrides: Override, is_optional: bool) -> Vec<Result<InputFile, Problem>> {
+    let has_overrides = !overrides.is_empty();
+    let mut files = Vec::new();
+    for entry in walk(folder).overrides(overrides).build() {
+        match entry {
+            Ok(entry) if is_manifest(&entry) => {
+                let path = entry.path().display().to_string();
+                files.push(Ok(InputFile { path, is_optional }));
+            }
+            Ok(_) => {}
+            Err(error) => files.push(Err(walk_problem(folder, &error))),
+        }
+    }
+    if files.is_empty() {
+        files.push(Err(Origin::file(folder).problem(reason_for_none(folder, has_overrides))));
+    }
+    files
+}
+
+/// Begins a walk through a folder, which leaves out what `.gitignore` excludes.
+fn walk(folder: &str) -> WalkBuilder {
     let mut walk = WalkBuilder::new(folder);
     walk.follow_links(true)
         .hidden(false)
         .ignore(false)
         .git_global(false)
         .git_exclude(false)
-        .overrides(overrides)
         .sort_by_file_name(Ord::cmp)
         .filter_entry(|entry| entry.depth() == 0 || !is_config_map_copy(entry));
-    let mut files = Vec::new();
-    for entry in walk.build() {
-        match entry {
-            Ok(entry) if entry.path().is_file() && has_extension(entry.path()) => {
-                let path = entry.path().display().to_string();
-                files.push(Ok(InputFile { path, is_optional }));
-            }
-            Ok(_) => {}
-            Err(error) => files.push(Err(Origin::file(folder).problem(error))),
-        }
+    walk
+}
+
+/// Returns why there are no files to read in a folder.
+fn reason_for_none(folder: &str, has_overrides: bool) -> FilesError {
+    let has_manifest = |walk: &WalkBuilder| walk.build().flatten().any(|entry| is_manifest(&entry));
+    if has_overrides && has_manifest(&walk(folder)) {
+        FilesError::AllExcluded
+    } else if has_manifest(walk(folder).git_ignore(false)) {
+        FilesError::AllIgnored
+    } else {
+        FilesError::NoManifests
     }
-    if files.is_empty() {
-        files.push(Err(Origin::file(folder).problem(FilesError::NoManifests)));
+}
+
+/// Returns the problem with a file or folder that cannot be read. The walk's own error repeats the path.
+fn walk_problem(folder: &str, error: &ignore::Error) -> Problem {
+    match error {
+        ignore::Error::WithDepth { err, .. } => walk_problem(folder, err),
+        ignore::Error::WithPath { path, err } => walk_problem(&path.display().to_string(), err),
+        ignore::Error::Io(error) => Origin::file(folder).problem(root_cause(error).to_string()),
+        error => Origin::file(folder).problem(error.to_string()),
     }
-    files
+}
+
+fn is_manifest(entry: &DirEntry) -> bool {
+    entry.path().is_file() && has_extension(entry.path())
 }
 
 /// Returns whether a folder repeats the files of a mounted `ConfigMap`: the link `..data`, or the folder that it points to.

@@ -47,6 +47,17 @@ fn exits_with_a_code_for_the_outcome() {
     assert_eq!(run(&files, &["chekc", "good.yaml"]).0, 2);
 }
 
+#[cfg(unix)]
+#[test]
+fn fails_if_the_reader_closes_the_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("bad.yaml"), BAD).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = command(folder.path(), &["check", "bad.yaml"]).stdout(writer).status().unwrap();
+    assert_eq!(status.code(), Some(141));
+}
+
 #[test]
 fn prints_findings_below_their_object_without_colours_in_a_pipe() {
     let warned =
@@ -99,7 +110,10 @@ fn reads_the_manifests_in_folders() {
     assert_eq!((&found["problems"], &found["summary"]["skipped"]), (&Value::Array(Vec::new()), &1.into()));
     assert_eq!(report(&["--strict"])["problems"][0]["file"], "m/deep/c.json");
     let (code, _, errors) = run(&[("e/x.txt", "")], &["check", "e"]);
-    assert_eq!((code, errors.as_str()), (2, "error: e: has no file that ends in .yaml, .yml, .json\n"));
+    assert_eq!(
+        (code, errors.as_str()),
+        (2, "error: e: has no file that ends in .yaml, .yml, .json, with or without .gz or .zst after it\n")
+    );
 }
 
 #[test]
@@ -206,6 +220,36 @@ fn leaves_out_what_gitignore_excludes_in_a_repository() {
 }
 
 #[test]
+fn explains_why_no_file_is_left() {
+    let files = [(".git/HEAD", ""), (".gitignore", "build/\n"), ("build/bad.yaml", BAD), ("m/bad.yaml", BAD)];
+    for (arguments, error) in [
+        (&["m", "--exclude", "*.yaml"][..], "m: has manifests, but --exclude leaves out all of them"),
+        (&["build"], "build: has manifests, but .gitignore leaves out all of them; name the files themselves"),
+        (
+            &["build", "--exclude", "x"],
+            "build: has manifests, but .gitignore leaves out all of them; name the files themselves",
+        ),
+    ] {
+        let (code, _, errors) = run(&files, &[&["check"], arguments].concat());
+        assert_eq!((code, errors), (2, format!("error: {error}\n")));
+    }
+    let (code, _, errors) = run(&files, &["check", "m", "--exclude", "a[", "--exclude", "b"]);
+    assert_eq!(code, 2);
+    assert!(errors.starts_with("error: --exclude: \"a[\" is not a pattern for files: "), "{errors}");
+    assert!(!errors.contains('!'), "{errors}");
+}
+
+#[cfg(unix)]
+#[test]
+fn names_a_dangling_link_once() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("m")).unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("m/link.yaml")).unwrap();
+    let (code, _, errors) = outcome(command(folder.path(), &["check", "m"]).output().unwrap());
+    assert_eq!((code, errors.as_str()), (2, "error: m/link.yaml: No such file or directory (os error 2)\n"));
+}
+
+#[test]
 fn reads_compressed_files() {
     let folder = tempfile::tempdir().unwrap();
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -217,6 +261,10 @@ fn reads_compressed_files() {
     let (code, table, errors) = outcome(command(folder.path(), &["check", "."]).output().unwrap());
     assert!(code == 1 && table.contains("2 refused, 0 accepted, 1 not evaluated"), "{table}");
     assert!(errors.starts_with("error: ./broken.json.gz"), "{errors}");
+    for (name, format) in [("plain.yaml.gz", "gzip"), ("plain.yaml.zst", "zstd")] {
+        let (code, _, errors) = run(&[(name, BAD)], &["check", name]);
+        assert_eq!((code, errors), (2, format!("error: {name}: is not {format}, despite its name\n")));
+    }
 }
 
 #[test]
