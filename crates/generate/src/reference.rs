@@ -47,25 +47,21 @@ pub fn annotation_list() -> String {
 /// Aligns the columns of rows, whose last column may have Markdown.
 fn columns<const N: usize>(heading: [&'static str; N], rows: impl Iterator<Item = [&'static str; N]>) -> String {
     let rows: Vec<_> = [heading].into_iter().chain(rows).collect();
-    let mut text = String::new();
-    for row in &rows {
-        for (column, cell) in row[..N - 1].iter().enumerate() {
-            let width = rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
-            text += &format!("{cell:width$}  ");
-        }
-        text += &plain(row[N - 1]);
-        text.push('\n');
-    }
-    text
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
+    let line = |row: &[&str; N]| {
+        let cells = row[..N - 1].iter().enumerate().map(|(column, cell)| format!("{cell:0$}  ", width(column)));
+        format!("{}{}\n", cells.collect::<String>(), plain(row[N - 1]))
+    };
+    rows.iter().map(line).collect()
 }
 
 /// Returns the rules that name an annotation where they say what they refuse.
 pub fn rules_about(key: &str) -> Vec<RuleId> {
     let (domain, name) = key.rsplit_once('/').unwrap_or(("", key));
-    let names = [format!("`{key}`"), format!("`{name}`"), format!("`{domain}/*`")];
-    let is_named = |text: &str| names.iter().any(|name| text.contains(name));
-    let named = RULES.iter().map(|rule| rule.id).filter(|id| is_named(what_it_refuses(&rules::documentation(*id))));
-    let named: Vec<_> = named.collect();
+    let spellings = [format!("`{key}`"), format!("`{name}`"), format!("`{domain}/*`")];
+    let is_named = |text: &str| spellings.iter().any(|spelling| text.contains(spelling));
+    let rules = RULES.iter().map(|rule| rule.id).filter(|id| is_named(what_it_refuses(&rules::documentation(*id))));
+    let named: Vec<_> = rules.collect();
     match look_up(key.as_bytes()) {
         // It matches a pattern.
         Lookup::Known(info) if named.is_empty() && info.author != Author::User => vec![RuleId::ManagedAnnotations],

@@ -35,9 +35,7 @@ pub(super) struct Policy<'d> {
 
 #[derive(Debug, thiserror::Error)]
 enum ManifestError {
-    #[error(
-        "is a Kustomization; pass what it builds: kubectl kustomize FOLDER | interlink-audit check --policy - FILE"
-    )]
+    #[error("is a Kustomization; pass the output of kubectl kustomize to --policy -")]
     Kustomization,
     #[error("is a policy whose spec is missing, or not a map")]
     NoSpec,

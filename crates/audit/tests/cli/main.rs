@@ -125,7 +125,7 @@ fn prints_the_whole_answer_as_json() {
     let expected = serde_json::json!({
         "file": "bad.yaml", "line": 1, "item": "", "namespace": "default", "apiVersion": "v1", "kind": "Pod", "name": "bad",
         "uid": "", "omittedFindings": 0,
-        "evaluatedAs": "creation", "verdict": "Refused", "code": 403,
+        "evaluatedAs": "creation", "verdict": "Refused", "writersUnknown": false, "code": 403,
         "findings": [{
             "rule": "job-id", "level": "Deny", "path": "metadata.annotations", "key": "JobID",
             "problem": "is set to \"1\", but only interLink may set it",
@@ -221,7 +221,7 @@ fn leaves_out_what_gitignore_excludes_in_a_repository() {
 
 #[test]
 fn explains_why_no_file_is_left() {
-    let files = [(".git/HEAD", ""), (".gitignore", "build/\n"), ("build/bad.yaml", BAD), ("m/bad.yaml", BAD)];
+    let files = [(".git/HEAD", ""), (".gitignore", "build/*.yaml\n"), ("build/bad.yaml", BAD), ("m/bad.yaml", BAD)];
     for (arguments, error) in [
         (&["m", "--exclude", "*.yaml"][..], "m: has manifests, but --exclude leaves out all of them"),
         (&["build"], "build: has manifests, but .gitignore leaves out all of them; name the files themselves"),

@@ -97,7 +97,7 @@ fn asks_for_what_a_kustomization_builds() {
     for path in ["p", "p/kustomization.yaml"] {
         let (code, _, errors) = run(&files, &["check", "bad.yaml", "--policy", path]);
         assert!(
-            code == 2 && errors.contains("kubectl kustomize FOLDER | interlink-audit check --policy -"),
+            code == 2 && errors.contains("is a Kustomization; pass the output of kubectl kustomize to --policy -"),
             "{errors}"
         );
     }

@@ -66,6 +66,7 @@ fn has_type(value: &Value, types: &Value) -> bool {
         "object" => value.is_object(),
         "array" => value.is_array(),
         "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
         "integer" => value.is_u64(),
         "null" => value.is_null(),
         name => panic!("no type {name}"),
