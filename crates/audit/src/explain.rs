@@ -18,7 +18,7 @@ pub(crate) fn explain(id: &str) -> Result<String, String> {
 fn hint(id: &str) -> String {
     let about: Vec<_> = reference::rules_about(id).into_iter().map(RuleId::as_str).collect();
     if !about.is_empty() {
-        return format!(", but an annotation; see the rules {}", about.join(", "));
+        return format!(", but an annotation; see {}", about.join(", "));
     }
     match closest(id, RuleId::ALL.into_iter().map(RuleId::as_str).chain([UNREADABLE])) {
         Some(rule) => format!("; did you mean {rule}?"),
@@ -35,15 +35,12 @@ mod tests {
         for (text, expected) in [
             ("job_id", "\"job_id\" is not a rule; did you mean job-id?"),
             ("pod-ips", "\"pod-ips\" is not a rule; did you mean pod-ip?"),
-            (
-                "interlink.eu/wg-mtu",
-                "\"interlink.eu/wg-mtu\" is not a rule, but an annotation; see the rules wireguard",
-            ),
+            ("interlink.eu/wg-mtu", "\"interlink.eu/wg-mtu\" is not a rule, but an annotation; see wireguard"),
         ] {
             assert_eq!(explain(text).unwrap_err(), expected);
         }
         let job_id = explain("JobID").unwrap_err();
-        assert!(job_id.starts_with("\"JobID\" is not a rule, but an annotation; see the rules job-id"), "{job_id}");
+        assert!(job_id.starts_with("\"JobID\" is not a rule, but an annotation; see job-id"), "{job_id}");
         assert!(explain("xyz").unwrap_err().contains("; the rules are job-id, "));
         assert!(explain("unreadable").unwrap().starts_with("# unreadable\n"));
     }

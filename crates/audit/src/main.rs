@@ -14,7 +14,7 @@ use interlink_audit::document::{Origin, Problem, STANDARD_INPUT};
 use interlink_audit::evaluate::Evaluator;
 use interlink_audit::input::{self, Documents, Files};
 use interlink_audit::report::{
-    Format, GitHub, GitLab, JUnit, Json, PolicyReport, Report, Sarif, Show, Summary, Table, print_error,
+    Format, GitHub, GitLab, JUnit, Json, PolicyReport, Report, Sarif, Show, Summary, Table, print_error, print_message,
 };
 use interlink_audit::request::{Impersonation, Mode};
 use interlink_audit::versions::Versions;
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
         Command::Explain { rule: Some(rule) } => match explain::explain(&rule) {
             Ok(text) => print(&text),
             Err(error) => {
-                eprintln!("error: {error}");
+                print_message("error", &error);
                 Ok(ExitCode::from(USAGE_ERROR))
             }
         },
@@ -98,11 +98,14 @@ fn check(arguments: Check) -> Result<ExitCode, Failure> {
         && !output.quiet
     {
         let unmatched = old.without_later_version();
-        eprintln!("note: {unmatched} of {} objects in --old have no later version in the given files", old.total());
+        let total = old.total();
+        let text = format!("{unmatched} of {total} objects in --old have no later version in the given files");
+        print_message("note", &text);
     }
     if run.summary.trusted > 0 {
         let (count, is) = if run.summary.trusted == 1 { ("1 object", "was") } else { ("some objects", "were") };
-        eprintln!("warning: {count} {is} accepted unchecked, because the settings trust the requester");
+        let text = format!("{count} {is} accepted unchecked, because the settings trust the requester");
+        print_message("warning", &text);
         run.has_warning = true;
     }
     Ok(run.exit_code(output.fail_on))
@@ -122,11 +125,12 @@ fn audit(arguments: Audit) -> Result<ExitCode, Failure> {
     if is_unknown && (require_managed_fields || !output.quiet) {
         let (kind, verdict) = if require_managed_fields { ("error", "") } else { ("note", "; that is accepted") };
         let fix = if is_live { "" } else { "; run kubectl get with --show-managed-fields" };
-        eprintln!(
-            "{kind}: objects with annotations that interLink writes, but without managedFields to show whether it did: \
+        let text = format!(
+            "objects with annotations that interLink writes, but without managedFields to show whether it did: \
              {}{verdict}{fix}",
             run.summary.writers_unknown
         );
+        print_message(kind, &text);
     }
     Ok(if is_unknown && require_managed_fields { ExitCode::from(REFUSED) } else { run.exit_code(output.fail_on) })
 }
@@ -182,7 +186,7 @@ fn run(
         _ => Origin::file("standard output").problem(error).into(),
     })?;
     if summary.objects() + summary.problems == 0 && !output.quiet {
-        eprintln!("note: nothing was checked");
+        print_message("note", "nothing was checked");
     }
     Ok(Run { evaluator, summary, has_warning })
 }

@@ -7,6 +7,7 @@ use std::{fs, io};
 use interlink_audit::document::{Origin, Problem};
 use interlink_audit::host::Module;
 use interlink_audit::policy_settings::{self, PolicySettings};
+use interlink_audit::report::print_message;
 use interlink_audit::{MODULE, registry};
 
 use crate::cli::PolicyOptions;
@@ -56,13 +57,14 @@ pub(crate) fn load_settings(options: &PolicyOptions, module: &Module) -> Result<
 /// Prints what the user should know about the settings, and returns whether that is a warning.
 pub(crate) fn print_remarks(settings: &PolicySettings, is_quiet: bool) -> bool {
     if let Some(manifest) = settings.missing_in.as_ref().filter(|_| !is_quiet) {
-        eprintln!("note: {manifest}: has no settings; the policy's defaults apply");
+        print_message("note", &format!("{manifest}: has no settings; the policy's defaults apply"));
     }
     if let Some(manifest) = &settings.excludes_plugins {
-        eprintln!(
-            "warning: {manifest}: the rule plugin-annotations is on, but matchConditions keep objects without interLink's \
-             own annotations from the policy; use the pattern that interlink-audit explain plugin-annotations shows"
+        let text = format!(
+            "{manifest}: the rule plugin-annotations is on, but matchConditions keep objects without interLink's own \
+             annotations from the policy; use the pattern that interlink-audit explain plugin-annotations shows"
         );
+        print_message("warning", &text);
     }
     settings.excludes_plugins.is_some()
 }

@@ -29,7 +29,7 @@ pub use json::Json;
 pub use junit::JUnit;
 pub use policyreport::PolicyReport;
 pub use sarif::Sarif;
-pub use table::{Table, print_error};
+pub use table::{Table, print_error, print_message};
 
 /// A format of reports.
 pub trait Format {

@@ -160,5 +160,10 @@ fn of_them(writers_unknown: usize, with_warnings: usize) -> String {
 
 /// Writes an error to standard error.
 pub fn print_error(problem: &Problem) {
-    eprintln!("error: {}", printable_text(&problem.to_string()));
+    print_message("error", &problem.to_string());
+}
+
+/// Writes a message of a kind, such as a note, to standard error. Where nobody reads it, it is lost.
+pub fn print_message(kind: &str, text: &str) {
+    writeln!(io::stderr(), "{kind}: {}", printable_text(text)).ok();
 }

@@ -54,8 +54,11 @@ fn fails_if_the_reader_closes_the_pipe() {
     fs::write(folder.path().join("bad.yaml"), BAD).unwrap();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
+    let stderr = writer.try_clone().unwrap();
     let status = command(folder.path(), &["check", "bad.yaml"]).stdout(writer).status().unwrap();
     assert_eq!(status.code(), Some(141));
+    let status = command(folder.path(), &["check", "none.yaml"]).stdout(Stdio::null()).stderr(stderr).status().unwrap();
+    assert_eq!(status.code(), Some(2), "a closed pipe for errors");
 }
 
 #[test]
