@@ -69,6 +69,11 @@ bench: policy.wasm ## Count wasm instructions per request
 	@# What json-scan saves: finding one field behind the request.
 	cargo run --locked --package interlink-bench -- $(SCANNERS:%=$(MODULES)/examples/%.wasm)
 
+.PHONY: bench-audit
+bench-audit: | $(TARGET) ## Time interlink-audit over a dump of 120,000 objects and a repository of 5,000 files
+	cargo build --release --locked --package interlink-audit --package interlink-bench-audit
+	target/release/interlink-bench-audit target/release/interlink-audit target/bench-audit
+
 # How long each target runs.
 FUZZ_SECONDS ?= 30
 
