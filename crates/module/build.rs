@@ -1,9 +1,12 @@
-//! Builds the policy's wasm module. All other packages use it, so that the tests run the module that ships.
+//! Builds the policy's wasm module, and compiles it for the machine that the other packages will run on. They all use
+//! it, so that the tests run the module that ships.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use wasmtime::{Config, Engine};
 
 const TARGET: &str = "wasm32-wasip1";
 
@@ -13,7 +16,24 @@ fn main() {
     }
     let variable = |name| PathBuf::from(env::var_os(name).expect("cargo sets this variable"));
     let module = build_module(&variable("CARGO_MANIFEST_DIR").join("../.."));
-    fs::copy(module, variable("OUT_DIR").join("policy.wasm")).expect("the module can be copied");
+    let module = fs::read(module).expect("the module can be read");
+    let folder = variable("OUT_DIR");
+    let compiled = compile(&module).unwrap_or_else(|error| {
+        println!("cargo::warning=interlink-audit will compile the policy at each start: {error:#}");
+        Vec::new()
+    });
+    fs::write(folder.join("policy.wasm"), module).expect("the module can be written");
+    fs::write(folder.join("policy.cwasm"), compiled).expect("the compiled module can be written");
+}
+
+/// Compiles the module with the instructions that every machine of the target has.
+///
+/// # Errors
+/// If the compiler cannot do that for the target.
+fn compile(module: &[u8]) -> wasmtime::Result<Vec<u8>> {
+    let target = env::var("TARGET").expect("cargo sets this variable");
+    let mut config = Config::new();
+    Engine::new(config.target(&target)?)?.precompile_module(module)
 }
 
 /// Runs cargo in another target folder, because the outer cargo has locked the usual one. Returns the module's path.

@@ -1,8 +1,7 @@
 //! The policy twice: as the wasm module that ships, and as native code.
 
 use interlink_annotations_policy as native;
-use interlink_audit::MODULE;
-use interlink_audit::host::Policy;
+use interlink_audit::host::{Module, Policy};
 use serde_json::Value;
 
 /// The wasm module and the native code. Each call goes to both, and fails if their responses differ.
@@ -16,7 +15,7 @@ impl DualPolicy {
     /// # Panics
     /// If the module is not valid.
     pub fn load() -> Self {
-        Self { module: Policy::load(MODULE).expect("the module is valid") }
+        Self { module: Module::built_in().and_then(|module| module.start()).expect("the module can be started") }
     }
 
     /// Calls `validate`.

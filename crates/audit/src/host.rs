@@ -1,13 +1,13 @@
 //! The waPC host: it loads a policy module and calls it, as Kubewarden's policy server does.
 
 use std::collections::BTreeMap;
-
 use std::thread;
 use std::time::Duration;
 
+use interlink_policy_module::{COMPILED, MODULE};
 use serde::Deserialize;
 use wapc::WapcHost;
-use wasmtime_provider::wasmtime::{Config, Engine};
+use wasmtime_provider::wasmtime::{self, Config, Engine};
 use wasmtime_provider::{EpochDeadlines, ResourceLimits, WasmtimeEngineProviderBuilder, WasmtimeEngineProviderPre};
 
 /// How often time is measured that a module takes.
@@ -88,13 +88,14 @@ pub enum HostError {
 }
 
 impl Module {
-    /// Compiles a module, such as the one that is built in.
+    /// Returns the module that is built in. It was compiled with this program.
     ///
     /// # Errors
     /// [`HostError::Load`].
-    pub fn compile(module: &[u8]) -> Result<Self, HostError> {
-        let builder = WasmtimeEngineProviderBuilder::new().module_bytes(module).enable_resource_limits(LIMITS);
-        Ok(Self { provider: builder.build_pre().map_err(HostError::Load)?, deadlines: None })
+    pub fn built_in() -> Result<Self, HostError> {
+        let engine = Engine::default();
+        let module = deserialize(&engine).or_else(|_| wasmtime::Module::new(&engine, MODULE)).map_err(load_error)?;
+        Self::new(WasmtimeEngineProviderBuilder::new().engine(engine).module(module), None)
     }
 
     /// Compiles a module that may be hostile: a call that takes too long is an error.
@@ -104,17 +105,21 @@ impl Module {
     pub fn compile_untrusted(module: &[u8]) -> Result<Self, HostError> {
         let mut config = Config::new();
         config.epoch_interruption(true);
-        let load = |error: wasmtime_provider::wasmtime::Error| HostError::Load(error.into());
-        let engine = Engine::new(&config).map_err(load)?;
+        let engine = Engine::new(&config).map_err(load_error)?;
         let builder = WasmtimeEngineProviderBuilder::new().engine(engine.clone()).module_bytes(module);
-        let provider = builder.enable_resource_limits(LIMITS).build_pre().map_err(HostError::Load)?;
+        let module = Self::new(builder, Some(DEADLINES))?;
         thread::spawn(move || {
             loop {
                 thread::sleep(TICK);
                 engine.increment_epoch();
             }
         });
-        Ok(Self { provider, deadlines: Some(DEADLINES) })
+        Ok(module)
+    }
+
+    fn new(builder: WasmtimeEngineProviderBuilder<'_>, deadlines: Option<EpochDeadlines>) -> Result<Self, HostError> {
+        let provider = builder.enable_resource_limits(LIMITS).build_pre().map_err(HostError::Load)?;
+        Ok(Self { provider, deadlines })
     }
 
     /// Starts an instance.
@@ -128,15 +133,21 @@ impl Module {
     }
 }
 
-impl Policy {
-    /// Compiles and starts a module.
-    ///
-    /// # Errors
-    /// [`HostError::Load`] or [`HostError::Start`].
-    pub fn load(module: &[u8]) -> Result<Self, HostError> {
-        Module::compile(module)?.start()
-    }
+/// Loads the module that was compiled with this program.
+///
+/// # Errors
+/// If there is none, or this machine lacks an instruction that it uses.
+#[expect(unsafe_code, reason = "wasmtime cannot check machine code")]
+fn deserialize(engine: &Engine) -> wasmtime::Result<wasmtime::Module> {
+    // SAFETY: the build script has compiled it with wasmtime, and it is part of this program.
+    unsafe { wasmtime::Module::deserialize(engine, COMPILED) }
+}
 
+fn load_error(error: wasmtime::Error) -> HostError {
+    HostError::Load(error.into())
+}
+
+impl Policy {
     /// Calls a waPC function of the module.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use interlink_audit::document::{Origin, Problem};
 use interlink_audit::host::Module;
 use interlink_audit::policy_settings::{self, PolicySettings};
 use interlink_audit::report::print_message;
-use interlink_audit::{MODULE, registry};
+use interlink_audit::registry;
 
 use crate::cli::PolicyOptions;
 
@@ -18,7 +18,7 @@ use crate::cli::PolicyOptions;
 /// If it cannot be read, pulled or compiled.
 pub(crate) fn load_module(options: &PolicyOptions) -> Result<Module, Problem> {
     let Some(name) = &options.module else {
-        return Module::compile(MODULE).map_err(|error| Origin::file("the module in interlink-audit").problem(error));
+        return Module::built_in().map_err(|error| Origin::file("the module in interlink-audit").problem(error));
     };
     let origin = || Origin::file(name);
     let module: Result<Cow<'_, [u8]>, Box<dyn Error + Send + Sync>> = if name.starts_with(registry::SCHEME) {

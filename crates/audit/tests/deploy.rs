@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use interlink_annotations_policy::kinds::{KINDS, Role};
-use interlink_audit::MODULE;
-use interlink_audit::host::Policy;
+use interlink_audit::host::Module;
 use interlink_audit::policy_settings;
 use kubewarden_policy_sdk::crd::policies::{AdmissionPolicy, ClusterAdmissionPolicy};
 use serde::de::DeserializeOwned;
@@ -20,7 +19,7 @@ fn read<T: DeserializeOwned>(file: &str) -> T {
 
 #[test]
 fn are_valid_for_kubewarden_and_the_module() {
-    let module = Policy::load(MODULE).unwrap();
+    let module = Module::built_in().unwrap().start().unwrap();
     let spec = |file| read::<ClusterAdmissionPolicy>(file).spec.unwrap();
     let modules = [
         ("namespace.yaml", read::<AdmissionPolicy>("namespace.yaml").spec.unwrap().module),
