@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use interlink_audit::cluster::{Resource, parse_namespace};
 
 /// Evaluates interlink-annotations-policy over manifests and clusters, in the runtime that Kubewarden uses.
@@ -45,6 +46,17 @@ pub(crate) enum Command {
     },
     /// List the annotations that interLink knows.
     Annotations,
+    /// Print a script with which a shell completes commands and flags.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the man pages.
+    Man {
+        /// An existing folder, such as ~/.local/share/man/man1.
+        folder: PathBuf,
+    },
 }
 
 const CHECK_EXAMPLES: &str = "\
@@ -52,6 +64,11 @@ Examples:
   interlink-audit check --policy deploy/protect.yaml manifests/
   kubectl kustomize overlays/production | interlink-audit check --policy deploy/protect.yaml -
   interlink-audit check --old before.yaml --as jane after.yaml";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  source <(interlink-audit completions bash)
+  interlink-audit completions zsh > ~/.zfunc/_interlink-audit";
 
 const AUDIT_EXAMPLES: &str = "\
 Examples:

@@ -4,6 +4,7 @@ mod cli;
 mod explain;
 mod policy;
 mod progress;
+mod shell;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -73,6 +74,8 @@ fn main() -> ExitCode {
         },
         Command::Explain { rule: None } => print(&reference::rules()),
         Command::Annotations => print(&reference::annotation_list()),
+        Command::Completions { shell } => print(&shell::completions(shell)),
+        Command::Man { folder } => Ok(shell::write_man_pages(&folder)?),
     };
     result.unwrap_or_else(|failure| match failure {
         Failure::Problem(problem) => {

@@ -527,3 +527,19 @@ fn lists_and_explains_rules() {
     assert_eq!((code, errors.as_str()), (2, "error: \"podip\" is not a rule; did you mean pod-ip?\n"));
     assert!(run(&[], &["explain", "unreadable"]).1.contains("cannot decode"));
 }
+
+#[test]
+fn prints_completions_and_man_pages() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let (code, script, _) = run(&[], &["completions", shell]);
+        assert!(code == 0 && script.contains("require-managed-fields"), "{shell}: {script}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (code, _, errors) = run(&[], &["man", folder.path().to_str().unwrap()]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    let page = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(page("interlink-audit.1").contains("interlink\\-audit\\-check(1)"));
+    assert!(page("interlink-audit-audit.1").contains("require\\-managed\\-fields"));
+    let (code, _, errors) = run(&[], &["man", "nowhere"]);
+    assert!(code == 2 && errors.starts_with("error: nowhere: "), "{errors}");
+}
