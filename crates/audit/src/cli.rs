@@ -8,6 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use interlink_audit::cluster::{Resource, parse_namespace};
+use serde::Deserialize;
 
 /// Evaluates interlink-annotations-policy over manifests and clusters, in the runtime that Kubewarden uses.
 #[derive(Parser)]
@@ -88,6 +89,8 @@ pub(crate) struct Check {
     pub(crate) policy: PolicyOptions,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
     /// Make every request as this user, also if it is an AdmissionReview. A service account is
     /// system:serviceaccount:NAMESPACE:NAME.
     #[arg(long = "as", value_name = "USER", value_parser = NonEmptyStringValueParser::new(), help_heading = REQUEST)]
@@ -116,6 +119,8 @@ pub(crate) struct Audit {
     pub(crate) policy: PolicyOptions,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
     /// Fail if nothing shows who wrote an annotation that only interLink may write.
     #[arg(long)]
     pub(crate) require_managed_fields: bool,
@@ -125,6 +130,7 @@ const REQUEST: &str = "Request";
 const CLUSTER: &str = "Cluster";
 const POLICY: &str = "Policy";
 const OUTPUT: &str = "Output";
+const CONFIGURATION: &str = "Configuration";
 
 #[derive(Args)]
 pub(crate) struct Folders {
@@ -197,9 +203,25 @@ pub(crate) struct Output {
     /// Show how often each rule has a finding, in the format table. JSON always contains it.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) statistics: bool,
-    /// What makes the exit code 1.
-    #[arg(long, value_enum, default_value_t = FailOn::Refused, value_name = "OUTCOME", help_heading = OUTPUT)]
-    pub(crate) fail_on: FailOn,
+    /// What makes the exit code 1. Without this, only refused does.
+    #[arg(long, value_enum, value_name = "OUTCOME", help_heading = OUTPUT)]
+    pub(crate) fail_on: Option<FailOn>,
+    /// Do not count the findings in this file, which --write-baseline wrote.
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Write all findings to this file, and exit with 0 unless something cannot be read.
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline", help_heading = OUTPUT)]
+    pub(crate) write_baseline: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Configuration {
+    /// Take flags and exceptions from this file instead of interlink-audit.toml.
+    #[arg(long, value_name = "FILE", help_heading = CONFIGURATION)]
+    pub(crate) config: Option<PathBuf>,
+    /// Do not read interlink-audit.toml.
+    #[arg(long, conflicts_with = "config", help_heading = CONFIGURATION)]
+    pub(crate) no_config: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -220,7 +242,8 @@ pub(crate) enum Format {
     Policyreport,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum FailOn {
     /// An object is refused.
     Refused,

@@ -59,7 +59,8 @@ impl Origin {
     }
 
     /// Returns the origin of a document that begins on this line of the file.
-    pub(crate) fn at_line(&self, line: usize) -> Self {
+    #[must_use]
+    pub fn at_line(&self, line: usize) -> Self {
         Self { line: Some(line), ..self.clone() }
     }
 

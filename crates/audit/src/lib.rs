@@ -1,8 +1,8 @@
 //! Evaluates the policy over manifests, in the runtime that Kubewarden's policy server uses.
 //!
-//! [`input`] finds the objects in files, and [`cluster`] those in a live cluster, [`versions`] their earlier versions, [`request`] makes the request that
-//! Kubernetes or Kubewarden would make of each, [`evaluate`] runs the module on all cores, in [`host`], [`outcome`] takes
-//! the answers apart, and [`report`] shows them. The module is [`MODULE`], or comes from a [`registry`]. The command
+//! [`input`] finds the objects in files, and [`cluster`] those in a live cluster, [`versions`] their earlier versions,
+//! [`request`] makes the request that Kubernetes or Kubewarden would make of each, [`evaluate`] runs the module on all
+//! cores, in [`host`], [`outcome`] takes the answers apart, and [`report`] shows them, without [`exceptions`]. The module is [`MODULE`], or comes from a [`registry`]. The command
 //! `interlink-audit` puts them together.
 //!
 //! An error's text is one line with its cause and, unless it is obvious, the fix. `source` returns the cause as well.
@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod document;
 pub mod documentation;
 pub mod evaluate;
+pub mod exceptions;
 pub mod host;
 pub mod input;
 mod line;

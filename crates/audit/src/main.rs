@@ -1,6 +1,7 @@
 //! The command `interlink-audit`.
 
 mod cli;
+mod config;
 mod explain;
 mod policy;
 mod progress;
@@ -13,15 +14,18 @@ use clap::Parser;
 use interlink_audit::cluster::{Cluster, ConnectionOptions, Selection};
 use interlink_audit::document::{Origin, Problem, STANDARD_INPUT};
 use interlink_audit::evaluate::Evaluator;
+use interlink_audit::exceptions::{Baseline, Exception, Exceptions};
 use interlink_audit::input::{self, Documents, Files};
 use interlink_audit::report::{
-    Format, GitHub, GitLab, JUnit, Json, PolicyReport, Report, Sarif, Show, Summary, Table, print_error, print_message,
+    Finished, Format, GitHub, GitLab, JUnit, Json, PolicyReport, Report, Sarif, Show, Summary, Table, print_error,
+    print_message,
 };
-use interlink_audit::request::{Impersonation, Mode};
+use interlink_audit::request::Mode;
 use interlink_audit::versions::Versions;
 use interlink_generate::reference;
 
 use cli::{Audit, Check, Cli, ClusterOptions, Command, FailOn, Folders};
+use config::Config;
 use progress::Progress;
 
 /// The exit code if something is refused.
@@ -43,6 +47,8 @@ struct StandardInputTwice;
 struct Run {
     evaluator: Evaluator,
     summary: Summary,
+    /// The findings to write into a baseline, if that is wanted.
+    baseline: Option<Baseline>,
     /// Whether there is a warning that is not about a single object.
     has_warning: bool,
 }
@@ -75,7 +81,7 @@ fn main() -> ExitCode {
         Command::Explain { rule: None } => print(&reference::rules()),
         Command::Annotations => print(&reference::annotation_list()),
         Command::Completions { shell } => print(&shell::completions(shell)),
-        Command::Man { folder } => Ok(shell::write_man_pages(&folder)?),
+        Command::Man { folder } => shell::write_man_pages(&folder).map_err(Failure::from),
     };
     result.unwrap_or_else(|failure| match failure {
         Failure::Problem(problem) => {
@@ -91,11 +97,15 @@ fn main() -> ExitCode {
 /// # Errors
 /// If the module or the settings cannot be used, or the report is not read.
 fn check(arguments: Check) -> Result<ExitCode, Failure> {
-    let Check { files, folders, policy, output, username, groups, namespace, old } = arguments;
+    let Check { files, mut folders, mut policy, mut output, configuration, username, groups, namespace, old } =
+        arguments;
+    let mut config = Config::read(&configuration)?;
+    config.complete(&mut folders, &mut policy, &mut output);
+    let impersonation = config.impersonation(username, groups, namespace);
     check_standard_input(files.iter().chain(&old), &policy)?;
     let old = old.as_deref().map(Versions::read).transpose()?.unwrap_or_default();
-    let mode = Mode::Manifests { impersonation: Impersonation { username, groups, namespace }, old };
-    let mut run = run(|| read_files(&files, &folders), &policy, &output, mode)?;
+    let mode = Mode::Manifests { impersonation, old };
+    let mut run = run(|| read_files(&files, &folders), &policy, &output, config.exceptions, mode)?;
     if let Mode::Manifests { old, .. } = &run.evaluator.mode
         && old.without_later_version() > 0
         && !output.quiet
@@ -111,7 +121,7 @@ fn check(arguments: Check) -> Result<ExitCode, Failure> {
         print_message("warning", &text);
         run.has_warning = true;
     }
-    Ok(run.exit_code(output.fail_on))
+    run.exit_code(&output)
 }
 
 /// Evaluates objects that are stored in a cluster.
@@ -119,11 +129,15 @@ fn check(arguments: Check) -> Result<ExitCode, Failure> {
 /// # Errors
 /// If the module or the settings cannot be used, or the report is not read.
 fn audit(arguments: Audit) -> Result<ExitCode, Failure> {
-    let Audit { files, folders, cluster, policy, output, require_managed_fields } = arguments;
+    let Audit { files, mut folders, cluster, mut policy, mut output, configuration, require_managed_fields } =
+        arguments;
+    let mut config = Config::read(&configuration)?;
+    config.complete(&mut folders, &mut policy, &mut output);
+    let require_managed_fields = require_managed_fields || config.require_managed_fields;
     check_standard_input(files.iter(), &policy)?;
     let is_live = cluster.cluster;
     let documents = || if is_live { read_cluster(cluster) } else { read_files(&files, &folders) };
-    let run = run(documents, &policy, &output, Mode::Stored)?;
+    let run = run(documents, &policy, &output, config.exceptions, Mode::Stored)?;
     let is_unknown = run.summary.writers_unknown > 0;
     if is_unknown && (require_managed_fields || !output.quiet) {
         let (kind, verdict) = if require_managed_fields { ("error", "") } else { ("note", "; that is accepted") };
@@ -135,7 +149,7 @@ fn audit(arguments: Audit) -> Result<ExitCode, Failure> {
         );
         print_message(kind, &text);
     }
-    Ok(if is_unknown && require_managed_fields { ExitCode::from(REFUSED) } else { run.exit_code(output.fail_on) })
+    if is_unknown && require_managed_fields { Ok(ExitCode::from(REFUSED)) } else { run.exit_code(&output) }
 }
 
 /// Checks that at most one file is standard input, which can be read only once.
@@ -166,6 +180,7 @@ fn run(
     documents: impl FnOnce() -> Result<Documents, Problem>,
     options: &cli::PolicyOptions,
     output: &cli::Output,
+    exceptions: Vec<Exception>,
     mode: Mode,
 ) -> Result<Run, Failure> {
     let module = policy::load_module(options)?;
@@ -180,18 +195,25 @@ fn run(
         (false, true) => Show::Findings,
         (false, false) => Show::All,
     };
-    let mut report = Report::new(&mut *format, show);
-    let written = evaluator.run(documents, |evaluation| progress.evaluated(&evaluation, || report.add(&evaluation)));
+    let baseline = output.baseline.as_deref().map(Baseline::read).transpose()?.unwrap_or_default();
+    let exceptions = Exceptions::new(exceptions, baseline);
+    let new_baseline = output.write_baseline.as_ref().map(|_| Baseline::default());
+    let mut report = Report::new(&mut *format, show, exceptions, new_baseline);
+    let written = evaluator.run(documents, |it| progress.evaluated(it, |evaluation| report.add(evaluation)));
     progress.finish();
     let written = written.and_then(|()| report.finish());
-    let summary = written.map_err(|error| match error.kind() {
+    let finished = written.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
         _ => Origin::file("standard output").problem(error).into(),
     })?;
+    let Finished { summary, exceptions, baseline } = finished;
     if summary.objects() + summary.problems == 0 && !output.quiet {
         print_message("note", "nothing was checked");
     }
-    Ok(Run { evaluator, summary, has_warning })
+    for exception in exceptions.unused().filter(|_| !output.quiet) {
+        print_message("note", &format!("an exception matches no finding: {}", exception.describe()));
+    }
+    Ok(Run { evaluator, summary, baseline, has_warning })
 }
 
 fn format(output: &cli::Output) -> Box<dyn Format> {
@@ -211,16 +233,22 @@ fn format(output: &cli::Output) -> Box<dyn Format> {
 }
 
 impl Run {
-    /// Returns the exit code. A refusal shows even if something could not be read.
-    fn exit_code(&self, fail_on: FailOn) -> ExitCode {
+    /// Returns the exit code. A refusal shows even if something could not be read; but not if the findings are written
+    /// into a baseline.
+    ///
+    /// # Errors
+    /// If the baseline cannot be written.
+    fn exit_code(&self, output: &cli::Output) -> Result<ExitCode, Failure> {
         let has_warning = self.has_warning || self.summary.with_warnings > 0;
-        if self.summary.refused > 0 || fail_on == FailOn::Warn && has_warning {
-            ExitCode::from(REFUSED)
-        } else if self.summary.problems > 0 {
-            ExitCode::from(USAGE_ERROR)
-        } else {
-            ExitCode::SUCCESS
+        let is_refused = self.summary.refused > 0 || output.fail_on == Some(FailOn::Warn) && has_warning;
+        if let (Some(baseline), Some(file)) = (&self.baseline, &output.write_baseline) {
+            baseline.write(file)?;
+            let findings = if baseline.len() == 1 { "finding" } else { "findings" };
+            print_message("note", &format!("wrote {} {findings} to {}", baseline.len(), file.display()));
+        } else if is_refused {
+            return Ok(ExitCode::from(REFUSED));
         }
+        Ok(if self.summary.problems > 0 { ExitCode::from(USAGE_ERROR) } else { ExitCode::SUCCESS })
     }
 }
 

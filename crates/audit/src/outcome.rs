@@ -42,6 +42,18 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// How many more findings there are, which do not fit into the policy's answer.
     pub omitted_findings: usize,
+    /// Findings that do not count.
+    pub excepted_findings: Vec<ExceptedFinding>,
+}
+
+/// A finding that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExceptedFinding {
+    /// The finding.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// Why it does not count.
+    pub reason: String,
 }
 
 /// What the policy made of an object.
@@ -55,6 +67,8 @@ pub enum Verdict {
     Trusted,
     /// The policy does not check such objects.
     NotChecked,
+    /// It is refused, but only for findings that do not count.
+    Excepted,
     /// It is refused.
     Refused,
 }
@@ -67,6 +81,7 @@ impl Verdict {
             Self::WritersUnknown => "accepted, writers unknown",
             Self::Trusted => "accepted unchecked (trusted writer)",
             Self::NotChecked => "not checked",
+            Self::Excepted => "excepted",
             Self::Refused => "refused",
         }
     }
@@ -79,6 +94,7 @@ impl Serialize for Verdict {
             Self::WritersUnknown => "WritersUnknown",
             Self::Trusted => "Trusted",
             Self::NotChecked => "NotChecked",
+            Self::Excepted => "Excepted",
             Self::Refused => "Refused",
         })
     }
@@ -147,6 +163,7 @@ impl Outcome {
             code: answer.code.filter(|_| verdict == Verdict::Refused),
             findings,
             omitted_findings,
+            excepted_findings: Vec::new(),
         }
     }
 
@@ -155,6 +172,19 @@ impl Outcome {
         match self.verdict {
             Verdict::Refused if self.writers_unknown => "refused, writers unknown",
             verdict => verdict.name(),
+        }
+    }
+
+    /// Adds a finding that does not count.
+    pub(crate) fn except(&mut self, finding: Finding, reason: String) {
+        self.excepted_findings.push(ExceptedFinding { finding, reason });
+    }
+
+    /// Changes the verdict if nothing is left for which the object is refused.
+    pub(crate) fn settle_exceptions(&mut self) {
+        let is_refused = self.omitted_findings > 0 || self.findings.iter().any(|finding| finding.level == Level::Deny);
+        if self.verdict == Verdict::Refused && !is_refused {
+            self.verdict = Verdict::Excepted;
         }
     }
 

@@ -7,8 +7,8 @@ use std::{fs, io};
 use interlink_audit::document::{Origin, Problem};
 use interlink_audit::host::Module;
 use interlink_audit::policy_settings::{self, PolicySettings};
-use interlink_audit::report::print_message;
 use interlink_audit::registry;
+use interlink_audit::report::print_message;
 
 use crate::cli::PolicyOptions;
 

@@ -55,11 +55,11 @@ impl Progress {
     }
 
     /// Counts an object, and writes what came of it without disturbing the line.
-    pub(crate) fn evaluated<R>(&self, evaluation: &Evaluation, write: impl FnOnce() -> R) -> R {
+    pub(crate) fn evaluated<R>(&self, evaluation: Evaluation, write: impl FnOnce(Evaluation) -> R) -> R {
         self.line.inc(1);
         match evaluation {
-            Evaluation::Irrelevant | Evaluation::Skipped => write(),
-            Evaluation::Outcome(_) | Evaluation::Problem(_) => self.line.suspend(write),
+            Evaluation::Irrelevant | Evaluation::Skipped => write(evaluation),
+            Evaluation::Outcome(_) | Evaluation::Problem(_) => self.line.suspend(|| write(evaluation)),
         }
     }
 

@@ -21,6 +21,7 @@ use serde::Serialize;
 
 use crate::document::Problem;
 use crate::evaluate::Evaluation;
+use crate::exceptions::{Baseline, Exceptions};
 use crate::outcome::{Outcome, Verdict};
 
 pub use github::GitHub;
@@ -86,6 +87,8 @@ pub struct Summary {
     pub trusted: usize,
     /// Objects that have an interLink annotation, but are of a kind, or in a request, that the policy does not check.
     pub not_checked: usize,
+    /// Objects that would be refused, but only for findings that do not count.
+    pub excepted: usize,
     /// Objects without any interLink annotation.
     pub without_annotations: usize,
     /// Documents in folders that are no Kubernetes objects.
@@ -96,6 +99,12 @@ pub struct Summary {
     pub omitted_findings: usize,
     /// The findings of each rule.
     pub rules: BTreeMap<String, RuleCount>,
+    /// Accepted objects with warnings, for the totals.
+    #[serde(skip)]
+    accepted_with_warnings: usize,
+    /// Accepted objects with unknown writers, for the totals.
+    #[serde(skip)]
+    accepted_writers_unknown: usize,
 }
 
 /// The findings of a rule.
@@ -113,6 +122,7 @@ impl Summary {
         match outcome.verdict {
             Verdict::Refused => self.refused += 1,
             Verdict::Accepted | Verdict::WritersUnknown => self.accepted += 1,
+            Verdict::Excepted => self.excepted += 1,
             Verdict::Trusted => self.trusted += 1,
             Verdict::NotChecked => self.not_checked += 1,
         }
@@ -122,6 +132,9 @@ impl Summary {
         self.refused_with_warnings += usize::from(is_refused && has_warnings);
         self.writers_unknown += usize::from(writers_unknown);
         self.refused_writers_unknown += usize::from(is_refused && writers_unknown);
+        let is_accepted = matches!(outcome.verdict, Verdict::Accepted | Verdict::WritersUnknown);
+        self.accepted_with_warnings += usize::from(is_accepted && has_warnings);
+        self.accepted_writers_unknown += usize::from(is_accepted && writers_unknown);
         self.omitted_findings += outcome.omitted_findings;
         for finding in &outcome.findings {
             let Some(rule) = &finding.rule else { continue };
@@ -132,7 +145,7 @@ impl Summary {
 
     /// Returns the number of objects that were read.
     pub fn objects(&self) -> usize {
-        self.refused + self.accepted + self.trusted + self.not_checked + self.without_annotations
+        self.refused + self.accepted + self.excepted + self.trusted + self.not_checked + self.without_annotations
     }
 }
 
@@ -140,36 +153,53 @@ impl Summary {
 pub struct Report<'f> {
     format: &'f mut dyn Format,
     show: Show,
+    exceptions: Exceptions,
+    /// The findings to write into a baseline.
+    baseline: Option<Baseline>,
     summary: Summary,
 }
 
+/// What a report has come to.
+pub struct Finished {
+    /// The numbers.
+    pub summary: Summary,
+    /// The exceptions, which know whether they matched anything.
+    pub exceptions: Exceptions,
+    /// The baseline, if one was begun.
+    pub baseline: Option<Baseline>,
+}
+
 impl<'f> Report<'f> {
-    /// Begins a report.
-    pub fn new(format: &'f mut dyn Format, show: Show) -> Self {
-        Self { format, show, summary: Summary::default() }
+    /// Begins a report. The findings in `exceptions` do not count; all others are added to the baseline, if there is one.
+    pub fn new(format: &'f mut dyn Format, show: Show, exceptions: Exceptions, baseline: Option<Baseline>) -> Self {
+        Self { format, show, exceptions, baseline, summary: Summary::default() }
     }
 
     /// Adds what comes of a document.
     ///
     /// # Errors
     /// If writing fails.
-    pub fn add(&mut self, evaluation: &Evaluation) -> io::Result<()> {
+    pub fn add(&mut self, evaluation: Evaluation) -> io::Result<()> {
         match evaluation {
             Evaluation::Irrelevant => self.summary.without_annotations += 1,
             Evaluation::Skipped => self.summary.skipped += 1,
             Evaluation::Problem(problem) => {
                 self.summary.problems += 1;
-                self.format.problem(problem)?;
+                self.format.problem(&problem)?;
             }
-            Evaluation::Outcome(outcome) => {
-                self.summary.add(outcome);
+            Evaluation::Outcome(mut outcome) => {
+                self.exceptions.apply(&mut outcome);
+                if let Some(baseline) = &mut self.baseline {
+                    baseline.add(&outcome);
+                }
+                self.summary.add(&outcome);
                 let is_shown = match self.show {
                     Show::All => true,
                     Show::Findings => !outcome.findings.is_empty(),
                     Show::Refused => outcome.verdict == Verdict::Refused,
                 };
                 if is_shown {
-                    self.format.outcome(outcome)?;
+                    self.format.outcome(&outcome)?;
                 }
             }
         }
@@ -180,9 +210,10 @@ impl<'f> Report<'f> {
     ///
     /// # Errors
     /// If writing fails.
-    pub fn finish(self) -> io::Result<Summary> {
-        self.format.finish(&self.summary)?;
-        Ok(self.summary)
+    pub fn finish(self) -> io::Result<Finished> {
+        let Self { format, summary, exceptions, baseline, .. } = self;
+        format.finish(&summary)?;
+        Ok(Finished { summary, exceptions, baseline })
     }
 }
 

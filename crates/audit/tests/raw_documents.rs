@@ -56,14 +56,14 @@ struct Raw {
     text: String,
 }
 
-fn joined(entries: Vec<&'static str>) -> String {
+fn joined(entries: &[&str]) -> String {
     format!("{{{}}}", entries.join(",\n"))
 }
 
 fn metadata() -> impl Strategy<Value = String> {
     (subsequence(&FIELDS[..4], 0..=2), prop::collection::vec(select(&ENTRIES[..]), 0..4), 0..=2_usize).prop_map(
         |(fields, entries, times)| {
-            let annotations = format!("\"annotations\": {}", joined(entries));
+            let annotations = format!("\"annotations\": {}", joined(&entries));
             let fields: Vec<_> = fields.into_iter().map(str::to_owned).chain(vec![annotations; times]).collect();
             format!("\"metadata\": {{{}}}", fields.join(", "))
         },

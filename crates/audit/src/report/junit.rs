@@ -60,7 +60,7 @@ impl Format for JUnit {
                 let rules: Vec<_> = refusals.iter().map(|finding| finding.rule()).collect();
                 self.element("failure", &rules.join(","), "refused", &lines(outcome, &refusals))?;
             }
-            Verdict::Trusted | Verdict::NotChecked => {
+            Verdict::Trusted | Verdict::NotChecked | Verdict::Excepted => {
                 writeln!(self.output, r#"      <skipped message="{}"/>"#, outcome.verdict.name())?;
             }
             Verdict::Accepted | Verdict::WritersUnknown => {}

@@ -64,7 +64,7 @@ impl PolicyReport {
             Verdict::Accepted if !results.is_empty() => return results,
             Verdict::Accepted => "pass",
             Verdict::WritersUnknown => "warn",
-            Verdict::Trusted | Verdict::NotChecked => "skip",
+            Verdict::Trusted | Verdict::NotChecked | Verdict::Excepted => "skip",
         };
         let file = file(&outcome.origin).to_owned();
         results.push(self.result(verdict, outcome.verdict.name(), BTreeMap::from([("file", file)])));

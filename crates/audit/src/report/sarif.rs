@@ -61,7 +61,9 @@ fn head() -> String {
 
 impl Format for Sarif {
     fn outcome(&mut self, outcome: &Outcome) -> io::Result<()> {
-        for finding in &outcome.findings {
+        let counted = outcome.findings.iter().map(|finding| (finding, None));
+        let excepted = outcome.excepted_findings.iter().map(|it| (&it.finding, Some(it.reason.as_str())));
+        for (finding, reason) in counted.chain(excepted) {
             let mut result = json!({
                 "ruleId": finding.rule(),
                 "ruleIndex": rules::index(finding),
@@ -75,6 +77,9 @@ impl Format for Sarif {
             });
             if let Some(link) = &finding.documentation {
                 result["properties"] = json!({ "documentation": link });
+            }
+            if let Some(reason) = reason {
+                result["suppressions"] = json!([{ "kind": "external", "justification": visible(reason) }]);
             }
             self.results.push(&mut self.output, &result)?;
         }

@@ -8,7 +8,7 @@ use textwrap::{Options, WordSplitter, fill};
 
 use super::{Format, Output, Summary, printable_text};
 use crate::document::{Origin, Problem};
-use crate::outcome::{Finding, Outcome, Verdict};
+use crate::outcome::{ExceptedFinding, Finding, Outcome, Verdict};
 
 const REFUSED: Style = AnsiColor::Red.on_default().bold();
 const ACCEPTED: Style = AnsiColor::Green.on_default();
@@ -70,7 +70,7 @@ impl Format for Table {
         let style = match outcome.verdict {
             Verdict::Refused => REFUSED,
             Verdict::Accepted => ACCEPTED,
-            Verdict::WritersUnknown | Verdict::Trusted => WARNING,
+            Verdict::WritersUnknown | Verdict::Trusted | Verdict::Excepted => WARNING,
             Verdict::NotChecked => Style::new(),
         };
         let namespace = match outcome.namespace.as_str() {
@@ -88,6 +88,10 @@ impl Format for Table {
         )?;
         for finding in &outcome.findings {
             self.finding(&outcome.origin, finding)?;
+        }
+        for ExceptedFinding { finding, reason } in &outcome.excepted_findings {
+            let text = format!("{} {}: {reason}", finding.rule(), finding.full_path());
+            writeln!(self.output, "  excepted {}", printable_text(&text))?;
         }
         if outcome.omitted_findings > 0 {
             writeln!(self.output, "  and {} more", outcome.omitted_findings)?;
@@ -119,20 +123,15 @@ impl Format for Table {
 
 /// Returns the line with the totals. What does not occur is left out, save refusals.
 pub(super) fn totals(summary: &Summary) -> String {
-    let Summary { refused_with_warnings, refused_writers_unknown, .. } = summary;
     let verdicts = [
-        (summary.refused, "refused", *refused_writers_unknown, *refused_with_warnings),
-        (
-            summary.accepted,
-            "accepted",
-            summary.writers_unknown - refused_writers_unknown,
-            summary.with_warnings - refused_with_warnings,
-        ),
+        (summary.refused, "refused", summary.refused_writers_unknown, summary.refused_with_warnings),
+        (summary.accepted, "accepted", summary.accepted_writers_unknown, summary.accepted_with_warnings),
     ];
     let verdicts = verdicts.map(|(count, verdict, writers_unknown, with_warnings)| {
         format!("{count} {verdict}{}", of_them(writers_unknown, with_warnings))
     });
     let optional = [
+        (summary.excepted, "excepted"),
         (summary.trusted, "accepted unchecked, as a trusted writer's"),
         (
             summary.not_checked,

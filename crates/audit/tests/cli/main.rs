@@ -1,5 +1,6 @@
 //! The command line: output and exit codes.
 
+mod exceptions;
 mod policies;
 
 use std::fs;
@@ -127,7 +128,7 @@ fn prints_the_whole_answer_as_json() {
     assert_eq!(code, 1);
     let expected = serde_json::json!({
         "file": "bad.yaml", "line": 1, "item": "", "namespace": "default", "apiVersion": "v1", "kind": "Pod", "name": "bad",
-        "uid": "", "omittedFindings": 0,
+        "uid": "", "omittedFindings": 0, "exceptedFindings": [],
         "evaluatedAs": "creation", "verdict": "Refused", "writersUnknown": false, "code": 403,
         "findings": [{
             "rule": "job-id", "level": "Deny", "path": "metadata.annotations", "key": "JobID",
