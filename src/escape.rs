@@ -1,6 +1,6 @@
 //! How a user's text is shown in messages: quoted, escaped and truncated.
 
-use json_scan::escape_truncated;
+use json_scan::{escape_truncated, show_name};
 
 /// Characters of a user's text that a message shows.
 const SHOWN_CHARS: usize = 64;
@@ -8,14 +8,14 @@ const SHOWN_CHARS: usize = 64;
 /// Items of a list that a message shows.
 const SHOWN_ITEMS: usize = 3;
 
-/// Escapes and truncates a user's text, without quotes.
-pub(crate) fn escape(text: &str) -> String {
-    escape_truncated(text, SHOWN_CHARS)
-}
-
 /// Escapes and truncates a user's text, in quotes.
 pub(crate) fn quote(text: &str) -> String {
-    format!("\"{}\"", escape(text))
+    format!("\"{}\"", escape_truncated(text, SHOWN_CHARS))
+}
+
+/// Escapes and truncates the name of a field or a key, in quotes unless it is plain.
+pub(crate) fn name(text: &str) -> String {
+    show_name(text, SHOWN_CHARS)
 }
 
 /// Lists the first items, and says how many more there are.

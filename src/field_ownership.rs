@@ -415,18 +415,18 @@ mod tests {
         for (fields, problem) in [
             (
                 r#"[{"manager": "x", "fieldsV1": {"f:metadata": {"f:annotations": {"f:JobID": {}, "f:JobID": {}}}}}]"#,
-                "metadata.managedFields[0].fieldsV1.f:metadata.f:annotations[JobID]: appears twice",
+                r#"metadata.managedFields[0].fieldsV1."f:metadata"."f:annotations"[JobID]: appears twice"#,
             ),
             ("{}", "metadata.managedFields: must be a list, but is an object"),
             ("[7]", "metadata.managedFields[0]: must be an object, but is a number"),
             (r#"[{"manager": []}]"#, "metadata.managedFields[0].manager: must be a string, but is a list"),
             (
                 r#"[{"manager": "x", "fieldsV1": {"f:metadata": 7}}]"#,
-                "metadata.managedFields[0].fieldsV1.f:metadata: must be an object, but is a number",
+                r#"metadata.managedFields[0].fieldsV1."f:metadata": must be an object, but is a number"#,
             ),
             (
                 r#"[{"manager": "x", "fieldsV1": {"f:metadata": {"f:annotations": 7}}}]"#,
-                "metadata.managedFields[0].fieldsV1.f:metadata.f:annotations: must be an object, but is a number",
+                r#"metadata.managedFields[0].fieldsV1."f:metadata"."f:annotations": must be an object, but is a number"#,
             ),
         ] {
             assert_eq!(owner(&format!(r#""managedFields": {fields}"#)), Err(problem.to_owned()));

@@ -4,7 +4,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write;
 use std::hash::Hasher;
 
-use crate::escape::escape;
+use crate::escape;
 
 /// A path from an object to a value inside it. Each level of the search adds a step to the path of the level above.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl<'p> Path<'p> {
         let mut chars = 0;
         for step in self.steps() {
             let text = match step {
-                Step::Field(name) => escape(&String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES)])),
+                Step::Field(name) => escape::name(&String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES)])),
                 Step::Element(index) => format!("[{index}]"),
             };
             chars += text.chars().count() + 1;
@@ -153,7 +153,7 @@ mod tests {
         let list = Path::field(Some(&spec), b"li\nst/~");
         let element = Path::element(Some(&list), 12);
         let template = Path::field(Some(&element), b"template");
-        assert_eq!(template.to_text(), r"spec.li\nst/~[12].template");
+        assert_eq!(template.to_text(), r#"spec."li\nst/~"[12].template"#);
         assert_eq!(template.to_pointer(), "/spec/li\nst~1~0/12/template");
         assert_eq!(template.leading_fields(), [&b"spec"[..], b"li\nst/~"]);
         assert_eq!(list.leading_fields(), [&b"spec"[..], b"li\nst/~"]);

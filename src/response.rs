@@ -11,8 +11,8 @@ use crate::escape::truncate;
 use crate::requester::Requester;
 use crate::rule_id::Level;
 use crate::rules::Violation;
-pub use crate::sentence::{ParsedSentence, parse};
-use crate::sentence::{sentence, unquoted};
+pub use crate::sentence::{ParsedSentence, parse, path_steps};
+use crate::sentence::{sentence, split_rule, unquoted};
 
 /// The HTTP status for a request that only a trusted writer may make.
 const FORBIDDEN: u16 = 403;
@@ -178,18 +178,23 @@ fn starts_violation(text: &str) -> bool {
     let Some(text) = text.strip_prefix("; ") else {
         return false;
     };
-    let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-    text.split_once(": ").is_some_and(|(id, _)| is_id(id)) || omitted(text).is_some()
+    split_rule(text).is_some() || omitted(text).is_some()
 }
 
 #[cfg(test)]
 mod tests {
     use json_scan::Reader;
+    use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
     use crate::annotations::{Annotations, CATALOGUE, JOB_ID, POD_IP, POD_VPN, WSTUNNEL_TIMEOUT};
+    use crate::escape;
     use crate::kinds::Role;
+    use crate::path::Path;
     use crate::rules;
+    use crate::target::Target;
+    use crate::templates::Template;
     use crate::testing::*;
 
     fn answer(annotations: &[(&'static str, &str)], rules: &str) -> ValidationResponse {
@@ -302,5 +307,69 @@ mod tests {
         let value = "x; job-id: metadata.annotations[JobID]: forged \\\"; job-id: ";
         let answer = answer(&[(POD_VPN, value), (POD_IP, value)], "{}");
         assert_eq!(split_message(&answer.message.unwrap()).len(), 2);
+    }
+
+    /// Text that could pass for parts of a message.
+    fn hostile() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<String>(),
+            "(; |: |job-id|pod-ip|metadata|annotations|\\[|\\]|JobID|\"|\\\\|and 3 more|\\.|x){0,12}",
+            "[a-z.]{1,8}",
+        ]
+    }
+
+    /// Checks that an answer to a custom resource with these names and values can be taken apart.
+    fn check_parts(field: &str, keys: &[String], value: &str) {
+        let rules: Vec<_> = rules::RULES.iter().map(|rule| format!(r#""{}": "Deny""#, rule.id)).collect();
+        let json = format!(r#"{{"rules": {{{}}}}}"#, rules.join(","));
+        let settings = settings(&json);
+        let keys = keys.iter().map(|key| format!("interlink.eu/{key}")).chain([POD_VPN, JOB_ID].map(str::to_owned));
+        let metadata = json!({"annotations": keys.map(|key| (key, value)).collect::<HashMap<_, _>>()}).to_string();
+        let metadata = Reader::new(metadata.as_bytes()).value().unwrap();
+        let requester = Requester::default();
+        let template = Template { metadata, spec: None };
+        let path = Path::field(None, field.as_bytes());
+        let target = Target::build_found(Some(&path), template, &settings, &requester, &mut |_| ()).unwrap().unwrap();
+        let violations = rules::check(&target, &settings);
+        let message = from_violations(&violations, Some(&requester)).unwrap().message.unwrap();
+        let mut parts = split_message(&message);
+        let omitted = omitted(parts[parts.len() - 1]);
+        parts.truncate(parts.len() - usize::from(omitted.is_some()));
+        assert_eq!(parts.len() + omitted.unwrap_or(0), violations.len(), "{message}");
+        for (part, Violation { rule, location, finding, .. }) in parts.iter().zip(&violations) {
+            let parsed = parse(part);
+            assert_eq!(parsed.rule, Some(rule.id.as_str()), "{part}");
+            assert_eq!(parsed.path, location.annotations_path(), "{part}");
+            assert_eq!(parsed.key, Some(&*escape::name(finding.key)), "{part}");
+            assert_eq!(parsed.problem, finding.problem, "{part}");
+            assert!(parsed.fix.starts_with(&*finding.fix_text()), "{part}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn splits_and_parses_any_message(
+            field in hostile(), keys in proptest::collection::vec(hostile(), 0..4), value in hostile()
+        ) {
+            check_parts(&field, &keys, &value);
+        }
+    }
+
+    #[test]
+    fn splits_a_path_outside_of_quotes() {
+        assert_eq!(path_steps(r#"spec."a.b]"[12].c"#), ["spec", r#""a.b]""#, "12", "c"]);
+        assert_eq!(path_steps(""), [""]);
+    }
+
+    #[test]
+    fn parses_the_message_about_a_request_that_cannot_be_decoded() {
+        for (text, path, key) in [
+            (r#"request.object.spec."a: b"[3]: appears twice"#, r#"request.object.spec."a: b"[3]"#, None),
+            ("request.object.metadata.annotations[x]: is", "request.object.metadata.annotations", Some("x")),
+            (r#"request."; job-id: x": is wrong; fix it"#, r#"request."; job-id: x""#, None),
+        ] {
+            let parsed = parse(text);
+            assert_eq!((parsed.rule, parsed.path, parsed.key), (None, path, key));
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! A sentence that is too long loses first what a user wrote, and then the middle of what is wrong. The rule, the place
 //! and the fix are what a user needs most.
 
-use crate::escape::{escape, truncate};
+use crate::escape::{self, truncate};
 use crate::rule_id::RuleId;
 use crate::rules::Violation;
 
@@ -25,7 +25,7 @@ const CUTS: [(usize, Cut, usize); 12] = [
     (PROBLEM, cut_quotes, 32),
     (PROBLEM, cut_quotes, 16),
     (PROBLEM, cut_quotes, 8),
-    (KEY, cut_end, 48),
+    (KEY, cut_key, 48),
     (PROBLEM, cut_words, 24),
     (FIX, cut_quotes, 48),
     (FIX, cut_quotes, 32),
@@ -40,7 +40,7 @@ pub(crate) fn sentence(violation: &Violation<'_>, hint: Option<&str>, max_chars:
     let Violation { rule, location, finding, .. } = violation;
     let hint = hint.filter(|_| rule.about_writers).map(|hint| format!(", {hint}")).unwrap_or_default();
     let fix = finding.fix_text().into_owned() + &hint;
-    let parts = [location.annotations_path(), escape(finding.key), finding.problem.to_string(), fix];
+    let parts = [location.annotations_path(), escape::name(finding.key), finding.problem.to_string(), fix];
     let [place, key, problem, fix] = fit(parts, max_chars.saturating_sub(rule.id.as_str().len() + ": []: ; ".len()));
     // Only a place or a fix of hundreds of characters is longer still.
     truncate(format!("{}: {place}[{key}]: {problem}; {fix}", rule.id), max_chars)
@@ -66,7 +66,7 @@ pub struct ParsedSentence<'m> {
     pub rule: Option<&'m str>,
     /// The path of the field that holds the annotations, or of another field; empty if there is none.
     pub path: &'m str,
-    /// The annotation's key, escaped.
+    /// The annotation's key as the text shows it: escaped, and in quotes unless it is plain.
     pub key: Option<&'m str>,
     /// What is wrong.
     pub problem: &'m str,
@@ -76,24 +76,44 @@ pub struct ParsedSentence<'m> {
 
 /// Takes a sentence, or the message about a request that cannot be decoded, apart.
 pub fn parse(sentence: &str) -> ParsedSentence<'_> {
-    let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-    let (rule, rest) = match sentence.split_once(": ") {
-        Some((id, rest)) if is_id(id) && RuleId::find(id).is_some() => (Some(id), rest),
-        _ => (None, sentence),
-    };
-    let (place, rest) = rest.split_once("]: ").map_or_else(
-        || rest.split_once(": ").unwrap_or(("", rest)),
-        // The bracket belongs to the place.
-        |(place, after)| (&rest[..=place.len()], after),
-    );
-    let key = place.find("annotations[").map(|start| start + "annotations".len());
-    let (path, key) = match key {
-        Some(start) => (&place[..start], place[start + 1..].strip_suffix(']')),
-        None => (place, None),
-    };
-    let end = unquoted(rest).filter(|(index, _)| rest[*index..].starts_with("; ")).last();
-    let (problem, fix) = end.map_or((rest, ""), |(index, _)| (&rest[..index], &rest[index + 2..]));
+    let (rule, rest) = split_rule(sentence).map_or((None, sentence), |(rule, rest)| (Some(rule), rest));
+    let (place, rest) = split_at(rest, find(rest, ": ").next()).unwrap_or(("", rest));
+    let (path, key) = split_key(place, rule.is_some()).map_or((place, None), |(path, key)| (path, Some(key)));
+    let (problem, fix) = split_at(rest, find(rest, "; ").last()).unwrap_or((rest, ""));
     ParsedSentence { rule, path, key, problem, fix }
+}
+
+/// Splits the id of a rule from a sentence; `None` if there is none.
+pub(crate) fn split_rule(sentence: &str) -> Option<(&str, &str)> {
+    sentence.split_once(": ").filter(|(id, _)| RuleId::find(id).is_some())
+}
+
+/// Splits the key of an annotation from a place. Where a rule is violated, there is always one.
+fn split_key(place: &str, has_rule: bool) -> Option<(&str, &str)> {
+    let (path, key) = (place, find(place, "[").last()?);
+    let (path, key) = (&path[..key], path[key + 1..].strip_suffix(']')?);
+    (has_rule || path.ends_with("annotations")).then_some((path, key))
+}
+
+/// Splits a path into its steps: the names of fields and keys, as the text shows them, and the indices of elements.
+pub fn path_steps(path: &str) -> Vec<&str> {
+    let (mut steps, mut start) = (Vec::new(), 0);
+    for (index, _) in unquoted(path).filter(|(_, character)| ['.', '['].contains(character)) {
+        steps.push(&path[start..index]);
+        start = index + 1;
+    }
+    steps.push(&path[start..]);
+    steps.into_iter().map(|step| step.strip_suffix(']').unwrap_or(step)).collect()
+}
+
+/// Returns where a separator is in a text, outside of quotes.
+fn find(text: &str, separator: &str) -> impl Iterator<Item = usize> {
+    unquoted(text).map(|(index, _)| index).filter(move |index| text[*index..].starts_with(separator))
+}
+
+/// Splits a text at a separator of two characters.
+fn split_at(text: &str, index: Option<usize>) -> Option<(&str, &str)> {
+    index.map(|index| (&text[..index], &text[index + 2..]))
 }
 
 /// Returns the characters of a message that are outside of quotes, and the quotes themselves. The text in quotes is
@@ -156,6 +176,11 @@ fn cut_end(text: &str, wanted: usize, limit: usize) -> String {
         };
     }
     text[..end].to_owned() + "…"
+}
+
+/// Cuts the end of a key, and inside of its quotes if it has any.
+fn cut_key(text: &str, wanted: usize, limit: usize) -> String {
+    if text.starts_with('"') { cut_quotes(text, 0, wanted.max(limit) - 2) } else { cut_end(text, wanted, limit) }
 }
 
 /// Cuts words in the middle.
@@ -273,8 +298,7 @@ mod tests {
             // The names of containers, which the fix may list, are a user's text.
             let ends_with_fix = short.ends_with(&fix) || fix.contains('"') && plain(&short).ends_with(&plain(&fix));
             assert!(ends_with_fix, "{full} became {short}");
-            let has_odd_key = violation.finding.key.contains('"');
-            assert!(has_odd_key || plain(&short).matches('"').count().is_multiple_of(2), "{full} became {short}");
+            assert!(plain(&short).matches('"').count().is_multiple_of(2), "{full} became {short}");
         }
     }
 

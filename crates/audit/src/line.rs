@@ -1,7 +1,7 @@
 //! The line of an annotation in a document.
 
-use interlink_annotations_policy::response::ParsedSentence;
-use json_scan::{Reader, Value, escape_truncated};
+use interlink_annotations_policy::response::{ParsedSentence, path_steps};
+use json_scan::{Reader, Value, show_name};
 
 use crate::object;
 
@@ -19,8 +19,8 @@ pub(crate) fn lines_before(document: &[u8], finding: &ParsedSentence<'_>) -> usi
     };
     let path = finding.path.strip_prefix(OBJECT).unwrap_or(finding.path);
     let mut value = root;
-    for step in path.split(['.', '[']) {
-        match child(value, step.trim_end_matches(']')) {
+    for step in path_steps(path) {
+        match child(value, step) {
             Some(inner) => value = inner,
             None => break,
         }
@@ -46,8 +46,7 @@ fn child<'a>(value: Value<'a>, step: &str) -> Option<Value<'a>> {
     } else {
         reader.entries(&mut |key, entry| {
             let entry = entry.value()?;
-            let is_shown = || String::from_utf8_lossy(key);
-            if key == step.as_bytes() || escape_truncated(&is_shown(), SHOWN_CHARS) == step {
+            if show_name(&String::from_utf8_lossy(key), SHOWN_CHARS) == step {
                 found.get_or_insert(entry);
             }
             Ok(())
@@ -69,7 +68,7 @@ mod tests {
         for (message, line) in [
             ("job-id: metadata.annotations[JobID]: is set", 4),
             ("job-id: metadata.annotations[other]: is set", 2),
-            ("pod-vpn: spec.jobs[1].template.metadata.annotations[a\\u{1b}b]: is set", 7),
+            ("pod-vpn: spec.jobs[1].template.metadata.annotations[\"a\\u{1b}b\"]: is set", 7),
             ("request.object.metadata.annotations[x]: must be a string", 3),
             ("pod-vpn: nowhere: is set", 0),
         ] {

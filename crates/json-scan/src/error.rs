@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::escape::escape_truncated;
+use crate::escape::show_name;
 
 /// Characters of a field name or key that an error shows.
 const SHOWN_CHARS: usize = 64;
@@ -79,9 +79,9 @@ impl fmt::Display for DecodeError {
             match segment {
                 Segment::Field(name) => {
                     f.write_str(if index == 0 { "" } else { "." })?;
-                    f.write_str(&escape_truncated(name, SHOWN_CHARS))?;
+                    f.write_str(&show_name(name, SHOWN_CHARS))?;
                 }
-                Segment::Key(key) => write!(f, "[{}]", escape_truncated(key, SHOWN_CHARS))?,
+                Segment::Key(key) => write!(f, "[{}]", show_name(key, SHOWN_CHARS))?,
                 Segment::Index(index) => write!(f, "[{index}]")?,
             }
         }
@@ -170,11 +170,11 @@ mod tests {
     }
 
     #[test]
-    fn escapes_and_truncates_names_from_the_input() {
+    fn quotes_and_truncates_names_from_the_input() {
         let hostile = format!("\u{1b}[2J{}", "x".repeat(100));
         for error in [DecodeError::new("").at_field(&hostile), DecodeError::new("").at_key(hostile.as_bytes())] {
             let text = error.to_string();
-            assert!(text.contains("\\u{1b}[2Jx") && text.chars().count() < 80, "{text}");
+            assert!(text.contains("\"\\u{1b}[2Jx") && text.chars().count() < 80, "{text}");
         }
     }
 }

@@ -19,6 +19,14 @@ pub fn escape_truncated(text: &str, max_chars: usize) -> String {
     shown
 }
 
+/// Shows the name of a field or a key. It is in quotes if it has other characters than letters, digits and `._/-`, so that
+/// it cannot pass for the text around it.
+pub fn show_name(name: &str, max_chars: usize) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte);
+    let shown = escape_truncated(name, max_chars);
+    if !name.is_empty() && name.bytes().all(is_plain) { shown } else { format!("\"{shown}\"") }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -42,6 +50,18 @@ mod tests {
         assert_eq!(escape_truncated(&"é".repeat(64), 64), "é".repeat(64));
         assert_eq!(escape_truncated(&"é".repeat(65), 64), "é".repeat(64) + "…");
         assert_eq!(escape_truncated(&"\0".repeat(100), 64), "\\0".repeat(32) + "…");
+    }
+
+    #[test]
+    fn quotes_names_that_could_pass_for_other_text() {
+        for name in ["JobID", "interlink.eu/pod-vpn", "a_b"] {
+            assert_eq!(show_name(name, 64), name);
+        }
+        for name in ["", " ", "a b", "a:", "a[0]", "a;b", "é", "a\nb"] {
+            assert_eq!(show_name(name, 64), format!("\"{}\"", escape_truncated(name, 64)));
+        }
+        assert_eq!(show_name(&"a".repeat(65), 64), "a".repeat(64) + "…");
+        assert_eq!(show_name(&" ".repeat(65), 64), format!("\"{}…\"", " ".repeat(64)));
     }
 
     proptest! {

@@ -64,7 +64,7 @@ mod value;
 
 pub use bytes::bytes_eq;
 pub use error::{Context, DecodeError};
-pub use escape::escape_truncated;
+pub use escape::{escape_truncated, show_name};
 pub use reader::{Reader, Visit};
 pub use record::{Field, FieldPath, Nested, Record, seek_path};
 pub use value::{Value, optional_str, present};
