@@ -187,7 +187,9 @@ impl<'a> Target<'a> {
     }
 
     fn decode_pod_spec(&self) -> Result<Option<PodSpec<'a>>, DecodeError> {
-        let spec = self.spec.filter(|_| self.get_all(&NEED_POD_SPEC).next().is_some());
+        // The spec beside a workload's own metadata is not a pod's.
+        let is_needed = self.location.role != Role::Workload && self.get_all(&NEED_POD_SPEC).next().is_some();
+        let spec = self.spec.filter(|_| is_needed);
         spec.map(PodSpec::decode).transpose()
     }
 
@@ -387,6 +389,8 @@ mod tests {
         let malformed =
             |key: &str| format!(r#"{{"metadata": {{"annotations": {{"{key}": ""}}}}, "spec": {{"containers": 7}}}}"#);
         assert!(annotations("Pod", &malformed("JobID")).is_ok());
+        let workload = |kind: &'static Kind| kind.locations.last().unwrap();
+        assert!(build("Deployment", workload, &malformed(WSTUNNEL_TIMEOUT), &Settings::default()).is_ok());
         assert_eq!(
             annotations("Pod", &malformed(WSTUNNEL_TIMEOUT)),
             Err("spec.containers: must be a list, but is a number".to_owned())

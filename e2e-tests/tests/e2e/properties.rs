@@ -15,6 +15,7 @@ pub(crate) const TESTS: &[crate::Test] = &[
     ("responds to any annotations with texts that are safe to print", responds_to_any_annotations),
     ("responds to a request whatever the formatting of its JSON", ignores_json_formatting),
     ("accepts any update that changes nothing", accepts_update_without_change),
+    ("accepts any update that changes nothing in a custom resource", accepts_custom_resource_without_change),
     ("responds to annotations whatever unrelated ones there are", ignores_unrelated_annotations),
 ];
 
@@ -107,6 +108,61 @@ fn accepts_update_without_change(policy: &DualPolicy) -> Result<(), String> {
         } else {
             Err(format!("an update without change: {response}"))
         }
+    })
+}
+
+/// Any JSON in which there may be pod templates, well-formed or not.
+fn json() -> impl Strategy<Value = Value> {
+    const NAMES: [&str; 14] = [
+        "metadata",
+        "annotations",
+        "spec",
+        "template",
+        "status",
+        "containers",
+        "initContainers",
+        "container",
+        "templateDefaults",
+        "name",
+        "ports",
+        "tolerations",
+        "nodeName",
+        "interlink.eu/wstunnel-extra-ports",
+    ];
+    let template = annotations().prop_map(
+        |annotations| json!({"metadata": {"annotations": annotations}, "spec": {"containers": [{"name": "a"}]}}),
+    );
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(|value| json!(value)),
+        any::<i32>().prop_map(|value| json!(value)),
+        "[a-z{]{0,4}".prop_map(|value| json!(value)),
+        annotations().prop_map(|annotations| json!({"annotations": annotations})),
+        template,
+    ];
+    leaf.prop_recursive(5, 48, 6, |inner| {
+        let names = prop_oneof![8 => prop::sample::select(&NAMES[..]).prop_map(str::to_owned), 1 => any::<String>()];
+        let map = prop::collection::btree_map(names, inner.clone(), 0..6).prop_map(|map| json!(map));
+        prop_oneof![prop::collection::vec(inner, 0..4).prop_map(|list| json!(list)), map.clone(), map]
+    })
+}
+
+fn accepts_custom_resource_without_change(policy: &DualPolicy) -> Result<(), String> {
+    let scopes = prop::sample::select(vec!["AllPods", "VirtualNodePods"]);
+    run(&(annotations(), json(), json(), scopes), |(annotations, spec, template, scope)| {
+        let spec = match spec {
+            Value::Object(mut fields) => {
+                fields.insert("template".to_owned(), template);
+                Value::Object(fields)
+            }
+            other => other,
+        };
+        let metadata = json!({"name": "x", "annotations": annotations});
+        let object = json!({"apiVersion": "example.org/v1", "kind": "Fleet", "metadata": metadata, "spec": spec});
+        let mut settings = settings();
+        settings["scope"] = scope.into();
+        let response = policy.validate(&AdmissionRequest::update(object.clone(), object).payload(&settings))?;
+        if response["accepted"] == true { Ok(()) } else { Err(format!("an update without change: {response}")) }
     })
 }
 
