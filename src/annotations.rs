@@ -80,10 +80,24 @@ impl<'a> Annotations<'a> {
         role: Role,
         look_up: &dyn Fn(&[u8]) -> Lookup,
     ) -> Result<Self, DecodeError> {
+        Self::decode_with(value, role, look_up, &|_| false)
+    }
+
+    /// Decodes the annotations at a location with this role. Those with certain keys are kept beyond [`MAX_MATCHED`].
+    ///
+    /// # Errors
+    /// As [`Annotations::decode`].
+    pub(crate) fn decode_with(
+        value: Option<Value<'a>>,
+        role: Role,
+        look_up: &dyn Fn(&[u8]) -> Lookup,
+        is_kept: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<Self, DecodeError> {
         let (mut annotations, mut matched) = (Self::default(), Matched::default());
         if let Some(value) = present(value) {
             let decode = &mut |key: &[u8], value: &mut Reader<'a>| {
-                annotations.decode_entry(key, value, role, look_up(key), &mut matched).at_key(key)
+                let mut is_kept = |info: &AnnotationInfo| matched.count(info) || is_kept(key);
+                annotations.decode_entry(key, value, role, look_up(key), &mut is_kept).at_key(key)
             };
             value.reader().entries(decode)?;
         }
@@ -96,7 +110,7 @@ impl<'a> Annotations<'a> {
         value: &mut Reader<'a>,
         role: Role,
         found: Lookup,
-        matched: &mut Matched,
+        is_kept: &mut dyn FnMut(&AnnotationInfo) -> bool,
     ) -> Result<(), DecodeError> {
         let value = value.value()?;
         if !value.is_string() {
@@ -111,7 +125,7 @@ impl<'a> Annotations<'a> {
             Lookup::Known(info) if role == Role::Workload && info.is_for_plugins() => {}
             Lookup::Known(info) => {
                 let is_exact = bytes_eq(info.key.as_bytes(), key);
-                if !is_exact && !matched.count(info) {
+                if !is_exact && !is_kept(info) {
                     self.excess.get_or_insert_with(|| String::from_utf8_lossy(key).into_owned());
                     return Ok(());
                 }

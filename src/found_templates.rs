@@ -91,7 +91,7 @@ impl<'a> Search<'_, '_, 'a> {
         };
         let old = old.and_then(|old| old.target.clone());
         new.check_excess(old.as_ref())?;
-        self.keep(Versions::new(new, old))
+        self.keep(Versions::new(new, old, self.settings))
     }
 
     /// Keeps a target for the answer if it has violations, and is one of the first.

@@ -8,6 +8,7 @@ use crate::annotations::{
     Annotation, Annotations, DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, POD_IP, SHADOW_SAME_NS,
     WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT,
 };
+use crate::compact::sorted_set;
 use crate::field_ownership::FieldOwnership;
 use crate::kinds::{Kind, Location, OTHER_KIND, Role};
 use crate::path::Path;
@@ -198,6 +199,22 @@ impl<'a> Target<'a> {
         let unknown_keys = std::mem::take(&mut self.annotations.unknown_keys);
         (self.preexisting_keys, self.annotations.unknown_keys) =
             unknown_keys.into_iter().partition(|key| keys.contains(key.as_str()));
+        self
+    }
+
+    /// Returns the old target of an update with every annotation that the new one has. It was built with the first ones
+    /// only, and a key that is removed lets another one of the new target move up among its first ones.
+    pub(crate) fn with_keys_of(mut self, new: &Self, settings: &Settings<'_>) -> Self {
+        if self.annotations.excess.is_none() {
+            return self;
+        }
+        let keys = sorted_set(new.annotations().iter().map(|annotation| &*annotation.key));
+        let (role, look_up) = (self.location.role, |key: &[u8]| settings.look_up(key));
+        let is_kept = |key: &[u8]| keys.contains(&*String::from_utf8_lossy(key));
+        // They are malformed only where it does not matter, since the first ones could be decoded.
+        if let Ok(annotations) = Annotations::decode_with(self.annotations_text(), role, &look_up, &is_kept) {
+            self.annotations = annotations;
+        }
         self
     }
 

@@ -80,7 +80,7 @@ fn targets<'a>(
         let old = change.old_object.map(|old| build(old, None));
         let old = old.transpose().at_path(&OLD_OBJECT)?;
         new.check_excess(old.as_ref()).at_path(location.path).at_path(&OBJECT)?;
-        targets.push(Versions::new(new, old));
+        targets.push(Versions::new(new, old, settings));
     }
     Ok(targets)
 }

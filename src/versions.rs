@@ -17,9 +17,12 @@ pub(crate) struct Versions<'a> {
 
 impl<'a> Versions<'a> {
     /// Creates the versions of a target. There is an old one only in an update.
-    pub(crate) fn new(new: Target<'a>, old: Option<Target<'a>>) -> Self {
+    pub(crate) fn new(new: Target<'a>, old: Option<Target<'a>>, settings: &Settings<'_>) -> Self {
         match old {
-            Some(old) => Self { new: ratchet::ignore_preexisting_keys(new, &old), old: Some(old) },
+            Some(old) => {
+                let old = old.with_keys_of(&new, settings);
+                Self { new: ratchet::ignore_preexisting_keys(new, &old), old: Some(old) }
+            }
             None => Self { new, old: None },
         }
     }

@@ -106,6 +106,10 @@ fn limits_annotations(policy: &DualPolicy) -> Result<(), String> {
         (object["apiVersion"], object["kind"]) = (version.into(), kind.into());
         object
     };
+    let without_first = |mut keys: Map<String, Value>| {
+        keys.remove("fuse.vk.io/000");
+        keys
+    };
     let (job, commands) = (["JobID"], ["interlink.eu/x-client-commands"]);
     // The code for a pod, and for a template, from which anyone may remove interLink's annotations.
     for (name, old, new, on_pod, on_template) in [
@@ -115,6 +119,9 @@ fn limits_annotations(policy: &DualPolicy) -> Result<(), String> {
         ("the same", Some(keys(101, &[])), keys(101, &[]), 200, 200),
         ("all removed", Some(keys(101, &[])), keys(0, &[]), 200, 200),
         ("one removed", Some(keys(101, &[])), keys(100, &[]), 200, 200),
+        ("the first removed", Some(keys(101, &[])), without_first(keys(101, &[])), 200, 200),
+        ("the first removed, and a JobID kept", Some(keys(101, &job)), without_first(keys(101, &job)), 200, 200),
+        ("the first removed, and commands added", Some(keys(101, &[])), without_first(keys(101, &commands)), 403, 403),
         ("one removed of more", Some(keys(102, &[])), keys(101, &[]), 400, 400),
         ("one added", Some(keys(101, &[])), keys(102, &[]), 400, 400),
         ("all added", Some(keys(0, &[])), keys(101, &[]), 400, 400),
