@@ -1,5 +1,7 @@
 //! How a user's text is shown in messages: quoted, escaped and truncated.
 
+use std::fmt;
+
 use json_scan::{escape_truncated, show_name};
 
 /// Characters of a user's text that a message shows.
@@ -18,13 +20,44 @@ pub(crate) fn name(text: &str) -> String {
     show_name(text, SHOWN_CHARS)
 }
 
-/// Lists the first items, and says how many more there are.
-pub(crate) fn summarize(items: &[String]) -> String {
-    let (shown, rest) = items.split_at(items.len().min(SHOWN_ITEMS));
-    match rest.len() {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
+/// The first items of a list, and how many more there are. A hostile list may have a million.
+#[derive(Default)]
+pub(crate) struct Summary {
+    shown: Vec<String>,
+    more: usize,
+}
+
+impl Summary {
+    /// Adds an item. Writes its text only if it is shown.
+    pub(crate) fn add(&mut self, text: impl FnOnce() -> String) {
+        if self.shown.len() < SHOWN_ITEMS {
+            self.shown.push(text());
+        } else {
+            self.more += 1;
+        }
     }
+
+    /// Returns whether there is no item.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shown.is_empty()
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown.join(", "))?;
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+/// Lists the first items, and says how many more there are.
+pub(crate) fn summarize<I>(items: impl Iterator<Item = I>, text: impl Fn(I) -> String) -> Summary {
+    let mut summary = Summary::default();
+    items.for_each(|item| summary.add(|| text(item)));
+    summary
 }
 
 /// Cuts text at `max_chars` characters, including the `…` for what is left out.
@@ -52,10 +85,11 @@ mod tests {
 
     #[test]
     fn summaries_count_the_rest_of_a_long_list() {
-        let items = ["a", "b", "c", "d", "e"].map(str::to_owned);
-        assert_eq!(summarize(&items[..1]), "a");
-        assert_eq!(summarize(&items[..3]), "a, b, c");
-        assert_eq!(summarize(&items), "a, b, c and 2 more");
+        let items = ["a", "b", "c", "d", "e"];
+        let summary = |items: &[&str]| summarize(items.iter(), |item| (*item).to_owned()).to_string();
+        assert_eq!(summary(&items[..1]), "a");
+        assert_eq!(summary(&items[..3]), "a, b, c");
+        assert_eq!(summary(&items), "a, b, c and 2 more");
     }
 
     #[test]

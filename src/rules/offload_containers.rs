@@ -71,7 +71,7 @@ use super::network::{NoTunnel, no_tunnel};
 use super::rule::{POD_ROLES, Rule};
 use crate::annotations::{DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, list_entries};
 use crate::compact::sorted_set;
-use crate::escape::{quote, summarize};
+use crate::escape::{Summary, quote, summarize};
 use crate::finding::Findings;
 use crate::kinds::Role;
 use crate::rule_id::RuleId;
@@ -101,7 +101,7 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
         let kept = Kept::new(&annotation.value, containers);
         let (problem, fix) = if !kept.unknown.is_empty() {
             let holder = if target.location.role == Role::PodTemplate { "template" } else { "pod" };
-            let problem = format!("names {}, but the {holder} has no such {what}", summarize(&kept.unknown));
+            let problem = format!("names {}, but the {holder} has no such {what}", kept.unknown);
             (problem, use_one_of(containers))
         } else if kept.some
             && let Some(reason) = no_tunnel(target, settings)
@@ -125,7 +125,7 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
 /// The containers that a list of names keeps in the cluster.
 struct Kept {
     /// The names that no container has, quoted.
-    unknown: Vec<String>,
+    unknown: Summary,
     /// Whether there are any.
     some: bool,
     /// Whether these are all.
@@ -136,11 +136,11 @@ impl Kept {
     fn new(list: &str, containers: &[Cow<'_, str>]) -> Self {
         let names: Vec<_> = sorted_set(containers.iter().map(Cow::as_ref)).into_iter().collect();
         let mut is_kept = vec![false; names.len()];
-        let mut unknown = Vec::new();
+        let mut unknown = Summary::default();
         for name in list_entries(list) {
             match names.binary_search(&name) {
                 Ok(index) => is_kept[index] = true,
-                Err(_) => unknown.push(quote(name)),
+                Err(_) => unknown.add(|| quote(name)),
             }
         }
         let some = is_kept.contains(&true);
@@ -153,8 +153,7 @@ fn use_one_of(containers: &[Cow<'_, str>]) -> String {
     if containers.is_empty() {
         return "remove the annotation".to_owned();
     }
-    let names: Vec<_> = containers.iter().map(|name| quote(name)).collect();
-    format!("use one of {}", summarize(&names))
+    format!("use one of {}", summarize(containers.iter(), |name| quote(name)))
 }
 
 #[cfg(test)]

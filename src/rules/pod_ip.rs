@@ -193,8 +193,7 @@ fn is_reserved(address: IpAddr, range: &IpNet) -> bool {
 
 /// Lists ranges for a message.
 fn list(ranges: &[IpNet]) -> String {
-    let ranges: Vec<_> = ranges.iter().map(IpNet::to_string).collect();
-    summarize(&ranges)
+    summarize(ranges.iter(), IpNet::to_string).to_string()
 }
 
 #[cfg(test)]

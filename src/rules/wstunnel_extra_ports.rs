@@ -71,6 +71,7 @@
 //! ```
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::rule::{POD_ROLES, Rule};
 use crate::annotations::{WSTUNNEL_EXTRA_PORTS, could_inject, list_entries};
@@ -101,14 +102,34 @@ const OWN_NAMES: [&str; 3] = ["ws", "vpn", "webhook"];
 const LONGEST_NAME: usize = 15;
 
 /// What is wrong with an entry, and how to fix it.
-struct Fault {
+struct Fault<'t> {
     problem: &'static str,
-    fix: String,
+    fix: Advice<'t>,
 }
 
-impl Fault {
-    fn new(problem: &'static str, fix: impl Into<String>) -> Self {
-        Self { problem, fix: fix.into() }
+/// How to fix an entry. Only the first one's is written.
+enum Advice<'t> {
+    Text(&'static str),
+    /// Name the port. The protocol may be empty.
+    NamePort(u16, &'t str),
+    /// Leave it at the port, which a container has.
+    PortAlone(u16),
+}
+
+impl Fault<'_> {
+    fn new(problem: &'static str, fix: &'static str) -> Self {
+        Self { problem, fix: Advice::Text(fix) }
+    }
+}
+
+impl fmt::Display for Advice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::NamePort(port, "") => write!(f, "use {port}:NAME with a name of your choice"),
+            Self::NamePort(port, protocol) => write!(f, "use {port}:NAME:{protocol} with a name of your choice"),
+            Self::PortAlone(port) => write!(f, "use {port}, or leave it out"),
+        }
     }
 }
 
@@ -128,7 +149,7 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
         return;
     };
     let fix = match faults.count() {
-        0 => fix,
+        0 => fix.to_string(),
         more => format!("{fix}, and fix {more} more entries"),
     };
     let finding = annotation.finding(format!("has {}, {problem}", quote(entry))).fix(fix);
@@ -164,7 +185,7 @@ impl<'t> Service<'t> {
     }
 
     /// Adds an entry.
-    fn add(&mut self, entry: &'t str) -> Result<(), Fault> {
+    fn add(&mut self, entry: &'t str) -> Result<(), Fault<'t>> {
         let entry @ Entry { port, name, .. } = parse(entry)?;
         let is_udp = entry.protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("UDP"));
         if !self.ports.insert(port, is_udp) {
@@ -196,28 +217,25 @@ struct Entry<'t> {
     protocol: Option<&'t str>,
 }
 
-impl Entry<'_> {
+impl<'t> Entry<'t> {
     /// Returns the fault of an entry without a name.
-    fn unnamed(&self) -> Fault {
-        let port = self.port;
-        let protocol = self.protocol.filter(|protocol| !protocol.is_empty());
-        let protocol = protocol.map_or_else(String::new, |protocol| format!(":{protocol}"));
-        Fault::new(
-            "which has no name, so that Kubernetes refuses the tunnel",
-            format!("use {port}:NAME{protocol} with a name of your choice"),
-        )
+    fn unnamed(&self) -> Fault<'t> {
+        Fault {
+            problem: "which has no name, so that Kubernetes refuses the tunnel",
+            fix: Advice::NamePort(self.port, self.protocol.unwrap_or_default()),
+        }
     }
 
     /// Returns the fault of an entry that interLink does not take for a container's port, but Kubernetes does.
-    fn doubled(&self) -> Fault {
-        Fault::new(
-            "whose empty protocol adds a container's port again, so that Kubernetes refuses the tunnel",
-            format!("use {}, or leave it out", self.port),
-        )
+    fn doubled(&self) -> Fault<'t> {
+        Fault {
+            problem: "whose empty protocol adds a container's port again, so that Kubernetes refuses the tunnel",
+            fix: Advice::PortAlone(self.port),
+        }
     }
 }
 
-fn parse(entry: &str) -> Result<Entry<'_>, Fault> {
+fn parse(entry: &str) -> Result<Entry<'_>, Fault<'_>> {
     let mut parts = entry.split(':');
     let [port, name] = [(); 2].map(|()| parts.next().unwrap_or_default());
     let protocol = parts.next();
@@ -234,10 +252,7 @@ fn parse(entry: &str) -> Result<Entry<'_>, Fault> {
         return Err(Fault::new("whose port is out of range", "use a number from 1 to 65535"));
     };
     if is_protocol(name) {
-        return Err(Fault::new(
-            "with a protocol in place of the name",
-            format!("use {port}:NAME:{name} with a name of your choice"),
-        ));
+        return Err(Fault { problem: "with a protocol in place of the name", fix: Advice::NamePort(port, name) });
     }
     if YAML_WORDS.contains(&name) || is_yaml_number(name) {
         return Err(Fault::new("whose name YAML reads as another type, so the tunnel fails", "use another name"));

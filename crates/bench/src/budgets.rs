@@ -110,6 +110,30 @@ fn suggestions_that_are_not_shown_cost_nothing() {
     assert!(per_byte <= UNKNOWN_KEYS, "{per_byte:.2} instructions per byte of {}", payload.len());
 }
 
+/// Lists with many wrong entries, and the instructions for each byte of them. To write the details of each entry would
+/// take 282 for the first, 527 for the last, and 55 MiB of memory for the second.
+fn wrong_entries() -> [(&'static str, String, f64); 3] {
+    // It takes eight characters to show each of these.
+    let long_name = "\u{200b}".repeat(100) + ",";
+    [
+        ("interlink.eu/disable-offload-containers", long_name.repeat(9_000), 40.0),
+        ("interlink.eu/disable-offload-containers", "x,".repeat(1_400_000), 200.0),
+        ("interlink.eu/wstunnel-extra-ports", "9:udp,".repeat(450_000), 370.0),
+    ]
+}
+
+#[test]
+fn entries_that_are_not_shown_cost_little() {
+    for (key, list, limit) in wrong_entries() {
+        let payload = create(1, &json!({key: list}));
+        let mut guest = guest();
+        let (_, instructions) = guest.call("validate", &payload).unwrap();
+        let per_byte = ratio(instructions, payload.len() as u64);
+        assert!(per_byte <= limit, "{key}: {per_byte:.2} instructions per byte of {}", payload.len());
+        assert!(guest.memory() <= MEMORY, "{key}: {} bytes", guest.memory());
+    }
+}
+
 #[test]
 fn memory_is_within_budget() {
     let mut guest = guest();
