@@ -7,7 +7,8 @@
 //!   and is an element of a list or the field `inline`. An element with `resource` or `data` has a `name` too, unlike
 //!   whole objects such as a `ConfigMap`. The field `templateDefaults` only needs `metadata`.
 //!
-//! `metadata` itself is not searched.
+//! `metadata` itself is not searched, nor is the `status` of the whole object: controllers write it, often with copies of
+//! templates from other objects. The pods that they create are checked.
 
 use json_scan::{DecodeError, Reader, Value, present};
 
@@ -99,6 +100,9 @@ fn search_object<'a>(
     reader.fields(&mut |name, reader| {
         if name == b"metadata" {
             return keep(&mut candidate.metadata, reader.value()?);
+        }
+        if name == b"status" && path.is_none() {
+            return reader.skip();
         }
         let mut shape = Shape::Other;
         let value = reader.value_with(|reader| {
@@ -290,6 +294,13 @@ mod tests {
     }
 
     #[test]
+    fn does_not_search_the_status_of_the_whole_object() {
+        let object = json!({"status": {"template": template()}, "spec": {"status": template()}});
+        assert_eq!(found(&object), ["/spec/status"]);
+        assert_eq!(found(&json!({"status": template()})), [""; 0]);
+    }
+
+    #[test]
     fn reports_the_path_of_what_it_cannot_search() {
         let error = |object: &str| template_pointers(object.as_bytes()).unwrap_err().to_string();
         assert_eq!(error(r#"{"a": [{"spec": {}, "spec": {}}]}"#), "a[0].spec: appears twice");
@@ -302,8 +313,9 @@ mod tests {
     }
 
     fn tree() -> impl Strategy<Value = Tree> {
-        const NAMES: [&str; 14] = [
+        const NAMES: [&str; 15] = [
             "metadata",
+            "status",
             "spec",
             "containers",
             "container",
@@ -342,7 +354,8 @@ mod tests {
                 }
             }
             Tree::Object(fields) => {
-                for (name, value) in fields.iter().filter(|(name, _)| *name != "metadata") {
+                let is_searched = |name: &str| name != "metadata" && (name != "status" || !pointer.is_empty());
+                for (name, value) in fields.iter().filter(|(name, _)| is_searched(name)) {
                     let step = name.replace('~', "~0").replace('/', "~1");
                     search_tree(value, &format!("{pointer}/{step}"), Some(name), found);
                 }
