@@ -65,7 +65,9 @@ pub(crate) fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>) -> Vec<
         }
         let mut findings = Findings::default();
         (rule.check)(target, settings, &mut findings);
-        violations.extend(findings.into_iter().map(|finding| {
+        let is_final =
+            |finding: &Finding<'_>| rule.about_writers || finding.injection || !target.is_provisional(finding);
+        violations.extend(findings.into_iter().filter(is_final).map(|finding| {
             let level = if finding.injection { Level::Deny } else { level };
             Violation { rule, level, location, finding }
         }));

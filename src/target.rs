@@ -8,8 +8,9 @@ use crate::annotations::{
     Annotation, Annotations, DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, POD_IP, SHADOW_SAME_NS,
     WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT,
 };
-use crate::compact::sorted_set;
+use crate::compact::{contains, sorted_set};
 use crate::field_ownership::FieldOwnership;
+use crate::finding::Finding;
 use crate::kinds::{Kind, Location, OTHER_KIND, Role};
 use crate::path::Path;
 use crate::pod_count::PodCount;
@@ -279,6 +280,20 @@ impl<'a> Target<'a> {
     /// Returns the annotations with these keys, in the order of the keys.
     pub(crate) fn get_all(&self, keys: &[&str]) -> impl Iterator<Item = &Annotation<'a>> {
         keys.iter().filter_map(|key| self.get(key))
+    }
+
+    /// Returns whether a finding is about a value that is not the final one: in a template of an Argo workflow, it may contain
+    /// variables. The pods are checked with the values that Argo puts in their place.
+    pub(crate) fn is_provisional(&self, finding: &Finding<'_>) -> bool {
+        let has_variables = |annotation: &Annotation<'_>| contains(&annotation.value, "{{");
+        self.is_argo_template()
+            && !finding.evidence.is_empty()
+            && self.annotations.get(finding.key).is_some_and(has_variables)
+    }
+
+    /// Returns whether this is a template of an Argo workflow: the only ones without a pod's spec that are found.
+    fn is_argo_template(&self) -> bool {
+        matches!(self.location.path, LocationPath::Found(_)) && self.spec.is_none()
     }
 
     /// Returns the target with this spec.
