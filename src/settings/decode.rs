@@ -6,6 +6,9 @@ use json_scan::{DecodeError, Reader, Visit};
 
 use crate::escape::quote;
 
+/// Bytes of the longest domain in a key.
+const LONGEST_DOMAIN: usize = 253;
+
 /// Bytes of the longest name in a key, after the domain.
 const LONGEST_NAME: usize = 63;
 
@@ -71,6 +74,15 @@ pub(super) fn octet(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
 /// Creates the error for a field that the schema does not have.
 pub(super) fn unknown_field(fields: &[&str]) -> DecodeError {
     DecodeError::new(format!("is not a setting; use one of {}", fields.join(", ")))
+}
+
+/// Returns whether Kubernetes accepts the domain of an annotation's key: a DNS subdomain.
+pub(super) fn is_annotation_domain(domain: &str) -> bool {
+    let is_label = |label: &str| {
+        let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !(label.is_empty() || label.starts_with('-') || label.ends_with('-')) && label.bytes().all(is_allowed)
+    };
+    domain.len() <= LONGEST_DOMAIN && domain.split('.').all(is_label)
 }
 
 /// Returns whether Kubernetes accepts a name after the domain of an annotation's key.

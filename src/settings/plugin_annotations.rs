@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use json_scan::{DecodeError, Reader, bytes_eq};
 
-use super::decode::{self, is_annotation_name, list, string, unknown_field};
+use super::decode::{self, is_annotation_domain, is_annotation_name, list, string, unknown_field};
 use crate::annotations::{Lookup, look_up_plugin};
 use crate::escape::quote;
 
@@ -41,7 +41,8 @@ impl<'a> PluginAnnotations<'a> {
 fn decode_key<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, DecodeError> {
     let key = string(reader)?;
     // Kubernetes refuses every other key, so that it could only be a mistake.
-    let is_key = key.split_once('/').is_some_and(|(_, name)| is_annotation_name(name));
+    let is_key =
+        key.split_once('/').is_some_and(|(domain, name)| is_annotation_domain(domain) && is_annotation_name(name));
     if !is_key || look_up_plugin(key.as_bytes()).is_none() {
         return Err(DecodeError::new(format!(
             "{} is not a key that the rule plugin-annotations reports; use one such as slurm-job.vk.io/flags",
