@@ -146,6 +146,10 @@ impl<'a> Settings<'a> {
                 }
                 b"pluginAnnotations" => decoded.plugin_annotations = PluginAnnotations::decode(value)?,
                 b"rules" => decoded.rules = RuleLevels::decode(value)?,
+                b"apiVersion" | b"kind" | b"metadata" | b"spec" | b"settings" => {
+                    let problem = "is not a setting; give only what is in spec.settings of a policy";
+                    return Err(DecodeError::new(problem));
+                }
                 _ => return Err(unknown_field(&FIELDS)),
             }
             Ok(())

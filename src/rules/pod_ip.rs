@@ -252,13 +252,13 @@ mod tests {
             "$(id)",
             "١٠.٢٤٤.١.٥",
         ] {
-            assert!(problem(text, r#"{"cidrs": ["0.0.0.0/0", "::/0"]}"#).contains("is not an IP address"), "{text:?}");
+            assert!(problem(text, r#"{"cidrs": ["0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"]}"#).contains("is not an IP address"), "{text:?}");
         }
     }
 
     #[test]
     fn rejects_ipv4_written_as_ipv6() {
-        let all = r#"{"cidrs": ["0.0.0.0/0", "::/0"]}"#;
+        let all = r#"{"cidrs": ["0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"]}"#;
         for text in ["::ffff:10.244.1.5", "::ffff:0af4:105", "::FFFF:10.244.1.5", "0:0:0:0:0:ffff:af4:105"] {
             assert!(
                 problem(text, all).ends_with("is an IPv4 address written as IPv6; write it as 10.244.1.5"),
@@ -308,7 +308,7 @@ mod tests {
             assert!(problem(text, r#"{"cidrs": ["10.0.0.0/30"]}"#).contains("reserved"));
         }
         assert_eq!(problem("10.0.0.2", r#"{"cidrs": ["10.0.0.0/30"]}"#), "");
-        assert!(problem("255.255.255.255", r#"{"cidrs": ["0.0.0.0/0"]}"#).contains("reserved"));
+        assert!(problem("255.255.255.255", r#"{"cidrs": ["128.0.0.0/1"]}"#).contains("reserved"));
     }
 
     #[test]
@@ -345,7 +345,7 @@ mod tests {
     proptest! {
         #[test]
         fn accepts_only_characters_of_addresses(text in "[0-9a-f:.%/ ;$()\\[\\]-]{0,20}") {
-            let settings = settings(r#"{"podIP": {"cidrs": ["0.0.0.0/0", "::/0"], "allowReserved": true}}"#);
+            let settings = settings(r#"{"podIP": {"cidrs": ["0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"], "allowReserved": true}}"#);
             let pod = pod(&[(POD_IP, &text)]);
             if RULE.findings(&pod, &settings).is_empty() {
                 prop_assert!(text.chars().all(|c| c.is_ascii_hexdigit() || c == '.' || c == ':'));

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use json_scan::{DecodeError, Reader, Visit};
+use json_scan::{DecodeError, Reader, Value, Visit};
 
 use crate::escape::quote;
 
@@ -29,12 +29,19 @@ pub(super) fn list<'a, T>(
     reader: &mut Reader<'a>,
     decode: impl Fn(&mut Reader<'a>) -> Result<T, DecodeError>,
 ) -> Result<Vec<T>, DecodeError> {
+    let value = reader.value()?;
+    check_list(value)?;
     let mut list = Vec::new();
-    reader.elements(&mut |element| {
+    value.reader().elements(&mut |element| {
         list.push(decode(element)?);
         Ok(())
     })?;
     Ok(list)
+}
+
+/// Checks that a value is not a single element in place of a list.
+fn check_list(value: Value<'_>) -> Result<(), DecodeError> {
+    if value.is_string() { Err(value.type_error("a list").hint("put it in a list")) } else { Ok(()) }
 }
 
 /// Decodes a string.
@@ -42,14 +49,20 @@ pub(super) fn string<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Decode
     reader.value()?.to_str()
 }
 
+/// Decodes a string. The error about a value of another type says how to fix it.
+pub(super) fn string_or<'a>(reader: &mut Reader<'a>, fix: &str) -> Result<Cow<'a, str>, DecodeError> {
+    let value = reader.value()?;
+    if value.is_string() { value.to_str() } else { Err(value.type_error("a string").hint(fix)) }
+}
+
 /// Decodes the name of one of a few choices.
 pub(super) fn choice<T: Copy>(reader: &mut Reader<'_>, choices: &[(&str, T)]) -> Result<T, DecodeError> {
-    let text = string(reader)?;
+    let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+    let text = string_or(reader, &format!("use {}", names.join(" or ")))?;
     let chosen = choices.iter().find(|(name, _)| *name == text);
-    chosen.map(|(_, choice)| *choice).ok_or_else(|| {
-        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        DecodeError::new(format!("is {}; use one of {}", quote(&text), names.join(", ")))
-    })
+    chosen
+        .map(|(_, choice)| *choice)
+        .ok_or_else(|| DecodeError::new(format!("is {}; use one of {}", quote(&text), names.join(", "))))
 }
 
 /// Decodes a boolean.

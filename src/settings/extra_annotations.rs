@@ -43,7 +43,9 @@ impl ExtraAnnotations<'_> {
 /// Decodes the key of an annotation under interLink's domains that the catalogue lacks.
 pub(super) fn decode_key<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, DecodeError> {
     let key = string(reader)?;
-    let problem = if !DOMAINS.iter().any(|domain| key.strip_prefix(domain).is_some_and(is_annotation_name)) {
+    let problem = if key.contains('*') {
+        "is a pattern, which is not allowed here; list each key"
+    } else if !DOMAINS.iter().any(|domain| key.strip_prefix(domain).is_some_and(is_annotation_name)) {
         "is not a key under interLink's domains; use one such as interlink.eu/NAME or interlink.virtual-kubelet.io/NAME"
     } else if annotations::look_up(key.as_bytes()) == Lookup::Unknown {
         return Ok(key);

@@ -89,11 +89,14 @@ fn decode_cidr(reader: &mut Reader<'_>) -> Result<IpNet, DecodeError> {
 }
 
 fn parse_cidr(text: &str) -> Result<IpNet, String> {
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Err(format!("is a single address, not a range; use {}", IpNet::from(address)));
+    if text.parse::<IpAddr>().is_ok() {
+        return Err("lacks its prefix length; write it as PodCIDR.Subnet does, such as 10.250.0.0/16".to_owned());
     }
-    let range = split_cidr(text).ok_or("is not a range of addresses; use one such as 10.244.0.0/16")?;
+    let range = split_cidr(text).ok_or("is not a range of addresses; use one such as 10.250.0.0/16")?;
     match range {
+        range if range.prefix_len() == 0 => {
+            Err("matches every address; use PodCIDR.Subnet of the virtual node".to_owned())
+        }
         IpNet::V6(range) if range.addr().to_ipv4_mapped().is_some() => {
             Err("is an IPv4 range written as IPv6; write it as IPv4".to_owned())
         }

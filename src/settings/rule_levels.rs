@@ -26,7 +26,11 @@ impl RuleLevels {
         decode::object(reader, &mut |id, value| {
             let rule = str::from_utf8(id).ok().and_then(RuleId::find);
             let rule = rule.ok_or_else(|| DecodeError::new(format!("is not a rule; use one of {}", RuleId::list())))?;
-            levels.0[rule as usize] = choice(value, &Level::ALL.map(|level| (level.as_str(), level)))?;
+            // YAML reads `off` as false.
+            let is_off = value.peek() == Some(b'f');
+            let level = choice(value, &Level::ALL.map(|level| (level.as_str(), level)));
+            levels.0[rule as usize] =
+                level.map_err(|error| if is_off { error.hint("write Ignore in place of off") } else { error })?;
             Ok(())
         })?;
         Ok(levels)

@@ -13,12 +13,35 @@ const ACCOUNT_PREFIX: &str = "system:serviceaccount:";
 /// How the groups of all service accounts in a namespace begin: `system:serviceaccounts:NAMESPACE`.
 const ACCOUNTS_PREFIX: &str = "system:serviceaccounts:";
 
+/// An entry, for messages.
+const EXAMPLE: &str = "write {username: \"system:serviceaccount:interlink:vk\"}";
+
+/// The form of the names of service accounts, among those of users or groups.
+struct AccountNames {
+    prefix: &'static str,
+    /// How many parts follow the prefix, with colons between them.
+    parts: usize,
+    /// The form, for messages.
+    form: &'static str,
+}
+
+const USERNAMES: AccountNames =
+    AccountNames { prefix: ACCOUNT_PREFIX, parts: 2, form: "system:serviceaccount:NAMESPACE:NAME" };
+const GROUPS: AccountNames =
+    AccountNames { prefix: ACCOUNTS_PREFIX, parts: 1, form: "system:serviceaccounts:NAMESPACE" };
+
 /// The service account that every pod has which names none.
 const DEFAULT_ACCOUNT: &str = ":default";
 
-/// Names that the API server gives to everyone: to all authenticated users, to all others, to all service accounts.
-const EVERYONE: [&str; 4] =
-    ["system:authenticated", "system:unauthenticated", "system:anonymous", "system:serviceaccounts"];
+/// Names that the API server gives to everyone: to all authenticated users, to all others, to all service accounts; and
+/// what to say about each.
+const EVERYONE: [(&str, &str); 4] = [
+    ("system:authenticated", GIVEN_TO_EVERYONE),
+    ("system:unauthenticated", GIVEN_TO_EVERYONE),
+    ("system:anonymous", GIVEN_TO_EVERYONE),
+    ("system:serviceaccounts", "which contains all service accounts"),
+];
+const GIVEN_TO_EVERYONE: &str = "which the API server gives to everyone";
 
 /// Characters that end the part of a name which identity providers put before all their users' names.
 const SEPARATORS: [char; 5] = [':', '/', '#', '@', '|'];
@@ -51,10 +74,12 @@ pub(super) static DEFAULT_FIELD_MANAGERS: [Cow<'static, str>; 2] =
 impl<'a> TrustedWriter<'a> {
     pub(super) fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (mut username, mut group, mut namespace) = (None, None, None);
-        decode::object(reader, &mut |name, value| {
+        let value = reader.value()?;
+        value.expect_object().map_err(|error| error.hint(EXAMPLE))?;
+        decode::object(&mut value.reader(), &mut |name, value| {
             match name {
-                b"username" => username = Some(decode_name(value, ACCOUNT_PREFIX)?),
-                b"group" => group = Some(decode_name(value, ACCOUNTS_PREFIX)?),
+                b"username" => username = Some(decode_name(value, &USERNAMES)?),
+                b"group" => group = Some(decode_name(value, &GROUPS)?),
                 b"namespace" => namespace = Some(Pattern::decode(value)?),
                 _ => return Err(unknown_field(&["username", "group", "namespace"])),
             }
@@ -93,21 +118,33 @@ fn is_default_account(username: &str) -> bool {
     username.starts_with(ACCOUNT_PREFIX) && username.ends_with(DEFAULT_ACCOUNT)
 }
 
-/// Decodes a pattern for names of users or groups. `account_prefix` is how those of service accounts begin.
-fn decode_name<'a>(reader: &mut Reader<'a>, account_prefix: &str) -> Result<Pattern<'a>, DecodeError> {
+/// Decodes a pattern for names of users or groups.
+fn decode_name<'a>(reader: &mut Reader<'a>, names: &AccountNames) -> Result<Pattern<'a>, DecodeError> {
     let pattern = Pattern::decode(reader)?;
-    check_breadth(&pattern, account_prefix)?;
+    check_breadth(&pattern, names.prefix)?;
+    check_account(&pattern, names)?;
     Ok(pattern)
+}
+
+/// Checks that a pattern for the names of service accounts has their form, since it would never match otherwise.
+fn check_account(pattern: &Pattern<'_>, names: &AccountNames) -> Result<(), DecodeError> {
+    let Some(account) = pattern.as_str().strip_prefix(names.prefix) else {
+        return Ok(());
+    };
+    let parts = account.split(':');
+    if parts.clone().count() == names.parts && parts.clone().all(|part| !part.is_empty()) {
+        return Ok(());
+    }
+    let (text, form) = (quote(pattern.as_str()), names.form);
+    Err(DecodeError::new(format!("{text} matches no service account; write it as {form}")))
 }
 
 /// Checks that a pattern matches neither everyone, nor all users of an identity provider, nor the service accounts of
 /// several namespaces: whoever may create a namespace could choose the name of an account in it.
 fn check_breadth(pattern: &Pattern<'_>, account_prefix: &str) -> Result<(), DecodeError> {
     let refuse = |problem: &str| Err(DecodeError::new(format!("{} {problem}", quote(pattern.as_str()))));
-    if let Some(everyone) = EVERYONE.into_iter().find(|name| pattern.matches(name)) {
-        return refuse(&format!(
-            "matches {everyone}, which the API server gives to everyone; name interLink's account"
-        ));
+    if let Some((everyone, members)) = EVERYONE.into_iter().find(|(name, _)| pattern.matches(name)) {
+        return refuse(&format!("matches {everyone}, {members}; name interLink's account"));
     }
     let Some(literal) = pattern.literal_prefix() else {
         return Ok(());

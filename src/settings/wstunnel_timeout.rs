@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use json_scan::{DecodeError, Reader};
 
-use super::decode::{self, string, unknown_field};
+use super::decode::{self, string_or, unknown_field};
 use crate::escape::quote;
 use crate::go_duration;
 
@@ -49,7 +49,7 @@ impl WstunnelTimeout {
 }
 
 fn decode_bound(reader: &mut Reader<'_>) -> Result<i64, DecodeError> {
-    let text = string(reader)?;
+    let text = string_or(reader, "use a Go duration in quotes, such as \"10m\"")?;
     let problem = match go_duration::parse(&text) {
         Ok(nanoseconds) if nanoseconds > 0 => return Ok(nanoseconds),
         Ok(_) => "is not greater than zero, and interLink fails a pod with such a timeout at once; use one such as 1s",
