@@ -77,7 +77,7 @@ impl Edit {
             (RuleId::ManagedAnnotations, problem, undo)
         } else if READ_AT_DELETION.contains(&key) {
             let problem =
-                format!("is {participle} on a pod that has a node, so interLink may not delete the pod's tunnel");
+                format!("is {participle} on a pod that has a node, so interLink may leave the pod's tunnel behind");
             (RuleId::IneffectiveAnnotation, problem, undo)
         } else if annotation.info.author == Author::InterLink
             || annotation.info.is_for_plugins()
@@ -140,7 +140,7 @@ mod tests {
             ] {
                 let found = only(old, new);
                 assert!(found.starts_with("Warn ineffective-annotation: "), "{found}");
-                assert!(found.contains("may not delete the pod's tunnel") && found.ends_with(fix), "{found}");
+                assert!(found.contains("may leave the pod's tunnel behind") && found.ends_with(fix), "{found}");
             }
         }
     }
