@@ -79,10 +79,13 @@
 //!         interlink.eu/pod-ip: "10.244.1.100"
 //! ```
 
+use k8s_openapi::Resource;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+
 use super::rule::Rule;
 use crate::annotations::{POD_IP, POD_VPN};
 use crate::finding::Findings;
-use crate::kinds::Role;
+use crate::kinds::{Kind, Role};
 use crate::pod_count::PodCount;
 use crate::rule_id::RuleId;
 use crate::settings::Settings;
@@ -104,7 +107,8 @@ fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'
     let (pods, fix) = match target.pod_count {
         PodCount::UpTo(0 | 1) => return,
         PodCount::UpTo(count) => {
-            (format!("{count} pods at the same time"), "set replicas, or a Job's parallelism, to 1")
+            let fix = if has_parallelism(target.kind) { "set parallelism to 1" } else { "set replicas to 1" };
+            (format!("{count} pods at the same time"), fix)
         }
         PodCount::EachNode => ("a pod on each node".to_owned(), "use a Deployment with one replica"),
         PodCount::OverlappingJobs => {
@@ -113,6 +117,11 @@ fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'
     };
     let finding = annotation.finding(format!("would be the address of {pods}")).fix(format!("remove it, or {fix}"));
     findings.push(finding.extent(target.pod_count.limit()));
+}
+
+/// Returns whether objects of a kind make several pods by their `parallelism`, and not by `replicas`.
+fn has_parallelism(kind: &Kind) -> bool {
+    [Job::KIND, CronJob::KIND].contains(&kind.name)
 }
 
 #[cfg(test)]
@@ -130,7 +139,7 @@ mod tests {
     #[test]
     fn reports_an_address_that_several_pods_would_have() {
         for (pod_count, expected) in [
-            (PodCount::UpTo(2), "2 pods at the same time; remove it, or set replicas, or a Job's parallelism, to 1"),
+            (PodCount::UpTo(2), "2 pods at the same time; remove it, or set parallelism to 1"),
             (PodCount::EachNode, "a pod on each node; remove it, or use a Deployment with one replica"),
             (
                 PodCount::OverlappingJobs,
@@ -138,6 +147,10 @@ mod tests {
             ),
         ] {
             assert_eq!(problems("Job", pod_count, &[ADDRESS]), [format!("would be the address of {expected}")]);
+        }
+        for (kind, field) in [("CronJob", "parallelism"), ("Deployment", "replicas"), ("StatefulSet", "replicas")] {
+            let problem = problems(kind, PodCount::UpTo(2), &[ADDRESS]).remove(0);
+            assert!(problem.ends_with(&format!("or set {field} to 1")), "{problem}");
         }
     }
 
