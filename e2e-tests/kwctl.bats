@@ -3,7 +3,7 @@
 
 setup() {
   cd "$BATS_TEST_DIRNAME/.."
-  settings='{"podIP": {"cidrs": ["10.244.0.0/16"]}}'
+  settings='{"podIP": {"cidrs": ["10.250.0.0/16"]}}'
 }
 
 # Evaluates an AdmissionRequest. The response is the last line of $output.

@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn quotes_escape_and_truncate() {
-        assert_eq!(quote("it's 10.244.1.5, é"), "\"it's 10.244.1.5, é\"");
+        assert_eq!(quote("it's 10.250.1.5, é"), "\"it's 10.250.1.5, é\"");
         assert_eq!(quote("a\"b\\c\u{202e}"), r#""a\"b\\c\u{202e}""#);
         assert_eq!(quote(&"é".repeat(65)), format!("\"{}…\"", "é".repeat(64)));
     }

@@ -61,18 +61,18 @@ fn create_pod(key: &str, value: &str) -> Vec<String> {
 
 /// The CREATE of a pod, where the settings allow a range of addresses.
 fn evaluate_in_range(annotations: &Value) -> Vec<String> {
-    let settings = json!({"podIP": {"cidrs": ["10.244.0.0/16"]}});
+    let settings = json!({"podIP": {"cidrs": ["10.250.0.0/16"]}});
     evaluate(&AdmissionRequest::create(pod(annotations)), &settings)
 }
 
 /// The CREATE of a workload with an address in its template.
 fn create_shared(spec: &Value, version: &str, kind: &str) -> Vec<String> {
     let mut spec = spec.clone();
-    let template = json!({"metadata": {"annotations": {IP: "10.244.1.5"}}});
+    let template = json!({"metadata": {"annotations": {IP: "10.250.1.5"}}});
     let holder = if kind == "CronJob" { &mut spec["jobTemplate"]["spec"] } else { &mut spec };
     holder["template"] = template;
     let workload = json!({"apiVersion": version, "kind": kind, "spec": spec});
-    evaluate(&AdmissionRequest::create(workload), &json!({"podIP": {"cidrs": ["10.244.0.0/16"]}}))
+    evaluate(&AdmissionRequest::create(workload), &json!({"podIP": {"cidrs": ["10.250.0.0/16"]}}))
 }
 
 /// The CREATE of a pod with an annotation of a plugin, where the settings allow none.
@@ -148,14 +148,14 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("ping response on a pod", create_pod(PING, "ok")),
         ("stored ping response on a Node, set with kubectl", audit("Node", PING, "kubectl-edit")),
         ("invalid value of pod-vpn", create_pod(VPN, "false")),
-        ("pod IP with a prefix length", create_pod(IP, "10.244.1.5/16")),
+        ("pod IP with a prefix length", create_pod(IP, "10.250.1.5/16")),
         ("pod IP that is a shell command", create_pod(IP, "$(id)")),
         ("pod IP outside the allowed range", create_pod(IP, "10.96.0.10")),
-        ("reserved pod IP", create_pod(IP, "10.244.0.1")),
-        ("pod IP with a last octet outside the allowed range", create_pod(IP, "10.244.1.251")),
-        ("pod IP that is IPv4 written as IPv6", create_pod(IP, "::ffff:10.244.1.5")),
+        ("reserved pod IP", create_pod(IP, "10.250.0.1")),
+        ("pod IP with a last octet outside the allowed range", create_pod(IP, "10.250.1.251")),
+        ("pod IP that is IPv4 written as IPv6", create_pod(IP, "::ffff:10.250.1.5")),
         ("pod IP that mixes IPv6 and IPv4 notation", create_pod(IP, "2001:db8::1.2.3.4")),
-        ("pod IP where the settings allow no range", create(pod(&json!({IP: "10.244.1.5"})))),
+        ("pod IP where the settings allow no range", create(pod(&json!({IP: "10.250.1.5"})))),
         ("pod IP for several replicas", create_shared(&json!({"replicas": 3}), "apps/v1", "Deployment")),
         ("pod IP for each node", create_shared(&json!({}), "apps/v1", "DaemonSet")),
         ("pod IP for Jobs that may overlap", create_shared(&json!({}), "batch/v1", "CronJob")),
@@ -214,7 +214,7 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("unknown annotation, not similar to a known one", create_pod("interlink.eu/colour", "blue")),
         ("annotation of a plugin", create_plugin("slurm-job.vk.io/pre-exec")),
         ("annotation that plugins no longer read", create_plugin("slurm-job.knoc.io/flags")),
-        ("pod IP without effect, together with the VPN", evaluate_in_range(&json!({IP: "10.244.1.5", VPN: "true"}))),
+        ("pod IP without effect, together with the VPN", evaluate_in_range(&json!({IP: "10.250.1.5", VPN: "true"}))),
         (
             "shadow-same-ns without effect, together with the VPN",
             create(pod_with_containers(&vpn_and_shadow, &portless)),
@@ -225,7 +225,7 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ),
         ("Deployment with annotations on itself and in its template", create(deployment)),
         ("address changed on a pod that has a node", update_bound_pod(&json!({IP: "x"}), &json!({IP: "y"}))),
-        ("address removed from a pod that has a node", update_bound_pod(&json!({IP: "10.244.1.5"}), &json!({}))),
+        ("address removed from a pod that has a node", update_bound_pod(&json!({IP: "10.250.1.5"}), &json!({}))),
         ("VPN removed from a pod that has a node", update_bound_pod(&json!({VPN: "true"}), &json!({}))),
         ("timeout set on a pod that has a node", update_bound_pod(&json!({}), &json!({TIMEOUT: "10m"}))),
         ("new image in a StatefulSet whose template has a JobID", update_image("JobID", "1")),

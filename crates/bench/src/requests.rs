@@ -54,7 +54,7 @@ fn by_physicist(request: AdmissionRequest) -> AdmissionRequest {
 }
 
 fn payload(request: &AdmissionRequest) -> Vec<u8> {
-    request.payload(&json!({"podIP": {"cidrs": ["10.244.0.0/16"]}}))
+    request.payload(&json!({"podIP": {"cidrs": ["10.250.0.0/16"]}}))
 }
 
 fn plain_annotations() -> Value {
@@ -68,7 +68,7 @@ fn plain_annotations() -> Value {
 fn interlink_annotations() -> Value {
     let mut annotations = plain_annotations();
     annotations["interlink.eu/mesh-network"] = "disabled".into();
-    annotations["interlink.eu/pod-ip"] = "10.244.1.100".into();
+    annotations["interlink.eu/pod-ip"] = "10.250.1.100".into();
     annotations
 }
 
@@ -76,7 +76,7 @@ fn interlink_annotations() -> Value {
 fn running_annotations() -> Value {
     let mut annotations = plain_annotations();
     annotations["interlink.eu/pod-vpn"] = "true".into();
-    annotations["interlink.eu/pod-ip"] = "10.244.1.100".into();
+    annotations["interlink.eu/pod-ip"] = "10.250.1.100".into();
     annotations
 }
 
@@ -224,7 +224,7 @@ fn status(containers: usize) -> Value {
         .collect();
     json!({
         "phase": "Running",
-        "podIP": "10.244.1.100",
+        "podIP": "10.250.1.100",
         "startTime": "2026-05-04T08:12:45Z",
         "conditions": [
             {"type": "Ready", "status": "True", "lastTransitionTime": "2026-05-04T08:13:03Z"},

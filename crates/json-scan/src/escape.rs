@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn keeps_plain_text() {
-        assert_eq!(escape_truncated("it's 10.244.1.5, é", 64), "it's 10.244.1.5, é");
+        assert_eq!(escape_truncated("it's 10.250.1.5, é", 64), "it's 10.250.1.5, é");
     }
 
     #[test]

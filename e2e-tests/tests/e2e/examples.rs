@@ -50,7 +50,7 @@ fn evaluate(policy: &DualPolicy, example: &Value) -> Result<Vec<String>, String>
         object[field] = value.clone();
     }
     let settings = json!({
-        "podIP": {"cidrs": ["10.244.0.0/16"]},
+        "podIP": {"cidrs": ["10.250.0.0/16"]},
         "pluginAnnotations": {"allowed": ["slurm-job.vk.io/image-root"]},
         "rules": {"plugin-annotations": "Deny"},
     });

@@ -60,8 +60,8 @@ fn annotations() -> impl Strategy<Value = Annotations> {
 
 /// Replaces or removes some bytes of a valid payload.
 fn responds_to_any_payload(policy: &DualPolicy) -> Result<(), String> {
-    let annotations = json!({"JobID": "1", "interlink.eu/pod-ip": "10.244.1.5", "other": "\u{e9}\n\"\\"});
-    let settings = json!({"podIP": {"cidrs": ["10.244.0.0/16"]}, "rules": {"job-id": "Warn"}});
+    let annotations = json!({"JobID": "1", "interlink.eu/pod-ip": "10.250.1.5", "other": "\u{e9}\n\"\\"});
+    let settings = json!({"podIP": {"cidrs": ["10.250.0.0/16"]}, "rules": {"job-id": "Warn"}});
     let valid = AdmissionRequest::create(pod(&annotations)).payload(&settings);
     let byte = prop_oneof![any::<u8>(), prop::sample::select(br#"{}[]",:\u0 "#.to_vec())];
     let changes = prop::collection::vec((0..valid.len(), prop::option::of(byte)), 1..4);
