@@ -21,6 +21,7 @@ pub mod policy_settings;
 pub mod registry;
 pub mod report;
 pub mod request;
+pub mod streams;
 pub mod suggestion;
 mod tls;
 mod trust;

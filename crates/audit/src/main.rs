@@ -7,7 +7,7 @@ mod policy;
 mod progress;
 mod shell;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -21,6 +21,7 @@ use interlink_audit::report::{
     print_message,
 };
 use interlink_audit::request::Mode;
+use interlink_audit::streams;
 use interlink_audit::versions::Versions;
 use interlink_generate::reference;
 
@@ -189,7 +190,7 @@ fn run(
     let evaluator = Evaluator { module, settings: settings.text, mode, is_built_in: options.module.is_none() };
     let progress = Progress::start(!output.quiet);
     let documents = documents()?.inspect(|document| progress.read(document));
-    let mut format = format(output);
+    let mut format = format(output)?;
     let show = match (output.only_refused, output.quiet) {
         (true, _) => Show::Refused,
         (false, true) => Show::Findings,
@@ -216,12 +217,14 @@ fn run(
     Ok(Run { evaluator, summary, baseline, has_warning })
 }
 
-fn format(output: &cli::Output) -> Box<dyn Format> {
-    let stdout = io::stdout();
-    let width =
-        if stdout.is_terminal() { terminal_size::terminal_size().map(|(width, _)| width.0.into()) } else { None };
-    let writer = Box::new(io::BufWriter::new(anstream::AutoStream::auto(stdout)));
-    match output.format {
+/// Begins a report in a format.
+///
+/// # Errors
+/// If standard output is closed.
+fn format(output: &cli::Output) -> Result<Box<dyn Format>, Problem> {
+    let (writer, width) = streams::output().map_err(|error| Origin::file("standard output").problem(error))?;
+    let writer = Box::new(io::BufWriter::new(writer));
+    Ok(match output.format {
         cli::Format::Table => Box::new(Table::new(writer, width, output.statistics)),
         cli::Format::Json => Box::new(Json::new(writer)),
         cli::Format::Sarif => Box::new(Sarif::new(writer)),
@@ -229,7 +232,7 @@ fn format(output: &cli::Output) -> Box<dyn Format> {
         cli::Format::Github => Box::new(GitHub::new(writer)),
         cli::Format::Gitlab => Box::new(GitLab::new(writer)),
         cli::Format::Policyreport => Box::new(PolicyReport::new(writer)),
-    }
+    })
 }
 
 impl Run {

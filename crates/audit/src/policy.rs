@@ -7,8 +7,8 @@ use std::{fs, io};
 use interlink_audit::document::{Origin, Problem};
 use interlink_audit::host::Module;
 use interlink_audit::policy_settings::{self, PolicySettings};
-use interlink_audit::registry;
 use interlink_audit::report::print_message;
+use interlink_audit::{registry, streams};
 
 use crate::cli::PolicyOptions;
 
@@ -27,6 +27,7 @@ pub(crate) fn load_module(options: &PolicyOptions) -> Result<Module, Problem> {
         fs::read(name).map(Cow::from).map_err(|error| file_error(name, error))
     };
     let module = module.map_err(|error| origin().problem(error))?;
+    streams::silence_modules().map_err(|error| Origin::file("standard output").problem(error))?;
     Module::compile_untrusted(&module).map_err(|error| origin().problem(error))
 }
 

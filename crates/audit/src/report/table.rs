@@ -9,6 +9,7 @@ use textwrap::{Options, WordSplitter, fill};
 use super::{Format, Output, Summary, printable_text};
 use crate::document::{Origin, Problem};
 use crate::outcome::{ExceptedFinding, Finding, Outcome, Verdict};
+use crate::streams::print_line;
 
 const REFUSED: Style = AnsiColor::Red.on_default().bold();
 const ACCEPTED: Style = AnsiColor::Green.on_default();
@@ -162,7 +163,7 @@ pub fn print_error(problem: &Problem) {
     print_message("error", &problem.to_string());
 }
 
-/// Writes a message of a kind, such as a note, to standard error. Where nobody reads it, it is lost.
+/// Writes a message of a kind, such as a note, to standard error.
 pub fn print_message(kind: &str, text: &str) {
-    writeln!(io::stderr(), "{kind}: {}", printable_text(text)).ok();
+    print_line(&format!("{kind}: {}", printable_text(text)));
 }

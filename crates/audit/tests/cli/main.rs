@@ -369,6 +369,16 @@ fn rejects_a_file_that_is_not_a_module() {
 }
 
 #[test]
+fn keeps_a_modules_own_output_from_the_report() {
+    let files = [("bad.yaml", BAD), ("chatty.wat", include_str!("chatty.wat"))];
+    let (code, table, errors) = run(&files, &["check", "bad.yaml", "none.yaml", "--module", "chatty.wat"]);
+    assert_eq!(code, 2);
+    assert!(table.starts_with("accepted       Pod default/bad  bad.yaml:1, creation\n"), "{table}");
+    assert!(errors.starts_with("error: none.yaml: "), "{errors}");
+    assert!(!table.contains("FORGED") && !errors.contains("FORGED"), "{table}{errors}");
+}
+
+#[test]
 fn escapes_control_characters_in_names() {
     let hostile =
         "apiVersion: v1\nkind: \"P\\e[2J\"\nmetadata: {name: \"n\\e[31m\\nfake accepted\", namespace: \"\\u202e\"}\n";
