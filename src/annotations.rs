@@ -1,4 +1,4 @@
-//! interLink's annotations on an object, and the catalogue that they are looked up in.
+//! interLink's annotations on an object, and the catalogue in which they are looked up.
 
 mod catalogue;
 mod plugins;
@@ -18,7 +18,7 @@ use crate::kinds::Role;
 /// An annotation that interLink knows, on an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Annotation<'a> {
-    /// The key, which its `info` may only have a pattern for.
+    /// The key, for which `info` may have only a pattern.
     pub(crate) key: Cow<'static, str>,
     pub(crate) info: &'static AnnotationInfo,
     pub(crate) value: Cow<'a, str>,
@@ -34,18 +34,19 @@ pub(crate) enum Owner<'a> {
     InterLink,
     /// Any other field manager.
     Manager(Cow<'a, str>),
-    /// The object does not show it.
+    /// The object does not show the owner.
     Unknown,
 }
 
-/// Annotations whose keys match a pattern or a setting that are kept at one location: so many that only interLink writes,
-/// and so many others. Only an attacker writes more, and some steps compare each with each.
+/// The maximum number of annotations with keys that match a pattern or a setting that are kept at one location. It
+/// applies to those that only interLink writes, and separately to all others. Only an attacker writes more, and some
+/// steps compare every pair.
 const MAX_MATCHED: usize = 100;
 
 /// interLink's annotations at one location of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Annotations<'a> {
-    /// Those in the catalogue, in the order of the object.
+    /// The annotations in the catalogue, in the order of the object.
     pub(crate) known: Vec<Annotation<'a>>,
     /// Keys under interLink's domains that are not in the catalogue.
     pub(crate) unknown_keys: Vec<String>,
@@ -53,8 +54,8 @@ pub(crate) struct Annotations<'a> {
     pub(crate) excess: Option<String>,
 }
 
-/// The annotations that count towards [`MAX_MATCHED`]. Those that only interLink writes are counted apart, so that a
-/// user's cannot displace them.
+/// The number of annotations that count towards [`MAX_MATCHED`]. Those that only interLink writes are counted
+/// separately, so that those of a user cannot displace them.
 #[derive(Default)]
 struct Matched {
     by_interlink: usize,
@@ -121,7 +122,7 @@ impl<'a> Annotations<'a> {
             // On a Node, interLink looks only at its own annotation.
             Lookup::Known(info) if role == Role::Node && info.applies_to != AppliesTo::Node => {}
             Lookup::Unknown if role == Role::Node => {}
-            // No rule checks a plugin's there.
+            // No rule checks plugins' annotations on a workload itself.
             Lookup::Known(info) if role == Role::Workload && info.is_for_plugins() => {}
             Lookup::Known(info) => {
                 let is_exact = bytes_eq(info.key.as_bytes(), key);
@@ -152,7 +153,7 @@ impl<'a> Annotations<'a> {
     /// Checks that there are no more annotations than are kept.
     ///
     /// # Errors
-    /// If there are, with the first of the others. The path is relative to the annotations.
+    /// If there are more, with the first key beyond the limit. The path is relative to the annotations.
     pub(crate) fn check_excess(&self) -> Result<(), DecodeError> {
         let Some(key) = &self.excess else {
             return Ok(());

@@ -1,7 +1,7 @@
 //! Checks what an update changes on a pod that has a node.
 //!
-//! interLink has read the pod's annotations by then. `pod-ip` is its ledger of the addresses in use. Some it reads
-//! again when it deletes the pod, to know what there is to clean up. The others have no effect any more.
+//! By then, interLink has read the pod's annotations. `pod-ip` remains its record of the addresses in use. It reads
+//! some annotations again when it deletes the pod, to find out what to clean up. Changes to the others have no effect.
 
 use json_scan::DecodeError;
 
@@ -16,7 +16,7 @@ use crate::target::Target;
 /// The annotations that interLink reads again when it deletes a pod.
 const READ_AT_DELETION: [&str; 4] = [POD_VPN, WSTUNNEL_EXTRA_PORTS, SHADOW_SAME_NS, MESH_NETWORK];
 
-/// Returns the violations in what an update changes on a pod that has a node.
+/// Returns the violations in the changes that an update makes to a pod that has a node.
 ///
 /// # Errors
 /// If the old pod's node is malformed. The path is relative to the old object.
@@ -48,14 +48,14 @@ pub(crate) fn check<'t>(
     for annotation in old.annotations().iter().filter(|annotation| new.get(&annotation.key).is_none()) {
         add(Edit::Remove, annotation);
     }
-    // Looking for the node takes a pass over the spec.
+    // Finding the node takes a pass over the spec.
     if !violations.is_empty() && !old.has_node()? {
         violations.clear();
     }
     Ok(violations)
 }
 
-/// What an update does to an annotation.
+/// The change that an update makes to an annotation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Edit {
     Set,
@@ -83,7 +83,7 @@ impl Edit {
             || annotation.info.is_for_plugins()
             || self == Self::Remove
         {
-            // Other rules report these annotations; and the removal of what has no effect changes nothing.
+            // Other rules report these annotations. The removal of an annotation that has no effect changes nothing.
             return None;
         } else {
             let problem = format!("is {participle} on a pod that has a node, where it has no effect any more");

@@ -1,6 +1,6 @@
 //! Stand-ins for parts of the standard library that would make the module larger; each says what it saves.
 //!
-//! Other such choices stand where they apply: `WireResponse` in [`crate::response`] (21 KB), the units that
+//! Other such choices are documented where they apply: `WireResponse` in [`crate::response`] (21 KB), the units that
 //! `wstunnel-timeout` suggests in place of `humantime`'s parser (7 KB), and `.cargo/config.toml` (10 %).
 
 use std::collections::BTreeSet;

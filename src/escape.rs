@@ -4,10 +4,10 @@ use std::fmt;
 
 use json_scan::{escape_truncated, show_name};
 
-/// Characters of a user's text that a message shows.
+/// The maximum number of characters of a user's text in a message.
 const SHOWN_CHARS: usize = 64;
 
-/// Items of a list that a message shows.
+/// The maximum number of items of a list in a message.
 const SHOWN_ITEMS: usize = 3;
 
 /// Escapes and truncates a user's text, in quotes.
@@ -20,7 +20,7 @@ pub(crate) fn name(text: &str) -> String {
     show_name(text, SHOWN_CHARS)
 }
 
-/// The first items of a list, and how many more there are. A hostile list may have a million.
+/// The first items of a list, and the number of all others. A hostile list may have a million.
 #[derive(Default)]
 pub(crate) struct Summary {
     shown: Vec<String>,
@@ -60,7 +60,7 @@ pub(crate) fn summarize<I>(items: impl Iterator<Item = I>, text: impl Fn(I) -> S
     summary
 }
 
-/// Cuts text at `max_chars` characters, including the `…` for what is left out.
+/// Truncates text to `max_chars` characters, including the `…` that marks the truncation.
 pub(crate) fn truncate(mut text: String, max_chars: usize) -> String {
     if text.chars().count() > max_chars {
         let end = text.char_indices().nth(max_chars - 1).map_or(0, |(index, _)| index);

@@ -1,11 +1,11 @@
-//! Who wrote the annotations of a stored object, in an audit request.
+//! The owners of the annotations of a stored object, in an audit request.
 //!
-//! Kubewarden's audit scanner sends each stored object as a CREATE without a user. Who set an annotation then shows only in
-//! `metadata.managedFields`, which lists for each field manager the fields that it set last. This is evidence, not proof,
-//! since clients choose the name of their field manager.
+//! Kubewarden's audit scanner sends each stored object as a CREATE without a user. Only `metadata.managedFields` then
+//! shows who set an annotation: it lists, for each field manager, the fields that this manager set last. This is
+//! evidence, not proof, because clients choose the name of their field manager.
 //!
-//! No user can pass for the audit scanner: the API server gives every request a uid of its own, where the scanner's has
-//! the uid of the object.
+//! No user can impersonate the audit scanner: the API server gives every request a uid of its own, but the scanner's
+//! request has the uid of the object.
 
 use std::borrow::Cow;
 
@@ -24,7 +24,7 @@ use crate::settings::{DEPLOYMENT_CONTROLLER, REPLICASET_CONTROLLER, Settings};
 /// The field manager of Kubernetes' built-in controllers.
 pub(crate) const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 
-/// Field managers that stand for nobody in particular: the API server moves fields there whose manager is not known, or
+/// Field managers that stand for no particular client: the API server moves fields there whose manager is not known, or
 /// when there are too many managers.
 const UNSPECIFIC_MANAGERS: [&str; 3] = ["before-first-apply", "ancient-changes", ""];
 
@@ -78,9 +78,9 @@ impl<'s, 'a> FieldOwnership<'s, 'a> {
 
     /// Assigns the owner of each annotation of a pod template that was found by its shape.
     ///
-    /// In a list, `managedFields` names the elements by some of their fields, if at all. Annotations there have an owner
-    /// only if one manager owns the whole list, as in most custom resources; they are like those of an object without
-    /// `managedFields` otherwise.
+    /// In a list, `managedFields` names the elements by some of their fields, if at all. Annotations there have an
+    /// owner only if one manager owns the whole list, as in most custom resources; otherwise, they are treated like
+    /// those of an object without `managedFields`.
     ///
     /// # Errors
     /// If `managedFields` is malformed. The path is relative to the object.
@@ -143,7 +143,7 @@ impl<'s, 'a> FieldOwnership<'s, 'a> {
     }
 
     /// Assigns all annotations to the manager that owns the whole value that they are in, unless they have an owner.
-    /// interLink writes no list with pod templates, so that its own name there proves nothing.
+    /// interLink writes no lists of pod templates, so its own name proves nothing there.
     fn assign_whole(&self, entry: &Entry<'_, 'a>, annotations: &mut Annotations<'a>) -> Result<(), DecodeError> {
         let owner = self.owner(entry)?;
         let owns_whole = entry.fields.last().is_some_and(|fields| fields.text() == b"{}");
@@ -168,8 +168,8 @@ impl<'s, 'a> FieldOwnership<'s, 'a> {
     }
 }
 
-/// Returns whether a request is the audit scanner's: a CREATE by nobody of an object that has been stored, with the uid
-/// of that object.
+/// Returns whether a request is the audit scanner's: a CREATE without a user, for a stored object, with the uid of that
+/// object.
 fn is_audit_request(change: &Change<'_, '_>, requester: &Requester<'_>) -> Result<bool, DecodeError> {
     if change.operation != Operation::Create || !requester.is_anonymous() {
         return Ok(false);
@@ -201,8 +201,8 @@ impl<'a> Record<'a> for Entry<'_, 'a> {
     }
 }
 
-/// Records the owner of the annotation with a key. One that interLink owns stays so: whoever changes a value takes it
-/// from all its owners.
+/// Records the owner of the annotation with a key. An annotation that interLink owns stays interLink's: whoever changes
+/// a value takes it from all its owners.
 fn record_owner<'a>(
     annotations: &mut [Annotation<'a>],
     key: &[u8],
@@ -212,7 +212,7 @@ fn record_owner<'a>(
     let Some(index) = annotations.iter().position(|annotation| bytes_eq(annotation.key.as_bytes(), key)) else {
         return Ok(());
     };
-    // Each time would copy the owner's name, which may be long.
+    // Each repetition would copy the owner's name, which may be long.
     if std::mem::replace(&mut recorded[index], true) {
         return Err(DecodeError::new("appears twice").at_key(key));
     }
@@ -223,7 +223,7 @@ fn record_owner<'a>(
 }
 
 /// Returns whether a `resourceVersion` is one that the API server assigns: an unsigned 64-bit number greater than zero.
-/// Storage refuses it from a client that creates an object, and clears anything else.
+/// The API server's storage refuses such a value from a client that creates an object, and clears any other.
 pub fn is_stored_version(version: &str) -> bool {
     version.bytes().all(|byte| byte.is_ascii_digit()) && version.parse::<u64>().is_ok_and(|version| version > 0)
 }

@@ -1,4 +1,4 @@
-//! What rules report.
+//! The findings that rules report.
 
 use std::borrow::Cow;
 
@@ -8,19 +8,20 @@ use crate::annotations::Annotation;
 #[derive(Debug, Default)]
 pub(crate) struct Findings<'t>(Vec<Finding<'t>>);
 
-/// What is wrong with an annotation.
+/// A problem with an annotation.
 #[derive(Debug, Clone)]
 pub(crate) struct Finding<'t> {
     /// The annotation's key.
     pub(crate) key: &'t str,
-    /// The texts that are wrong, in full, and in what respect. On an update, a finding with evidence that the old object
-    /// did not give is a new one.
+    /// The full texts that are wrong, each after the respect in which it is wrong. On an update, a finding with
+    /// evidence that the old object does not have is new.
     pub(crate) evidence: Vec<(&'static str, &'t str)>,
-    /// How far it reaches, where that can change. On an update, a finding that reaches further is a new one.
+    /// The extent of the problem, such as a number of pods. On an update, a finding with a greater extent is new.
     pub(crate) extent: u64,
-    /// Whether the value could change a manifest that interLink inserts it into. It is refused even at level `Warn`.
+    /// Whether the value could change a manifest into which interLink inserts it. Such a value is refused even at level
+    /// `Warn`.
     pub(crate) injection: bool,
-    /// Whether nobody but interLink may change or remove the annotation.
+    /// Whether only interLink may change or remove the annotation.
     pub(crate) immutable: bool,
     /// What is wrong: the rest of a sentence that begins with the annotation.
     pub(crate) problem: Cow<'static, str>,
@@ -31,8 +32,8 @@ pub(crate) struct Finding<'t> {
 #[derive(Debug, Clone)]
 pub(crate) enum Fix {
     Text(Cow<'static, str>),
-    /// What the function returns for the finding's key, and then a text. Most findings of a large object are never
-    /// shown, so that only those are worth a search.
+    /// The text that the function returns for the finding's key, followed by a fixed text. The function runs only when
+    /// the finding is shown, because its search is expensive and most findings of a large object are never shown.
     OfKey(fn(&str) -> String, Cow<'static, str>),
 }
 
@@ -84,28 +85,28 @@ impl<'t> Finding<'t> {
         }
     }
 
-    /// Sets that the value is wrong in another respect too.
+    /// Adds another respect in which the value is wrong.
     pub(crate) fn also_wrong_as(mut self, respect: &'static str, value: &'t str) -> Self {
         self.evidence.push((respect, value));
         self
     }
 
-    /// Sets that the annotation is wrong whatever its value.
+    /// Marks the annotation as wrong for every value.
     pub(crate) fn whatever_its_value(self) -> Self {
         Self { evidence: Vec::new(), ..self }
     }
 
-    /// Sets how far it reaches.
+    /// Sets the extent of the problem.
     pub(crate) fn extent(self, extent: u64) -> Self {
         Self { extent, ..self }
     }
 
-    /// Sets that nobody but interLink may change or remove the annotation.
+    /// Sets whether only interLink may change or remove the annotation.
     pub(crate) fn immutable_if(self, immutable: bool) -> Self {
         Self { immutable, ..self }
     }
 
-    /// Sets that the value could change a manifest that interLink inserts it into.
+    /// Sets whether the value could change a manifest into which interLink inserts it.
     pub(crate) fn injection_if(self, injection: bool) -> Self {
         if injection {
             let problem = self.problem + ", and could inject a manifest into interLink's";
@@ -115,7 +116,7 @@ impl<'t> Finding<'t> {
         }
     }
 
-    /// Returns whether another finding has all evidence of this one, and reaches as far.
+    /// Returns whether another finding has all evidence of this one, and at least the same extent.
     pub(crate) fn is_covered_by(&self, other: &Self) -> bool {
         self.extent <= other.extent && self.evidence.iter().all(|evidence| other.evidence.contains(evidence))
     }

@@ -1,7 +1,7 @@
 //! The targets in an object of a kind that the policy does not know by name: the pod templates that have its shape.
 //!
-//! A hostile object may have thousands of templates. Each is built, checked and forgotten; only some of those with
-//! violations are kept for the answer.
+//! A hostile object may have thousands of templates. Each one is built, checked and dropped; only some of those with
+//! violations are kept for the response.
 
 use std::collections::BTreeMap;
 
@@ -18,14 +18,14 @@ use crate::target::Target;
 use crate::templates::{self, Template};
 use crate::versions::Versions;
 
-/// Templates that the answer reports, of those that are refused and of those that are warned about.
+/// The maximum number of refused templates in the response, and of templates with warnings.
 const REPORTED: usize = 32;
 
-/// Templates whose annotations get an owner in an audit request; those of the others are unknown. For each, all of
-/// `managedFields` is read.
+/// The maximum number of templates whose annotations get an owner in an audit request; the owners in all others are
+/// unknown. Each such template takes a pass over `managedFields`.
 const WITH_OWNERS: usize = 16;
 
-/// What was found in an object.
+/// The templates that were found in an object.
 #[derive(Default)]
 pub(crate) struct Found<'a> {
     /// The first targets with violations.
@@ -68,7 +68,7 @@ struct Search<'r, 's, 'a> {
     requester: &'r Requester<'r>,
     owners: Owners<'r, 'a>,
     old: OldTemplates<'a>,
-    /// Reported templates that are refused, and that are warned about.
+    /// The number of reported templates that are refused, and of those with warnings.
     refused: usize,
     warned: usize,
     found: Found<'a>,
@@ -94,7 +94,7 @@ impl<'a> Search<'_, '_, 'a> {
         self.keep(Versions::new(new, old, self.settings))
     }
 
-    /// Keeps a target for the answer if it has violations, and is one of the first.
+    /// Keeps a target for the response if it has violations, and is one of the first.
     fn keep(&mut self, versions: Versions<'a>) -> Result<(), DecodeError> {
         let violations = versions.check(self.settings)?;
         let is_refused = violations.iter().any(|violation| violation.level == Level::Deny);
@@ -164,9 +164,9 @@ impl<'a> OldTemplates<'a> {
         Ok(old)
     }
 
-    /// Returns the old version of a template: the one at the same path; but if its annotations changed, one that had the
-    /// same annotations elsewhere, since the templates of a list may be reordered. A malformed template has no other old
-    /// version than one with the same annotations.
+    /// Returns the old version of a template: the one at the same path; but if its annotations changed, one that had
+    /// the same annotations elsewhere, since the templates of a list may be reordered. A malformed template has no
+    /// other old version than one with the same annotations.
     fn counterpart(&self, path: Option<&Path<'_>>, template: Template<'a>) -> Option<&OldTemplate<'a>> {
         if self.templates.is_empty() {
             return None;

@@ -1,7 +1,7 @@
 //! Go's durations, parsed as `time.ParseDuration` does, which interLink calls.
 //!
-//! A duration is an optional sign and one or more decimal numbers, each with a unit: `90s`, `1h30m`, `1.5h`. Results are
-//! in nanoseconds. `tests/oracle/go-durations.jsonl` has Go's own results for 12,090 strings.
+//! A duration is an optional sign and one or more decimal numbers, each with a unit: `90s`, `1h30m`, `1.5h`. Results
+//! are in nanoseconds. `tests/oracle/go-durations.jsonl` has Go's own results for 12,090 strings.
 
 use std::fmt::Write;
 
@@ -17,10 +17,10 @@ const UNITS: [(&str, u64); 8] = [
     ("ns", 1),
 ];
 
-/// The magnitude of the least duration. The greatest is one nanosecond less.
+/// The magnitude of the smallest duration. That of the greatest is one nanosecond less.
 const LIMIT: u64 = 1 << 63;
 
-/// Why a text is not a Go duration.
+/// The reason why a text is not a Go duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParseError<'a> {
     /// The text is empty.
@@ -95,7 +95,7 @@ fn split_digits(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// Parses the digits before a decimal point. None are zero, as in `.5s`.
+/// Parses the digits before a decimal point. No digits mean zero, as in `.5s`.
 fn parse_whole(digits: &str) -> Result<u64, ParseError<'_>> {
     digits
         .bytes()

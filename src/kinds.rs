@@ -34,7 +34,7 @@ pub enum Role {
     PodTemplate,
     /// A Binding's: the API server merges them into the pod.
     Binding,
-    /// A Node's, which interLink writes too.
+    /// A Node's, which interLink also writes.
     Node,
     /// A workload's own, which no pod gets.
     Workload,
@@ -66,7 +66,7 @@ pub static KINDS: [Kind; 11] = [
     kind::<Node>(&NODE),
 ];
 
-/// Every other kind. An object of it is checked if it holds a pod template, which [`crate::templates`] finds.
+/// Every other kind. Objects of such a kind are checked if they hold a pod template, which [`crate::templates`] finds.
 pub(crate) static OTHER_KIND: Kind =
     Kind { group: "", name: "custom resource", locations: &[location(Role::Workload, &[])] };
 

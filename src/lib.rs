@@ -4,13 +4,13 @@
 //!
 //! 1. `prefilter` accepts, without parsing them, requests that cannot contain an interLink annotation.
 //! 2. `request` decodes the fields that are needed, borrowing them from the payload.
-//! 3. `requester` is the user that makes the request. A trusted writer is accepted here.
+//! 3. `requester` is the user who makes the request. A trusted writer is accepted here.
 //! 4. `target` is one set of pod annotations, with what is in `scope` and, in an audit, its `field_ownership`.
 //!    `templates` finds those in custom resources, and `found_templates` builds them.
 //! 5. [`rules`] check a target and report findings.
-//! 6. `ratchet` drops from an update what was wrong before. `rollout` warns about it where the update replaces pods, and
-//!    `bound_pod` checks what changes on a pod that has a node.
-//! 7. [`response`] makes the answer from what is left, with the levels of the [`settings`].
+//! 6. `ratchet` drops the findings that the old object of an update already had. `rollout` warns about them if the
+//!    update replaces pods, and `bound_pod` checks what changes on a pod that has a node.
+//! 7. [`response`] builds the response from the remaining violations, with the levels of the [`settings`].
 //!
 //! [`validate()`] puts them together. This file contains only the waPC entry points.
 

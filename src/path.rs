@@ -1,4 +1,4 @@
-//! Paths in objects that are found while an object is searched.
+//! Paths to values in an object, built while the object is searched.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write;
@@ -22,10 +22,10 @@ enum Step<'p> {
     Element(usize),
 }
 
-/// Characters of a path that are shown. A hostile object may have thousands of long paths.
+/// The maximum number of characters of a path that are shown. A hostile object may have thousands of long paths.
 const SHOWN_CHARS: usize = 128;
 
-/// Bytes of a name that are looked at to show it: more than it shows characters of.
+/// The maximum number of bytes of a name that are read to show it: enough for all characters that are shown.
 const SHOWN_BYTES: usize = 512;
 
 impl<'p> Path<'p> {
@@ -72,7 +72,7 @@ impl<'p> Path<'p> {
         for step in self.steps() {
             match step {
                 Step::Field(name) => fields.push(name),
-                // What comes before it in the path comes after it here.
+                // The steps are in reverse order: those before this one in the path follow.
                 Step::Element(_) => fields.clear(),
             }
         }
@@ -109,7 +109,7 @@ impl<'p> Path<'p> {
         let mut path = String::new();
         for (step, text) in shown.iter().rev() {
             let separator = if path.is_empty() || matches!(step, Step::Element(_)) { "" } else { "." };
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(path, "{separator}{text}");
         }
         path
@@ -128,7 +128,7 @@ pub(crate) fn hash(path: Option<&Path<'_>>) -> u64 {
     path.map_or(0, |path| path.hash)
 }
 
-/// Returns a number that is the same for equal texts, and no path's.
+/// Returns a number that is the same for equal texts, and that is not the number of any path.
 pub(crate) fn hash_text(text: &[u8]) -> u64 {
     digest(b'"', 0, text)
 }

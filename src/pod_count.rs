@@ -1,4 +1,4 @@
-//! How many pods a pod template makes at the same time.
+//! The number of pods that a pod template creates at the same time.
 
 use json_scan::{Context, DecodeError, Value, optional_str};
 use k8s_openapi::Resource;
@@ -8,14 +8,14 @@ use k8s_openapi::api::batch::v1::CronJob;
 use crate::kinds::{Kind, Location};
 use crate::request::Object;
 
-/// How many pods of a template may run at the same time.
+/// The number of pods of a template that may run at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PodCount {
-    /// This many.
+    /// At most this number.
     UpTo(u32),
-    /// One on each node.
+    /// One pod on each node.
     EachNode,
-    /// Those of Jobs that may overlap.
+    /// The pods of Jobs that may overlap.
     OverlappingJobs,
 }
 
@@ -29,8 +29,8 @@ impl PodCount {
         }
     }
 
-    /// Decodes how many pods the template at a location of an object makes: of the fields beside it, `replicas`, and of
-    /// a Job `parallelism` and `completions`.
+    /// Decodes the number of pods that the template at a location of an object creates, from the fields beside it:
+    /// `replicas`, or `parallelism` and `completions` of a Job.
     ///
     /// # Errors
     /// If one of the fields is malformed. The path is relative to the object.

@@ -1,7 +1,7 @@
 //! Accepts requests that cannot contain an interLink annotation, without parsing them.
 //!
-//! Nearly every request of a cluster ends here. Parsing takes 4 wasm instructions a byte; searching for a few rare pairs
-//! of bytes takes 2.
+//! Nearly every request of a cluster ends here. Parsing takes 4 wasm instructions a byte; searching for a few rare
+//! pairs of bytes takes 2.
 
 use json_scan::simd::Bytes16;
 use json_scan::{DecodeError, Reader};
@@ -9,7 +9,7 @@ use memchr::memrchr_iter;
 
 use crate::annotations::{DOMAIN_PREFIX, JOB_ID, ends_with};
 
-/// Bytes in a block: one for each bit of a mask.
+/// The number of bytes in a block: one for each bit of a mask.
 const BLOCK: usize = 64;
 
 /// `k`, `K` and the last byte of U+212A have these bits of [`LAST_LETTER_MASK`] in common, with few other bytes.
@@ -17,13 +17,13 @@ const LAST_LETTER: u8 = b'k' & LAST_LETTER_MASK;
 const LAST_LETTER_MASK: u8 = 0b0001_1110;
 
 /// Returns whether a request certainly has no interLink annotation, and the object's own annotations are well formed.
-/// Whatever else is malformed in such a request makes no difference to the policy.
+/// Other malformed parts of such a request make no difference to the policy.
 pub(crate) fn is_irrelevant(payload: &[u8]) -> bool {
     !may_contain_key(payload) && !may_check_plugins(payload) && has_valid_annotations(payload)
 }
 
 /// Returns whether an object certainly has no interLink annotation, and its own annotations are well formed, as
-/// [`is_irrelevant`] does for a whole request. This takes no notice of the rule `plugin-annotations`.
+/// [`is_irrelevant`] does for a whole request. This ignores the rule `plugin-annotations`.
 pub fn is_irrelevant_object(object: &[u8]) -> bool {
     !may_contain_key(object) && has_valid_metadata(&mut Reader::new(object))
 }
@@ -67,8 +67,8 @@ fn is_key(text: &[u8], index: usize) -> bool {
     }
 }
 
-/// Returns a bit for each byte of a block where `JobID` may begin, where the last two bytes of `interlink.` may begin, or
-/// where a `\\u` escape begins.
+/// Returns a bit for each byte of a block where `JobID` may begin, where the last two bytes of `interlink.` may begin,
+/// or where a `\\u` escape begins.
 #[inline(always)]
 fn candidates(block: &[u8; BLOCK + 1]) -> u64 {
     let found = |offset: usize| {

@@ -1,7 +1,8 @@
 //! Ratcheting: an update is not blamed for what was wrong before.
 //!
-//! Controllers update pods all the time, to remove a finalizer or add a label. Refusing such an update for something
-//! older would block deletion. Managed annotations are the exception: an update may neither add, change nor remove them.
+//! Controllers update pods all the time, to remove a finalizer or add a label. Refusing such an update because of an
+//! older problem would block deletion. Managed annotations are the exception: an update may neither add, change nor
+//! remove them.
 //!
 //! See also KEP-4008, which does the same for custom resources.
 
@@ -12,8 +13,8 @@ use crate::rules::{self, Violation};
 use crate::settings::Settings;
 use crate::target::Target;
 
-/// Returns the new target with the unknown keys of the old one set aside. Their rule reports only some of many keys,
-/// and must not spend that on old ones.
+/// Returns the new target with the unknown keys of the old one set aside. Their rule reports only a limited number of
+/// keys, which old keys must not use up.
 pub(crate) fn ignore_preexisting_keys<'a>(new: Target<'a>, old: &Target<'_>) -> Target<'a> {
     let keys = sorted_set(old.unknown_keys().iter().map(String::as_str));
     new.with_preexisting_keys(&keys)
@@ -21,9 +22,9 @@ pub(crate) fn ignore_preexisting_keys<'a>(new: Target<'a>, old: &Target<'_>) -> 
 
 /// The violations of the new target of an update.
 pub(crate) struct Ratcheted<'t> {
-    /// Those that the update is blamed for.
+    /// The violations that the update introduces.
     pub(crate) introduced: Vec<Violation<'t>>,
-    /// Those that the old target had too.
+    /// The violations that the old target already had.
     pub(crate) preexisting: Vec<Violation<'t>>,
 }
 

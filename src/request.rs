@@ -1,5 +1,5 @@
-//! Decoding what Kubewarden passes to `validate`: an `AdmissionRequest` and the settings. Everything is borrowed from
-//! the payload, and only the fields that the policy needs are looked at.
+//! Decoding the payload that Kubewarden passes to `validate`: an `AdmissionRequest` and the settings. Everything is
+//! borrowed from the payload, and only the fields that the policy needs are decoded.
 
 use std::borrow::Cow;
 
@@ -22,9 +22,9 @@ pub(crate) struct AdmissionRequest<'a> {
     uid: Option<Value<'a>>,
     operation: Option<Value<'a>>,
     kind: Nested<'a, GroupKind<'a>>,
-    /// The namespace of the object; absent if that has none.
+    /// The namespace of the object; absent if the object has none.
     pub(crate) namespace: Option<Value<'a>>,
-    /// The user that makes the request.
+    /// The user who makes the request.
     pub(crate) user_info: Option<Value<'a>>,
     object: Nested<'a, Object<'a>>,
     old_object: Nested<'a, Object<'a>>,
@@ -159,8 +159,8 @@ impl<'a> Payload<'a> {
 }
 
 impl<'a> AdmissionRequest<'a> {
-    /// Returns what the request changes, or `None` if the policy has nothing to check: the operation does not write, or
-    /// there is no object of a kind that the policy does not know by name.
+    /// Returns the change that the request makes, or `None` if the policy has nothing to check: the operation does not
+    /// write, or there is no object and the policy does not know the kind by name.
     ///
     /// # Errors
     /// If the operation, the kind or the object is missing or malformed.
@@ -204,7 +204,7 @@ impl<'a> AdmissionRequest<'a> {
 pub(crate) const OBJECT: [&str; 2] = ["request", "object"];
 pub(crate) const OLD_OBJECT: [&str; 2] = ["request", "oldObject"];
 
-/// Returns a value that must be there.
+/// Returns a required value.
 fn required<T>(value: Result<Option<T>, DecodeError>) -> Result<T, DecodeError> {
     value?.ok_or_else(|| DecodeError::new("is missing"))
 }

@@ -8,18 +8,18 @@ use crate::escape::quote;
 use crate::request::AdmissionRequest;
 use crate::settings::{CONTROLLERS, Settings, TrustedWriter};
 
-/// The user that makes a request.
+/// The user who makes a request.
 #[derive(Debug, Default)]
 pub(crate) struct Requester<'a> {
     username: Cow<'a, str>,
     uid: Cow<'a, str>,
     groups: Vec<Cow<'a, str>>,
-    /// The namespace of the request, empty if its object has none.
+    /// The namespace of the request; empty if the object has none.
     namespace: Cow<'a, str>,
 }
 
 impl<'a> Requester<'a> {
-    /// Decodes the requester. A field that is absent is empty, and matches no trusted writer.
+    /// Decodes the requester. An absent field is empty, and matches no trusted writer.
     ///
     /// # Errors
     /// If a field has the wrong type.
@@ -46,7 +46,7 @@ impl<'a> Requester<'a> {
         decoded.at_field("groups")
     }
 
-    /// Names the requester and the setting that would trust it, as the end of a fix.
+    /// Names the requester and the setting that would trust the requester, as the end of a fix.
     pub(crate) fn trust_hint(&self) -> String {
         trust_hint(&self.username)
     }
@@ -82,7 +82,7 @@ impl<'a> Requester<'a> {
     }
 }
 
-/// Names a user and the setting that would trust it, as the end of a fix.
+/// Names a user and the setting that would trust this user, as the end of a fix.
 pub fn trust_hint(username: &str) -> String {
     let name = quote(username);
     if username.is_empty() {

@@ -1,4 +1,4 @@
-//! The answer to a request, in the form that the API server passes on.
+//! The response to a request, in the form that the API server passes on.
 
 use std::collections::HashMap;
 
@@ -21,16 +21,16 @@ const UNPROCESSABLE_CONTENT: u16 = 422;
 /// The HTTP status for a request that cannot be decoded.
 const BAD_REQUEST: u16 = 400;
 
-/// Warnings in an answer.
+/// The maximum number of warnings in a response.
 const WARNINGS: usize = 32;
-/// Characters of a warning. The API server may truncate longer ones.
+/// The maximum number of characters of a warning. The API server may truncate longer ones.
 const WARNING_CHARS: usize = 256;
-/// Characters of a message, which the API server shows in one line.
+/// The maximum number of characters of a message, which the API server shows on one line.
 const MESSAGE_CHARS: usize = 2_000;
-/// Characters of a message that are kept for the number of violations left out.
+/// The number of characters of a message that are reserved for the number of omitted violations.
 const REMAINDER_CHARS: usize = 32;
 
-/// Returns the answer that accepts a request.
+/// Returns the response that accepts a request.
 pub(crate) fn accepted() -> ValidationResponse {
     ValidationResponse {
         accepted: true,
@@ -42,7 +42,7 @@ pub(crate) fn accepted() -> ValidationResponse {
     }
 }
 
-/// The answer that accepts a request, as Kubewarden reads it.
+/// The response that accepts a request, as Kubewarden reads it.
 pub(crate) const ACCEPTED_JSON: &[u8] =
     br#"{"accepted":true,"message":null,"code":null,"mutated_object":null,"audit_annotations":null,"warnings":null}"#;
 
@@ -57,10 +57,10 @@ struct WireResponse<'r> {
     warnings: &'r Option<Vec<String>>,
 }
 
-/// Serializes an answer as Kubewarden reads it. This policy mutates no object.
+/// Serializes a response as Kubewarden reads it. This policy mutates no object.
 ///
 /// # Errors
-/// If serialization fails, which no text here causes.
+/// If serialization fails, which no value here can cause.
 pub fn to_json(response: &ValidationResponse) -> serde_json::Result<Vec<u8>> {
     let ValidationResponse { accepted, message, code, mutated_object: _, audit_annotations, warnings } = response;
     serde_json::to_vec(&WireResponse {
@@ -73,7 +73,7 @@ pub fn to_json(response: &ValidationResponse) -> serde_json::Result<Vec<u8>> {
     })
 }
 
-/// Returns the answer to a request that cannot be decoded.
+/// Returns the response to a request that cannot be decoded.
 pub(crate) fn bad_request(error: &DecodeError) -> ValidationResponse {
     ValidationResponse {
         accepted: false,
@@ -83,8 +83,8 @@ pub(crate) fn bad_request(error: &DecodeError) -> ValidationResponse {
     }
 }
 
-/// Returns the answer to a request with these violations, or `None` if there are none. A violation about who may write
-/// names the requester, if there is one.
+/// Returns the response to a request with these violations, or `None` if there are none. A violation about who may
+/// write an annotation names the requester, if there is one.
 pub(crate) fn from_violations(
     violations: &[Violation<'_>],
     requester: Option<&Requester<'_>>,
@@ -148,18 +148,18 @@ fn message(denied: &[&Violation<'_>], sentence: impl Fn(&Violation<'_>, usize) -
     message
 }
 
-/// Says how many violations are left out.
+/// Returns the text for a number of omitted violations.
 fn and_more(count: usize) -> String {
     format!("and {count} more")
 }
 
-/// Returns how many violations are left out, if a text says no more than that.
+/// Returns the number of omitted violations, if a text is only about that.
 pub fn omitted(text: &str) -> Option<usize> {
     text.strip_prefix("and ")?.strip_suffix(" more")?.parse().ok()
 }
 
-/// Splits the message of a refusal into its violations: at each `; ` that a rule's id follows, outside of quotes, where
-/// text is a user's.
+/// Splits the message of a refusal into its violations: at each `; ` that a rule's id follows, outside of quotes,
+/// because quoted text is a user's.
 pub fn split_message(message: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;
@@ -318,7 +318,7 @@ mod tests {
         ]
     }
 
-    /// Checks that an answer to a custom resource with these names and values can be taken apart.
+    /// Checks that a response to a custom resource with these names and values can be taken apart.
     fn check_parts(field: &str, keys: &[String], value: &str) {
         let rules: Vec<_> = rules::RULES.iter().map(|rule| format!(r#""{}": "Deny""#, rule.id)).collect();
         let json = format!(r#"{{"rules": {{{}}}}}"#, rules.join(","));

@@ -1,7 +1,7 @@
 //! Warns about an update that replaces a workload's pods and keeps an old violation in their template.
 //!
 //! Ratcheting accepts the update, but the pods that it creates are refused. A `StatefulSet` or `DaemonSet` deletes an
-//! old pod before it creates the new one, so that in the end no pod may be left.
+//! old pod before it creates the new one, so in the end, no pod may be left.
 
 use crate::kinds::Role;
 use crate::rule_id::Level;

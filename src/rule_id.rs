@@ -1,10 +1,10 @@
-//! The one list of rules, with their ids and default levels.
+//! The list of all rules, with their ids and default levels.
 
 use std::fmt;
 
 /// Calls a macro with every rule: the file in `src/rules`, the variant of [`RuleId`], the id, and the default level.
 ///
-/// The order is that of findings in an answer.
+/// The order is that of findings in a response.
 macro_rules! for_each_rule {
     ($macro:ident) => {
         $macro! {
@@ -41,10 +41,10 @@ macro_rules! define_ids {
         }
 
         impl RuleId {
-            /// All rules, in the order of their findings in an answer.
+            /// All rules, in the order of their findings in a response.
             pub const ALL: [Self; [$($id),*].len()] = [$(Self::$variant),*];
 
-            /// Returns the id as settings and answers show it.
+            /// Returns the id, as in settings and responses.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $id,)*
@@ -78,7 +78,7 @@ impl Level {
     /// All levels.
     pub(crate) const ALL: [Self; 3] = [Self::Deny, Self::Warn, Self::Ignore];
 
-    /// Returns the level as settings name it.
+    /// Returns the level, as in settings.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deny => "Deny",

@@ -16,7 +16,7 @@ macro_rules! define_rules {
     ($($module:ident, $variant:ident, $id:literal, $level:ident;)*) => {
         $(mod $module;)*
 
-        /// All rules, in the order of their findings in an answer.
+        /// All rules, in the order of their findings in a response.
         pub static RULES: [Rule; RuleId::ALL.len()] = [$($module::RULE),*];
 
         /// Returns the documentation of a rule in Markdown: the head of its file.

@@ -15,13 +15,13 @@ const HOSTNAME: &str = "kubernetes.io/hostname";
 /// The field by which an affinity may select a node.
 const NODE_NAME: &str = "metadata.name";
 
-/// The terms of a pod's required node affinity.
+/// The path of the terms of a pod's required node affinity.
 const REQUIRED_TERMS: [&str; 3] =
     ["nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
 
-/// Returns whether annotations with this role, and this spec beside them, are checked in full. Those of Bindings, Nodes and
-/// workloads always are, since no spec says where they apply; and those of templates in a shadow namespace, since their
-/// pods are created by controllers that are trusted there, and a webhook may add the toleration to them.
+/// Returns whether annotations with this role, and this spec beside them, are checked in full. The annotations of
+/// Bindings, Nodes and workloads always are, because no spec shows where they apply. Those of templates in a shadow
+/// namespace also are: trusted controllers create their pods, and a webhook may add the toleration to the pods.
 ///
 /// # Errors
 /// If a field of the spec has the wrong type. The path is relative to the spec.
@@ -45,7 +45,8 @@ pub(crate) fn in_scope(
 }
 
 /// Returns whether an annotation is checked although its pod cannot run on a virtual node: interLink reads the tunnel's
-/// password from the templates of shadow Deployments, whose pods run in the cluster, and writes it into a job's commands.
+/// password from the templates of shadow Deployments, whose pods run in the cluster, and writes it into a job's
+/// commands.
 pub(crate) fn applies_outside_scope(info: &AnnotationInfo) -> bool {
     info.applies_to == AppliesTo::ShadowTemplate
 }

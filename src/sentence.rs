@@ -1,25 +1,26 @@
 //! A violation as a sentence: `<rule id>: <field path>: <what is wrong>; <how to fix it>`.
 //!
-//! A sentence that is too long loses first what a user wrote, and then the middle of what is wrong. The rule, the place
-//! and the fix are what a user needs most.
+//! A sentence that is too long is shortened: first the text from users, then the middle of the problem. Users need the
+//! rule, the location and the fix most.
 
 use crate::escape::{self, truncate};
 use crate::rule_id::RuleId;
 use crate::rules::Violation;
 
-/// The parts of a sentence after the rule's id, by their places in it.
+/// The parts of a sentence after the rule's id, in order.
 type Parts = [String; 4];
 const PLACE: usize = 0;
 const KEY: usize = 1;
 const PROBLEM: usize = 2;
 const FIX: usize = 3;
 
-/// Shortens a text to as many characters as the second argument says, but cuts nothing further than the third says.
+/// Shortens a text to the number of characters in the second argument, but no part of it below the limit in the third.
 type Cut = fn(&str, usize, usize) -> String;
 
-/// What is cut until a sentence fits, one after the other: the part, how, and how far.
+/// The cuts that are made, in order, until a sentence fits: the part, the function, and the limit.
 ///
-/// No known key is longer than 48 characters. Our own text comes before a user's text in the fix: names to choose from.
+/// No known key is longer than 48 characters. The problem is cut before the user's text in the fix, which has names to
+/// choose from.
 const CUTS: [(usize, Cut, usize); 12] = [
     (PROBLEM, cut_quotes, 48),
     (PROBLEM, cut_quotes, 32),
@@ -35,14 +36,15 @@ const CUTS: [(usize, Cut, usize); 12] = [
     (PLACE, cut_fields, 1),
 ];
 
-/// Writes a violation in at most `max_chars` characters. The fix of one about who may write ends with the hint.
+/// Writes a violation in at most `max_chars` characters. The fix of a violation about who may write an annotation ends
+/// with the hint.
 pub(crate) fn sentence(violation: &Violation<'_>, hint: Option<&str>, max_chars: usize) -> String {
     let Violation { rule, location, finding, .. } = violation;
     let hint = hint.filter(|_| rule.about_writers).map(|hint| format!(", {hint}")).unwrap_or_default();
     let fix = finding.fix_text().into_owned() + &hint;
     let parts = [location.annotations_path(), escape::name(finding.key), finding.problem.to_string(), fix];
     let [place, key, problem, fix] = fit(parts, max_chars.saturating_sub(rule.id.as_str().len() + ": []: ; ".len()));
-    // Only a place or a fix of hundreds of characters is longer still.
+    // Only a location or a fix of hundreds of characters is still too long.
     truncate(format!("{}: {place}[{key}]: {problem}; {fix}", rule.id), max_chars)
 }
 
@@ -59,7 +61,7 @@ fn fit(mut parts: Parts, max_chars: usize) -> Parts {
     parts
 }
 
-/// The parts of a sentence, as a reader of answers finds them.
+/// The parts of a sentence, parsed from a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParsedSentence<'m> {
     /// The rule's id; `None` if the text is about a request that cannot be decoded.
@@ -74,7 +76,7 @@ pub struct ParsedSentence<'m> {
     pub fix: &'m str,
 }
 
-/// Takes a sentence, or the message about a request that cannot be decoded, apart.
+/// Parses a sentence, or the message about a request that cannot be decoded.
 pub fn parse(sentence: &str) -> ParsedSentence<'_> {
     let (rule, rest) = split_rule(sentence).map_or((None, sentence), |(rule, rest)| (Some(rule), rest));
     let (place, rest) = split_at(rest, find(rest, ": ").next()).unwrap_or(("", rest));
@@ -88,7 +90,7 @@ pub(crate) fn split_rule(sentence: &str) -> Option<(&str, &str)> {
     sentence.split_once(": ").filter(|(id, _)| RuleId::find(id).is_some())
 }
 
-/// Splits the key of an annotation from a place. Where a rule is violated, there is always one.
+/// Splits the key of an annotation from a location. A violation always has a key.
 fn split_key(place: &str, has_rule: bool) -> Option<(&str, &str)> {
     let (path, key) = (place, find(place, "[").last()?);
     let (path, key) = (&path[..key], path[key + 1..].strip_suffix(']')?);
@@ -156,7 +158,7 @@ fn cut_quotes(text: &str, _: usize, limit: usize) -> String {
     shortened + &text[start..]
 }
 
-/// Cuts the end of escaped text, and no escape in two.
+/// Cuts the end of escaped text, without splitting an escape.
 fn cut_end(text: &str, wanted: usize, limit: usize) -> String {
     let max_chars = wanted.max(limit);
     if chars(text) <= max_chars {
@@ -178,7 +180,7 @@ fn cut_end(text: &str, wanted: usize, limit: usize) -> String {
     text[..end].to_owned() + "…"
 }
 
-/// Cuts the end of a key, and inside of its quotes if it has any.
+/// Cuts the end of a key, inside its quotes if it has any.
 fn cut_key(text: &str, wanted: usize, limit: usize) -> String {
     if text.starts_with('"') { cut_quotes(text, 0, wanted.max(limit) - 2) } else { cut_end(text, wanted, limit) }
 }
@@ -193,7 +195,7 @@ fn cut_fields(text: &str, wanted: usize, limit: usize) -> String {
     cut_middle(text, '.', wanted.max(limit))
 }
 
-/// Puts `…` in place of the middle of a text, between two separators. Counts bytes, of which there are no fewer than
+/// Replaces the middle of a text, between two separators, by `…`. Counts bytes, which are at least as many as the
 /// characters.
 fn cut_middle(text: &str, separator: char, max_chars: usize) -> String {
     if chars(text) <= max_chars {

@@ -39,7 +39,7 @@ pub use wstunnel_timeout::WstunnelTimeout;
 pub struct Settings<'a> {
     /// Which pods are checked.
     pub scope: Scope,
-    /// How the policy knows that a pod may run on a virtual node.
+    /// How the policy recognizes pods that may run on a virtual node.
     pub virtual_nodes: VirtualNodes<'a>,
     /// The requesters whose requests are not checked.
     pub trusted_writers: Cow<'a, [TrustedWriter<'a>]>,
@@ -158,7 +158,7 @@ impl<'a> Settings<'a> {
         Ok(decoded)
     }
 
-    /// Looks up an annotation, among those that these settings add too.
+    /// Looks up an annotation, including those that these settings add.
     pub(crate) fn look_up(&self, key: &[u8]) -> Lookup {
         match self.extra_annotations.look_up(key) {
             Lookup::Unrelated if self.rules.get(RuleId::PluginAnnotations) != Level::Ignore => {
@@ -180,7 +180,7 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// Answers a `validate_settings` call: may a policy with these settings be deployed?
+/// Answers a `validate_settings` call: whether a policy with these settings may be deployed.
 pub fn validate(payload: &[u8]) -> SettingsValidationResponse {
     let settings = Settings::parse(payload);
     SettingsValidationResponse { valid: settings.is_ok(), message: settings.err().map(|error| error.to_string()) }

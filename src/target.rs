@@ -1,4 +1,4 @@
-//! What the rules check: one set of annotations, with all that they need to know about it.
+//! What the rules check: one set of annotations, with everything that the rules need to know about it.
 
 use std::collections::BTreeSet;
 
@@ -21,14 +21,15 @@ use crate::scope;
 use crate::settings::Settings;
 use crate::templates::Template;
 
-/// interLink's annotations at one location of an object. It is built whole and never changed.
+/// interLink's annotations at one location of an object. It is immutable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target<'a> {
     pub(crate) kind: &'static Kind,
     pub(crate) location: TargetLocation,
     /// The containers that annotations refer to; `None` if none does, or there is no spec.
     pub(crate) pod_spec: Option<PodSpec<'a>>,
-    /// How many pods a template makes at the same time, where an annotation fixes something that they would share.
+    /// The number of pods that a template creates at the same time, if an annotation sets something that they would
+    /// share.
     pub(crate) pod_count: PodCount,
     annotations: Annotations<'a>,
     /// The unknown keys that the old object of an update has too.
@@ -144,7 +145,7 @@ impl<'a> Target<'a> {
         if target.is_empty() {
             return Ok(None);
         }
-        // Nothing in a template without a spec says where its pods run.
+        // A template without a spec does not show where its pods run.
         let in_scope =
             spec.is_none() || scope::in_scope(settings, requester, Role::PodTemplate, spec).at_field("spec")?;
         target.apply_scope(in_scope)?;
@@ -155,7 +156,8 @@ impl<'a> Target<'a> {
         Ok(Some(target))
     }
 
-    /// Decodes the annotations in some metadata, before their scope and their owners are known. `text` is the metadata's.
+    /// Decodes the annotations in some metadata, before their scope and owners are known. `text` is the text of the
+    /// metadata.
     fn decode(
         kind: &'static Kind,
         location: TargetLocation,
@@ -203,8 +205,8 @@ impl<'a> Target<'a> {
         self
     }
 
-    /// Returns the old target of an update with every annotation that the new one has. It was built with the first ones
-    /// only, and a key that is removed lets another one of the new target move up among its first ones.
+    /// Returns the old target of an update with every annotation that the new one has. The old target was built with
+    /// only the first of its annotations; if a key among them is removed, the new target has room for a later one.
     pub(crate) fn with_keys_of(mut self, new: &Self, settings: &Settings<'_>) -> Self {
         if self.annotations.excess.is_none() {
             return self;
@@ -212,7 +214,7 @@ impl<'a> Target<'a> {
         let keys = sorted_set(new.annotations().iter().map(|annotation| &*annotation.key));
         let (role, look_up) = (self.location.role, |key: &[u8]| settings.look_up(key));
         let is_kept = |key: &[u8]| keys.contains(&*String::from_utf8_lossy(key));
-        // They are malformed only where it does not matter, since the first ones could be decoded.
+        // An error does not matter, because the first annotations could be decoded.
         if let Ok(annotations) = Annotations::decode_with(self.annotations_text(), role, &look_up, &is_kept) {
             self.annotations = annotations;
         }
@@ -224,12 +226,13 @@ impl<'a> Target<'a> {
         &self.preexisting_keys
     }
 
-    /// Returns whether the metadata and the spec are, to the letter, those of another target.
+    /// Returns whether the metadata and the spec have the same text as those of another target.
     pub(crate) fn has_same_text(&self, other: &Self) -> bool {
         self.metadata == other.metadata && self.spec == other.spec
     }
 
-    /// Checks that the target has no more annotations than are kept, unless the old target of an update has the same.
+    /// Checks that the target has no more annotations than are kept, unless those of the old target of an update are
+    /// the same.
     ///
     /// # Errors
     /// If it has more. The path is relative to the owner of the metadata.
@@ -282,8 +285,8 @@ impl<'a> Target<'a> {
         keys.iter().filter_map(|key| self.get(key))
     }
 
-    /// Returns whether a finding is about a value that is not the final one: in a template of an Argo workflow, it may contain
-    /// variables. The pods are checked with the values that Argo puts in their place.
+    /// Returns whether a finding is about a value that is not final: in a template of an Argo workflow, a value may
+    /// contain variables. The pods are checked with the values that Argo puts in their place.
     pub(crate) fn is_provisional(&self, finding: &Finding<'_>) -> bool {
         let has_variables = |annotation: &Annotation<'_>| contains(&annotation.value, "{{");
         self.is_argo_template()

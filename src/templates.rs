@@ -3,12 +3,12 @@
 //! Two shapes count, wherever in the object they are:
 //!
 //! - an object with `metadata` and a `spec` that has `containers`, as a list: a pod template, or a whole pod;
-//! - a template of an Argo workflow. It has `metadata` and a `container`, `script`, `containerSet`, `resource` or `data`,
-//!   and is an element of a list or the field `inline`. An element with `resource` or `data` has a `name` too, unlike
-//!   whole objects such as a `ConfigMap`. The field `templateDefaults` only needs `metadata`.
+//! - a template of an Argo workflow. It has `metadata` and a `container`, `script`, `containerSet`, `resource` or
+//!   `data`, and is an element of a list or the field `inline`. An element with `resource` or `data` has a `name` too,
+//!   unlike whole objects such as a `ConfigMap`. The field `templateDefaults` only needs `metadata`.
 //!
-//! `metadata` itself is not searched, nor is the `status` of the whole object: controllers write it, often with copies of
-//! templates from other objects. The pods that they create are checked.
+//! `metadata` itself is not searched, nor is the `status` of the whole object: controllers write it, often with copies
+//! of templates from other objects. The pods that they create are checked.
 
 use json_scan::{DecodeError, Reader, Value, present};
 
@@ -25,16 +25,16 @@ pub(crate) struct Template<'a> {
 /// A function that is called with each template and its path, which is `None` for the object itself.
 pub(crate) type Visit<'v, 'a> = dyn FnMut(Option<&Path<'_>>, Template<'a>) -> Result<(), DecodeError> + 'v;
 
-/// Levels of objects and lists that are searched. The policy server's JSON parser reads no more either, and a recursion
-/// this deep is safe.
+/// The maximum depth of objects and lists that are searched. The policy server's JSON parser has the same limit, and a
+/// recursion of this depth is safe.
 const MAX_DEPTH: usize = 128;
 
 /// Calls a function with each pod template in an object. Templates inside a template come before it.
 ///
-/// Each byte is looked at once.
+/// Each byte is read once.
 ///
 /// # Errors
-/// If the object is nested too deeply, and those of the function, with the path.
+/// If the object is nested too deeply. Returns the errors of the function too, with the path.
 pub(crate) fn visit<'a>(object: Value<'a>, visit: &mut Visit<'_, 'a>) -> Result<(), DecodeError> {
     search(&mut object.reader(), None, visit).map(drop)
 }
@@ -52,7 +52,7 @@ pub fn template_pointers(object: &[u8]) -> Result<Vec<String>, DecodeError> {
     Ok(pointers)
 }
 
-/// What matters of a value's shape for the object that it is in.
+/// The shape of a value, as far as it matters for the object around it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
     List,
@@ -106,7 +106,7 @@ fn search_object<'a>(
         }
         let mut shape = Shape::Other;
         let value = reader.value_with(|reader| {
-            // A path has its cost, and most values are none of these.
+            // Building a path takes time, and most values are none of these.
             if !matches!(reader.peek(), Some(b'{' | b'[')) {
                 return reader.skip();
             }
@@ -121,7 +121,7 @@ fn search_object<'a>(
     Ok(Shape::Object { has_containers: candidate.has_containers })
 }
 
-/// What has been seen of an object that may be a template.
+/// The fields seen so far of an object that may be a template.
 #[derive(Default)]
 struct Candidate<'a> {
     metadata: Option<Value<'a>>,
@@ -134,14 +134,14 @@ struct Candidate<'a> {
     argo_field: ArgoField,
 }
 
-/// A field by which a template of an Argo workflow makes a pod.
+/// A field with which a template of an Argo workflow creates a pod.
 #[derive(Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum ArgoField {
     #[default]
     None,
-    /// One that other objects have too.
+    /// A field that other objects also have.
     Shared,
-    /// One that only these templates have.
+    /// A field that only these templates have.
     Distinctive,
 }
 

@@ -1,4 +1,4 @@
-//! Runs a request through the policy, from the payload to the answer.
+//! Runs a request through the policy, from the payload to the response.
 
 use json_scan::{Context, DecodeError, Reader};
 use kubewarden_policy_sdk::response::ValidationResponse;
@@ -14,12 +14,12 @@ use crate::{found_templates, prefilter, response};
 
 /// Validates the payload of a `validate` call: `{"request": AdmissionRequest, "settings": {…}}`.
 ///
-/// There is always an answer. A payload that cannot be decoded is refused with the reason.
+/// There is always a response. A payload that cannot be decoded is refused, with the reason.
 pub fn validate(payload: &[u8]) -> ValidationResponse {
     answer(payload).unwrap_or_else(response::accepted)
 }
 
-/// Returns the answer to a payload, or `None` if it is accepted without warnings.
+/// Returns the response to a payload, or `None` if it is accepted without warnings.
 pub(crate) fn answer(payload: &[u8]) -> Option<ValidationResponse> {
     if prefilter::is_irrelevant(payload) {
         return None;
@@ -27,8 +27,8 @@ pub(crate) fn answer(payload: &[u8]) -> Option<ValidationResponse> {
     evaluate(payload).unwrap_or_else(|error| Some(response::bad_request(&error)))
 }
 
-/// Returns whether settings exempt the user of an `AdmissionRequest` from the rules. A request that cannot be decoded has
-/// no such user.
+/// Returns whether settings exempt the user of an `AdmissionRequest` from the rules. A request that cannot be decoded
+/// has no such user.
 pub fn is_trusted_request(request: &[u8], settings: &Settings<'_>) -> bool {
     let mut decoded = AdmissionRequest::default();
     let requester = Reader::new(request).record(&mut decoded).and_then(|()| Requester::decode(&decoded));

@@ -1,4 +1,4 @@
-//! The old and the new version of a target, and what a request changes between them.
+//! The old and the new version of a target, and the changes between them.
 
 use json_scan::{Context, DecodeError};
 

@@ -15,7 +15,7 @@ pub struct AnnotationInfo {
     pub applies_to: AppliesTo,
     /// The interLink version that introduced it, if the documentation names one.
     pub since: Option<&'static str>,
-    /// What it does, as a phrase for tables.
+    /// The effect, as a phrase for tables.
     pub summary: &'static str,
 }
 
@@ -26,7 +26,7 @@ pub enum Author {
     User,
     /// interLink alone: it is a managed annotation.
     InterLink,
-    /// The user, or else interLink.
+    /// The user or interLink.
     Either,
 }
 
@@ -80,12 +80,12 @@ pub(crate) static MANAGED_BY_SETTING: AnnotationInfo =
 
 /// All annotations that interLink knows.
 pub static CATALOGUE: [AnnotationInfo; 19] = [
-    info(JOB_ID, InterLink, Pod, "the job at the HPC centre that runs the pod").since("v0.1.0"),
+    info(JOB_ID, InterLink, Pod, "the job at the HPC center that runs the pod").since("v0.1.0"),
     info(POD_VPN, User, Pod, "enables the VPN, whatever its value").since("v0.1.0"),
     info(POD_IP, Either, Pod, "the pod's address; with the VPN, the address requested or assigned").since("v0.1.0"),
     info(WSTUNNEL_TIMEOUT, User, Pod, "how long to wait for the pod's tunnel, a Go duration").since("v0.6.0"),
     info(WSTUNNEL_EXTRA_PORTS, User, Pod, "ports to forward in addition to container ports, `port[:name[:protocol]]`"),
-    info(WSTUNNEL_CLIENT_COMMANDS, InterLink, Pod, "commands that open the tunnel from the HPC centre"),
+    info(WSTUNNEL_CLIENT_COMMANDS, InterLink, Pod, "commands that open the tunnel from the HPC center"),
     info(CLIENT_COMMANDS, InterLink, Pod, "commands that open another tunnel, such as rathole's or SSH's"),
     info(WSTUNNEL_PATH_PREFIX, InterLink, ShadowTemplate, "the tunnel's password"),
     info(SHADOW_SAME_NS, User, Pod, "`true` puts the shadow pod into the pod's own namespace"),
@@ -133,7 +133,7 @@ pub enum Lookup {
     Known(&'static AnnotationInfo),
     /// The key is under an interLink domain, but not in the catalogue.
     Unknown,
-    /// The key has nothing to do with interLink.
+    /// The key is not related to interLink.
     Unrelated,
 }
 
@@ -162,7 +162,8 @@ fn is_client_commands(key: &[u8]) -> bool {
     key.ends_with(CLIENT_COMMANDS_SUFFIX.as_bytes()) && DOMAINS.iter().any(|domain| key.starts_with(domain.as_bytes()))
 }
 
-/// Returns whether a key begins with a domain in any case: Kubernetes accepts capital letters there, interLink does not.
+/// Returns whether a key begins with a domain in any case: Kubernetes accepts capital letters there, interLink does
+/// not.
 fn starts_with(mut key: &[u8], domain: &[u8]) -> bool {
     domain.iter().all(|letter| {
         let rest = match key {
@@ -186,8 +187,8 @@ pub(crate) fn ends_with(mut text: &[u8], domain: &[u8]) -> bool {
     })
 }
 
-/// Returns the letter outside ASCII that Go's `strings.ToLower` turns into this one, as Kubernetes does with a key before
-/// it checks it.
+/// Returns the letter outside ASCII that Go's `strings.ToLower` turns into this one, as Kubernetes does with a key
+/// before it checks it.
 fn other_capital(letter: u8) -> Option<&'static [u8]> {
     match letter {
         b'i' => Some("\u{130}".as_bytes()),

@@ -22,7 +22,8 @@ impl AnnotationInfo {
 
 /// Looks up an annotation of a plugin. Plugins compare keys exactly.
 ///
-/// Any name under the domain of a plugin that writes scripts counts, since its versions read different names.
+/// Any name under the domain of a plugin that writes scripts counts, because versions of the plugin read different
+/// names.
 pub(crate) fn look_up_plugin(key: &[u8]) -> Option<&'static AnnotationInfo> {
     let slash = key.iter().position(|byte| *byte == b'/')?;
     match &key[..slash] {

@@ -1,4 +1,4 @@
-//! How interLink uses the values of annotations.
+//! How interLink reads the values of annotations.
 
 use crate::compact::contains;
 
@@ -7,8 +7,8 @@ pub(crate) fn list_entries(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|entry| !entry.is_empty())
 }
 
-/// Returns whether a value of `mesh-network` keeps the pod out of the mesh: `disabled` for Go's `strings.EqualFold`, which
-/// treats the long s as an s.
+/// Returns whether a value of `mesh-network` keeps the pod out of the mesh: `disabled` for Go's `strings.EqualFold`,
+/// which treats the long s as an s.
 pub(crate) fn disables_mesh(value: &str) -> bool {
     let folded = value.trim().chars().map(|letter| if letter == 'ſ' { 's' } else { letter.to_ascii_lowercase() });
     folded.eq("disabled".chars())

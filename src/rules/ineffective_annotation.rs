@@ -3,36 +3,37 @@
 //! ## What it refuses
 //!
 //! - An interLink annotation other than `JobID` on a `Deployment`, a `Job` or another workload instead of its pod
-//!   template. On a `CronJob`, also one on its job template. The annotations of an object that a controller created are
-//!   exempt, because controllers copy annotations to it, but not those of its job template.
+//!   template. On a `CronJob`, also an annotation on its job template. The annotations of an object that a controller
+//!   created are exempt, because controllers copy annotations to it; the annotations of its job template are not
+//!   exempt.
 //! - `interlink.virtual-kubelet.io/wstunnel-timeout` or `interlink.eu/shadow-same-ns` on a pod that gets neither a
 //!   tunnel nor the VPN: no container has a port and `interlink.eu/wstunnel-extra-ports` is missing or empty.
 //! - `interlink.eu/shadow-same-ns` on a pod that gets the VPN instead of a tunnel.
 //! - `interlink.eu/pod-ip` on a pod with the VPN, unless interLink itself may have set it on a stored pod.
-//! - An annotation that an update sets or changes on a pod that has a node. For `interlink.eu/pod-vpn`,
-//!   `interlink.eu/wstunnel-extra-ports`, `interlink.eu/shadow-same-ns` and `interlink.eu/mesh-network`, also its
-//!   removal.
+//! - An annotation that an update sets or changes on a pod that has a node. `interlink.eu/pod-vpn`,
+//!   `interlink.eu/wstunnel-extra-ports`, `interlink.eu/shadow-same-ns` and `interlink.eu/mesh-network` must not be
+//!   removed either.
 //!
-//! A pod that has `JobID`, an annotation for WireGuard or one that interLink writes on a pod for its tunnel is exempt
-//! from the second and the third: it may have a tunnel. In a full mesh, every pod is exempt from them. A Binding is
-//! exempt from all.
+//! A pod that has `JobID`, an annotation for WireGuard, or an annotation that interLink writes on a pod for its tunnel
+//! is exempt from the second and the third check, because it may have a tunnel. In a full mesh, every pod is exempt
+//! from these two checks. A Binding is exempt from all checks.
 //!
 //! ## Why
 //!
-//! interLink reads the annotations of pods only, and Kubernetes gives a pod the annotations of its template, not those
+//! interLink reads only the annotations of pods, and Kubernetes gives a pod the annotations of its template, not those
 //! of its workload. interLink creates a tunnel only for a pod that has a port and no VPN, unless it runs a full mesh,
-//! in which every pod has a tunnel. To a pod with the VPN, interLink assigns the first free address, and replaces the
-//! one that was requested.
+//! in which every pod has a tunnel. For a pod with the VPN, interLink replaces the requested address with the first
+//! free one.
 //!
-//! interLink reads a pod's annotations when it creates the pod's job, and does not look at later changes. Only these
-//! four it reads again when it deletes the pod, to find out what there is to clean up. If they have changed, it may leave
-//! the tunnel after.
+//! interLink reads a pod's annotations when it creates the pod's job, and does not look at later changes. When it
+//! deletes the pod, it reads again the four annotations that must not be removed, to find out what to clean up. If one
+//! of them has changed, interLink may leave the tunnel behind.
 //!
 //! ## How to fix it
 //!
 //! Move the annotation to the pod template. Add a port to the container that listens on it, or remove the annotation.
-//! To change an annotation of a pod that has a node, create the pod again.
-//! If interLink runs a full mesh, set `fullMesh`.
+//! To change an annotation of a pod that has a node, create the pod again. If interLink runs a full mesh, set
+//! `fullMesh`.
 //!
 //! ## Settings
 //!
@@ -81,8 +82,8 @@ use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::IneffectiveAnnotation,
-    refuses: "an annotation on a workload in place of its pod template; a tunnel's on a pod that gets none; `pod-ip` \
-              beside `pod-vpn`; one that is changed on a pod that has a node",
+    refuses: "an annotation on a workload instead of its pod template; a tunnel annotation on a pod that gets no \
+              tunnel; `pod-ip` together with `pod-vpn`; a changed annotation on a pod that has a node",
     about_writers: false,
     roles: &[Role::Pod, Role::PodTemplate, Role::Workload],
     check,

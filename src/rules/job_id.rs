@@ -12,10 +12,10 @@
 //!
 //! ## Why
 //!
-//! interLink records in `JobID` that it has submitted the pod's job to the HPC centre. When interLink restarts, it
+//! interLink records in `JobID` that it has submitted the pod's job to the HPC center. When interLink restarts, it
 //! takes over every pod on its node that has the annotation, whatever the value, and submits the job of every pod that
-//! lacks it. With a forged `JobID`, interLink tracks a job that it never submitted. Without its `JobID`, a job starts
-//! a second time. A `JobID` in a template reaches every pod that is created from the template.
+//! lacks it. With a forged `JobID`, interLink tracks a job that it never submitted. Without its `JobID`, a job starts a
+//! second time. A `JobID` in a template reaches every pod that is created from the template.
 //!
 //! ## How to fix it
 //!
@@ -68,7 +68,7 @@ use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::JobId,
-    refuses: "`JobID` set, changed or removed by anyone but a trusted writer",
+    refuses: "`JobID`, if anyone but a trusted writer sets, changes or removes it",
     about_writers: true,
     roles: POD_ROLES,
     check,

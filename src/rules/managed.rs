@@ -6,14 +6,14 @@ use crate::field_ownership::CONTROLLER_MANAGER;
 use crate::kinds::Role;
 use crate::target::Target;
 
-/// Someone other than interLink who wrote a managed annotation.
+/// A writer of a managed annotation other than interLink.
 pub(super) struct UntrustedOwner {
     /// Names the owner in a message, if there is a name: ` by the field manager "kubectl"`.
     pub(super) by: String,
     pub(super) fix: &'static str,
 }
 
-/// Returns the owner of a managed annotation if that is not interLink, nor unknown. On a stored pod, the fix is
+/// Returns the owner of a managed annotation, unless it is interLink or is unknown. On a stored pod, the fix is
 /// `fix_stored_pod`.
 pub(super) fn untrusted_owner(
     target: &Target<'_>,

@@ -14,24 +14,24 @@
 //!
 //! On a new pod, in a pod template or on a Binding, these annotations are refused. On an existing pod, and for
 //! `ping-response` on a Node, every change to them is refused, removal included. `ping-response` may be removed from a
-//! pod. On a pod that has a node, the same holds for `interlink.eu/pod-ip`: it may be neither set, changed nor removed.
-//! In an audit of stored objects, these annotations are refused if a field manager that is not in
+//! pod. On a pod that has a node, `interlink.eu/pod-ip` is protected in the same way: setting, changing and removing it
+//! are refused. In an audit of stored objects, these annotations are refused if a field manager that is not in
 //! `trustedFieldManagers` owns them.
 //!
 //! ## Why
 //!
 //! interLink's SLURM plugin copies `wstunnel-client-commands` into the job script, outside the container. Anyone who
-//! can set it can run any command under the job's account at the HPC centre. Other tunnels' commands, such as
-//! `rathole-client-commands` and `ssh-client-commands` of newer versions, are meant for the same place. interLink uses the `wstunnel-path-prefix`
-//! of an existing shadow Deployment as the tunnel's password. Users and plugins configure networks from the subnet and
-//! the WireGuard snippet. interLink has no other record of the addresses in use than `pod-ip`: when a running pod's is
-//! changed or removed, another pod can get the same address.
+//! can set it can run any command under the job's account at the HPC center. Other tunnels' commands, such as
+//! `rathole-client-commands` and `ssh-client-commands` of newer versions, are used in the same place. interLink uses
+//! the `wstunnel-path-prefix` of an existing shadow Deployment as the tunnel's password. Users and plugins configure
+//! networks from the subnet and the WireGuard snippet. `pod-ip` is interLink's only record of the addresses in use:
+//! when the `pod-ip` of a running pod is changed or removed, another pod can get the same address.
 //!
 //! ## How to fix it
 //!
 //! Remove these annotations; interLink sets them where they are needed. To change the address of a pod that has a node,
-//! create the pod again. Messages do not show their values, because the
-//! values can be secret. If interLink itself is refused, add its user to `trustedWriters`.
+//! create the pod again. Messages do not show the values of these annotations, because they can be secret. If interLink
+//! itself is refused, add its user to `trustedWriters`.
 //!
 //! ## Settings
 //!
@@ -94,8 +94,8 @@ use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::ManagedAnnotations,
-    refuses: "the other annotations that interLink writes or `managedAnnotations` adds, and `pod-ip` on a pod that has a \
-              node, set, changed or removed by anyone but a trusted writer",
+    refuses: "any other annotation that interLink writes or `managedAnnotations` lists, or `pod-ip` on a pod that has \
+              a node, if anyone but a trusted writer sets, changes or removes it",
     about_writers: true,
     roles: &[Role::Pod, Role::PodTemplate, Role::Binding, Role::Node],
     check,
@@ -109,7 +109,7 @@ fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'
         let Some(UntrustedOwner { by, fix }) = untrusted_owner(target, annotation, FIX_STORED_POD) else {
             continue;
         };
-        // Anyone may remove from a pod or a template what interLink never sets there.
+        // Anyone may remove annotations from a pod or a template that interLink never sets there.
         let (problem, home) = match annotation.info.applies_to {
             AppliesTo::Node if role != Role::Node => {
                 (format!("is set{by}, but belongs on a virtual node, where interLink sets it"), Role::Node)

@@ -10,7 +10,7 @@
 //!
 //! ## How to fix it
 //!
-//! Set it to `disabled` to keep the pod out of the mesh network, or remove it to keep the pod in.
+//! Set it to `disabled` to keep the pod out of the mesh network, or remove it to keep the pod in the mesh network.
 //!
 //! ## Settings
 //!

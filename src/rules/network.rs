@@ -1,4 +1,4 @@
-//! How interLink connects a pod: by a tunnel, or by the VPN and an address that it picks.
+//! How interLink connects a pod: by a tunnel, or by the VPN with an address that interLink assigns.
 
 use crate::annotations::{
     Annotation, CLIENT_COMMANDS, JOB_ID, Owner, POD_SUBNET, POD_VPN, WG_KEEPALIVE_SECONDS, WG_MTU, WG_PEER_PUBLIC_KEY,
@@ -21,12 +21,12 @@ const HAS_TUNNEL: [&str; 9] = [
     POD_SUBNET,
 ];
 
-/// Why a pod gets no tunnel.
+/// The reason why a pod gets no tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoTunnel {
-    /// It has the VPN instead.
+    /// The pod has the VPN instead.
     Vpn,
-    /// It has no port.
+    /// The pod has no port.
     NoPort,
 }
 
@@ -54,8 +54,8 @@ pub(super) fn no_tunnel(target: &Target<'_>, settings: &Settings<'_>) -> Option<
     (!has_port).then_some(NoTunnel::NoPort)
 }
 
-/// Returns whether a pod's address may be one that interLink assigned: on a pod with the VPN, it sets one from a range
-/// of its own.
+/// Returns whether interLink may have assigned a pod's address: it assigns one from its own range to a pod with the
+/// VPN.
 pub(super) fn may_be_assigned(target: &Target<'_>, address: &Annotation<'_>) -> bool {
     match address.owner {
         Owner::InterLink => true,

@@ -8,20 +8,21 @@
 //! - The names of all containers in `interlink.eu/disable-offload-containers`
 //!
 //! Commas separate the names. Spaces around a name, and empty names, are allowed. A pod that has `JobID`, an annotation
-//! for WireGuard or one that interLink writes on a pod for its tunnel is exempt from the third: it may have a tunnel.
+//! for WireGuard, or an annotation that interLink writes on a pod for its tunnel is exempt from the third check,
+//! because it may have a tunnel.
 //!
 //! ## Why
 //!
-//! interLink keeps the containers with these names in the cluster, and sends all others to the HPC centre. It ignores
-//! a name that no container has, and reports nothing. After a typo, a container that should stay leaves the cluster,
-//! with the secrets that it mounts. The containers that stay run in the tunnel's shadow pod: on a pod that gets no
-//! tunnel, because it has no port or has the VPN, they run nowhere. If all containers stay, the job is empty.
+//! interLink keeps the containers with these names in the cluster, and sends all others to the HPC center. It ignores a
+//! name that no container has, and reports nothing. After a typo, a container that should stay leaves the cluster, with
+//! the secrets that it mounts. The containers that stay run in the tunnel's shadow pod. If the pod gets no tunnel,
+//! because it has no port or has the VPN, these containers run nowhere. If all containers stay, the job is empty.
 //!
 //! ## How to fix it
 //!
-//! Write the names as they are in `spec.containers` and `spec.initContainers`. Give the pod a port, without the VPN, and
-//! leave at least one container to the job. If all of them should stay in the cluster, do not run the pod on the virtual
-//! node.
+//! Write the names exactly as in `spec.containers` and `spec.initContainers`. Give the pod a port, without the VPN, and
+//! leave at least one container for the job. If all containers should stay in the cluster, do not run the pod on the
+//! virtual node.
 //!
 //! ## Settings
 //!
@@ -81,7 +82,7 @@ use crate::target::Target;
 pub(super) const RULE: Rule = Rule {
     id: RuleId::OffloadContainers,
     refuses: "`disable-offload-containers` or `disable-offload-init-containers` with a name that no such container \
-              has, on a pod that gets no tunnel, or with all containers",
+              has, with the names of all containers, or on a pod that gets no tunnel",
     about_writers: false,
     roles: POD_ROLES,
     check,
@@ -126,9 +127,9 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
 struct Kept {
     /// The names that no container has, quoted.
     unknown: Summary,
-    /// Whether there are any.
+    /// Whether the list names any container.
     some: bool,
-    /// Whether these are all.
+    /// Whether the list names all containers.
     all: bool,
 }
 
@@ -148,7 +149,7 @@ impl Kept {
     }
 }
 
-/// Returns the fix for names that none of these containers has.
+/// Returns the fix for names that no container has.
 fn use_one_of(containers: &[Cow<'_, str>]) -> String {
     if containers.is_empty() {
         return "remove the annotation".to_owned();

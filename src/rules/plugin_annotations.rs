@@ -12,8 +12,8 @@
 //! repeat their values. In an audit, annotations that a field manager in `trustedFieldManagers` owns are accepted:
 //! interLink writes `slurm-job.vk.io/pre-exec` in a full mesh.
 //!
-//! To use the rule, also change the condition `has-or-had-annotations` of the manifests in `deploy`: it keeps objects
-//! without interLink's own annotations from the policy. Replace the pattern in its last line with
+//! To use the rule, also change the condition `has-or-had-annotations` of the manifests in `deploy`: it excludes
+//! objects without interLink's own annotations. Replace the pattern in its last line with
 //!
 //! ```text
 //! '(?i)^([iİ]nterl[iİ]nk[.]|jobid$)|(vk|knoc)[.]io/|fuse.vk.io/'
@@ -22,7 +22,7 @@
 //! ## Why
 //!
 //! Plugins let users write parts of the job script: anyone who may set such an annotation can run commands at the HPC
-//! centre under the job's account, outside the container. Use the rule where users should get only the container, or
+//! center under the job's account, outside the container. Use the rule if users should control only the container, or
 //! only some of the options. A key that plugins no longer read has no effect, and interLink does not report that.
 //!
 //! ## How to fix it
@@ -32,8 +32,8 @@
 //! ## Settings
 //!
 //! - `rules.plugin-annotations`: `Ignore` (the default), `Deny` or `Warn`. The examples below use `Deny`.
-//! - `pluginAnnotations.allowed`: keys that users may set, such as `slurm-job.vk.io/flags`. None by default. The examples
-//!   below allow `slurm-job.vk.io/image-root`.
+//! - `pluginAnnotations.allowed`: keys that users may set, such as `slurm-job.vk.io/flags`. None by default. The
+//!   examples below allow `slurm-job.vk.io/image-root`.
 //! - `trustedFieldManagers`: the field managers that count as interLink in an audit.
 //!
 //! ## References
@@ -41,8 +41,9 @@
 //! - interlink-slurm-plugin 0.6.1, `pkg/slurm/prepare.go`: `produceSLURMScript`.
 //! - interlink-docker-plugin, `pkg/docker/Create.go`: runs `docker` with the flags in a shell.
 //! - interlink-htcondor-plugin, `handles.py`: the command line of Singularity.
-//! - The NATS plugin's Apptainer command builder, `_make_pod_volume_struct`: it searches keys for the regular expression
-//!   `fuse.vk.io/([\w-]+)`, which matches other domains too, such as `fuse-vk-io`. The rule refuses them all.
+//! - The NATS plugin's Apptainer command builder, `_make_pod_volume_struct`: it searches keys for the regular
+//!   expression `fuse.vk.io/([\w-]+)`, which also matches other domains, such as `fuse-vk-io`. The rule refuses all of
+//!   them.
 //! - Kubernetes' documentation: <https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations/>.
 //!
 //! ## Refused

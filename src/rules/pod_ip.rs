@@ -2,27 +2,27 @@
 //!
 //! ## What it refuses
 //!
-//! A value of `interlink.eu/pod-ip` that is
+//! A value of `interlink.eu/pod-ip` that is:
 //!
-//! - not exactly an IP address: with spaces around it, a port, a prefix length or a zone, IPv4 written as IPv6, or IPv6
-//!   that ends in the notation of IPv4;
+//! - not exactly an IP address. It must have no spaces around it, and no port, prefix length or zone. An IPv4 address
+//!   must not be written as IPv6, and an IPv6 address must not end in IPv4 notation;
 //! - an address outside all ranges in `podIP.cidrs`; without a range, every address;
 //! - one of the first two addresses or the last address of an IPv4 range that contains it, unless
 //!   `podIP.allowReserved` is set or the range has fewer than four addresses;
 //! - an IPv4 address whose last octet is outside `podIP.octetRange`.
 //!
-//! In an audit of stored objects, an address that interLink assigned may be outside these ranges. interLink assigned
-//! it if a field manager in `trustedFieldManagers` owns the annotation or, on a pod with the VPN, if no owner is
-//! known.
+//! In an audit of stored objects, an address that interLink assigned may be outside these ranges. The policy assumes
+//! that interLink assigned it if a field manager in `trustedFieldManagers` owns the annotation or, on a pod with the
+//! VPN, if no owner is known.
 //!
 //! ## Why
 //!
-//! Without the VPN, interLink uses the value as the pod's address, unchecked. A pod can claim any address, even that
-//! of another pod, and Services then send it that pod's traffic. interLink's SLURM plugin writes the value unquoted
-//! into the job script, so text that is not an address runs as a command at the HPC centre. With the VPN, interLink
-//! ignores the requested address and replaces it with the first free one, although its documentation says otherwise.
-//! While any pod has an address in this annotation, interLink assigns that address to no other pod. interLink itself
-//! never assigns the first two addresses of a range, nor the last one.
+//! Without the VPN, interLink uses the value as the pod's address, unchecked. A pod can claim any address, even that of
+//! another pod, and Services then send it that pod's traffic. interLink's SLURM plugin writes the value unquoted into
+//! the job script, so text that is not an address runs as a command at the HPC center. With the VPN, interLink ignores
+//! the requested address and replaces it with the first free one, although its documentation says otherwise. While any
+//! pod has an address in this annotation, interLink assigns that address to no other pod. interLink itself never
+//! assigns the first two addresses of a range, nor the last one.
 //!
 //! ## How to fix it
 //!
@@ -35,8 +35,8 @@
 //! - `rules.pod-ip`: `Deny` (the default), `Warn` or `Ignore`.
 //! - `podIP.cidrs`: the ranges of addresses that pods may request. There are none by default, so no address is
 //!   allowed.
-//! - `podIP.octetRange`: the least and the greatest last octet, `min` and `max`, of an IPv4 address. The default is 2
-//!   and 250, the octets that interLink assigns.
+//! - `podIP.octetRange`: the smallest and the greatest last octet, `min` and `max`, of an IPv4 address. The default is
+//!   2 and 250, the octets that interLink assigns.
 //! - `podIP.allowReserved`: `true` allows the first two addresses and the last one of a range, and any last octet if
 //!   `podIP.octetRange` is not set. The default is `false`.
 //! - `trustedFieldManagers`: the field managers that count as interLink in an audit. The default is
@@ -93,7 +93,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// What is wrong with an address, and how to fix it.
+/// The problem with an address, and its fix.
 struct Fault {
     problem: String,
     fix: String,
@@ -114,7 +114,7 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
     }
 }
 
-/// Parses an address as Go does, but IPv4 only where it is written so.
+/// Parses an address as Go does, but accepts IPv4 addresses only in IPv4 notation.
 fn parse(text: &str, allowed: &PodIp) -> Result<IpAddr, Fault> {
     let address: IpAddr =
         text.parse().map_err(|_| Fault { problem: "is not an IP address".to_owned(), fix: suggest(text, allowed) })?;
@@ -133,8 +133,8 @@ fn parse(text: &str, allowed: &PodIp) -> Result<IpAddr, Fault> {
     Ok(address.into())
 }
 
-/// Suggests what to write in place of a text that is not an address: the address in it, if that has space around it or a
-/// prefix length and is allowed.
+/// Suggests a fix for a text that is not an address: the allowed address in it, without space around it and without a
+/// prefix length, if there is one.
 fn suggest(text: &str, allowed: &PodIp) -> String {
     let candidate = text.split('/').next().unwrap_or_default().trim();
     match candidate.parse::<IpAddr>() {

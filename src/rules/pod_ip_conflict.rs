@@ -2,33 +2,34 @@
 //!
 //! ## What it refuses
 //!
-//! `interlink.eu/pod-ip` in a pod template that makes several pods at the same time, which would all have that address:
+//! `interlink.eu/pod-ip` in a pod template that creates several pods at the same time, which would all have that
+//! address:
 //!
 //! - of a `Deployment`, `ReplicaSet`, `StatefulSet` or `ReplicationController` with more than one replica;
-//! - of a Job with `parallelism` above 1, unless it has one completion. Completions one after the other are fine: a pod
-//!   gets the address when the one before it has ended;
+//! - of a Job with `parallelism` above 1, unless it has one completion. Sequential completions are allowed: a pod gets
+//!   the address after the previous pod has ended;
 //! - of a `CronJob` whose Jobs may overlap, because `concurrencyPolicy` is neither `Forbid` nor `Replace`, or each of
-//!   whose Jobs makes several pods;
+//!   whose Jobs creates several pods;
 //! - of a `DaemonSet`.
 //!
 //! A template with `interlink.eu/pod-vpn` is exempt: interLink then gives each pod an address of its own. An update may
 //! keep such a template and may scale it down, but not up.
 //!
-//! The policy does not see the subresource `scale`, by which `kubectl scale` and a `HorizontalPodAutoscaler` change the
-//! number of replicas. When a `Deployment` is scaled in this way, it refuses the update of the `ReplicaSet` that follows;
-//! other workloads get their new pods. It does not notice either that a pod outside the template has the address, and does
-//! not know how many pods a custom resource makes. During
-//! a rolling update, the old and the new pod of a `Deployment` both have it; with the strategy `Recreate`, they do not.
+//! The policy does not see the subresource `scale`, with which `kubectl scale` and a `HorizontalPodAutoscaler` change
+//! the number of replicas. When a `Deployment` is scaled in this way, the policy refuses the update of its
+//! `ReplicaSet`; other workloads get their new pods. The policy does not notice that a pod outside the template has the
+//! address, and does not know how many pods a custom resource creates. During a rolling update, the old and the new pod
+//! of a `Deployment` both have the address; with the strategy `Recreate`, they do not.
 //!
 //! ## Why
 //!
 //! Without the VPN, interLink uses the value as the pod's address, unchecked. If several pods have the same address,
-//! Services send each request to any of them, and the jobs at the HPC centre cannot be told apart by their address.
+//! Services send each request to any of them, and the jobs at the HPC center cannot be told apart by their address.
 //!
 //! ## How to fix it
 //!
-//! Remove the annotation from the template, or let the template make one pod at a time: one replica, `parallelism: 1`,
-//! `concurrencyPolicy: Forbid`. The examples below use the setting `podIP.cidrs: [10.250.0.0/16]`.
+//! Remove the annotation from the template, or let the template create only one pod at a time: one replica,
+//! `parallelism: 1`, `concurrencyPolicy: Forbid`. The examples below use the setting `podIP.cidrs: [10.250.0.0/16]`.
 //!
 //! ## Settings
 //!
@@ -93,7 +94,7 @@ use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::PodIpConflict,
-    refuses: "`pod-ip` in a template that makes several pods at the same time, which would all have that address",
+    refuses: "`pod-ip` in a template that creates several pods at the same time, which would all have that address",
     about_writers: false,
     roles: &[Role::PodTemplate],
     check,
@@ -119,7 +120,7 @@ fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'
     findings.push(finding.extent(target.pod_count.limit()));
 }
 
-/// Returns whether objects of a kind make several pods by their `parallelism`, and not by `replicas`.
+/// Returns whether objects of a kind set the number of pods with `parallelism`, not with `replicas`.
 fn has_parallelism(kind: &Kind) -> bool {
     [Job::KIND, CronJob::KIND].contains(&kind.name)
 }

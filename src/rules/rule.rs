@@ -1,4 +1,4 @@
-//! What a rule is.
+//! The type of a rule, and its roles.
 
 #[cfg(test)]
 use crate::finding::Finding;
@@ -11,18 +11,18 @@ use crate::target::Target;
 /// A check with an id.
 #[derive(Debug)]
 pub struct Rule {
-    /// The id, which settings and answers show.
+    /// The id, as in settings and responses.
     pub id: RuleId,
     /// What the rule refuses, as a phrase for tables.
     pub refuses: &'static str,
     /// Whether the rule is about who may write an annotation, not about its value.
     pub(crate) about_writers: bool,
-    /// The roles of the targets that it checks.
+    /// The roles of the targets that the rule checks.
     pub(super) roles: &'static [Role],
     pub(super) check: Check,
 }
 
-/// Adds what is wrong with a target to the findings.
+/// Adds the problems of a target to the findings.
 pub(super) type Check = for<'t, 'a> fn(&'t Target<'a>, &Settings<'_>, &mut Findings<'t>);
 
 /// The targets of most rules: annotations that a pod gets.

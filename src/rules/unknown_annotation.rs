@@ -3,13 +3,13 @@
 //! ## What it refuses
 //!
 //! A key under `interlink.eu/` or `interlink.virtual-kubelet.io/`, in upper or lower case, that is neither in the
-//! README's list of annotations nor in `knownAnnotations` or `managedAnnotations`. If a known key is similar, the message
-//! names it. Workloads are checked too, except those that a controller created.
+//! README's list of annotations nor in `knownAnnotations` or `managedAnnotations`. If a known key is similar, the
+//! message names it. Workloads are checked too, except those that a controller created.
 //!
 //! ## Why
 //!
-//! interLink ignores keys that it does not know, and reports nothing: a mistyped key has no effect. This policy cannot
-//! know the keys of newer versions of interLink and of other tools, so these are reported too.
+//! interLink ignores keys that it does not know, and reports nothing: a mistyped key has no effect. This policy does
+//! not know the keys of newer versions of interLink and of other tools, so it reports them too.
 //!
 //! ## How to fix it
 //!
@@ -70,13 +70,13 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// Bytes of the shortest name that is searched for in others.
+/// The length in bytes of the shortest name that is searched for in others.
 const SHORTEST_PART: usize = 3;
 
-/// Bytes of the longest name that is compared with others: the longest in Kubernetes.
+/// The length in bytes of the longest name that is compared with others: Kubernetes allows no longer one.
 const LONGEST_NAME: usize = 63;
 
-/// Keys that are reported. A pod has a few; an attacker may write thousands.
+/// The maximum number of keys that are reported. A pod has a few; an attacker may write thousands.
 const REPORTED_KEYS: usize = 8;
 
 fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
@@ -103,7 +103,7 @@ fn fix(key: &str) -> String {
 const DISTINCTIVE: [&str; 2] = ["disable", "private"];
 
 /// Returns the known annotation with the most similar name, under either domain: the only one whose name contains this
-/// one or is contained in it, or else the nearest with at most a third of its letters mistyped.
+/// name or is contained in it, or else the nearest one with at most a third of its letters mistyped.
 fn nearest(key: &str) -> Option<&'static AnnotationInfo> {
     let (_, name) = key.split_once('/')?;
     if name.len() > LONGEST_NAME {
@@ -131,7 +131,7 @@ fn nearest(key: &str) -> Option<&'static AnnotationInfo> {
     distances.min_by_key(|(distance, _)| *distance).map(|(_, info)| info)
 }
 
-/// Returns a name as it is compared: in lower case, and with hyphens.
+/// Returns a name in the form for comparisons: in lower case, and with hyphens.
 fn plain(name: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| !byte.is_ascii_uppercase() && !b"_./".contains(&byte);
     if name.bytes().all(is_plain) {

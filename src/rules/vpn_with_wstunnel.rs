@@ -75,7 +75,7 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
     }
     for annotation in target.get_all(&TUNNEL) {
         let problem = "cannot be combined with interlink.eu/pod-vpn, which replaces the tunnel";
-        // A pod that has both may get another timeout.
+        // On an update, the timeout of a pod that has both may change.
         findings.push(annotation.finding(problem).fix("remove one of the two").whatever_its_value());
     }
 }

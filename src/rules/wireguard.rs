@@ -15,15 +15,17 @@
 //! ## Why
 //!
 //! interLink reads these annotations in a full mesh. If the MTU or the keepalive is not a number or is too small, it
-//! uses 1280 bytes or 25 seconds, and reports nothing. If one is too large, the pod's network fails. If the public key
-//! is not base64, interLink fails to create the pod. With any other public key, even a valid one, interLink generates
-//! no key for the job, cannot set up the mesh network, and the pod runs without it: so do 0.6.0 to 0.7.0-pre2. Everyone who can read the pod can read a private key
-//! in its annotations, and interLink copies the key to the tunnel's shadow pod.
+//! uses 1280 bytes or 25 seconds, and reports nothing. If the number is too large, the pod's network fails. If the
+//! public key is not base64, interLink fails to create the pod. With any other public key, even a valid one, interLink
+//! generates no key for the job, cannot set up the mesh network, and the pod runs without it. This applies to interLink
+//! 0.6.0 to 0.7.0-pre2. Everyone who can read the pod can read a private key in its annotations, and interLink copies
+//! the key to the tunnel's shadow pod.
 //!
 //! ## How to fix it
 //!
-//! Remove the private key, and stop using it: others may have read it. interLink generates a new one. Remove the
-//! public key too. Messages show neither key, nor a long text in place of a number, which may be one.
+//! Remove the private key, and stop using it: others may have read it. interLink generates a new one. Remove the public
+//! key too. Messages show neither key. They do not show a long text in place of a number either, because it may be a
+//! key.
 //!
 //! ## Settings
 //!
@@ -82,25 +84,26 @@ use crate::target::Target;
 pub(super) const RULE: Rule = Rule {
     id: RuleId::Wireguard,
     refuses: "`wg-mtu` or `wg-keepalive-seconds` that would be ignored or fail; any `wg-peer-public-key` or \
-              `wg-private-key`; each of them on a pod that leaves the mesh",
+              `wg-private-key`; any of the four on a pod that leaves the mesh",
     about_writers: false,
     roles: POD_ROLES,
     check,
 };
 
-/// Bytes of a WireGuard key.
+/// The length of a WireGuard key in bytes.
 const KEY_BYTES: usize = 32;
-/// Characters of a key in base64.
+/// The length of a key in base64 characters.
 const KEY_CHARS: usize = 44;
 
-/// Bytes of the longest text in place of a number that is shown. A longer one may be a key, or most of it.
+/// The length in bytes of the longest text in place of a number that messages show. A longer one may be a key, or most
+/// of it.
 const LONGEST_SHOWN: usize = 24;
 
 /// An annotation with a number.
 struct Number {
     key: &'static str,
     range: RangeInclusive<i64>,
-    /// What interLink uses for a value that it cannot parse.
+    /// The value that interLink uses instead of one that it cannot parse.
     default: &'static str,
 }
 
@@ -150,7 +153,7 @@ fn outside_mesh<'t>(annotation: &'t Annotation<'_>) -> Finding<'t> {
 }
 
 impl Number {
-    /// Returns what is wrong with a value, parsed as Go's `strconv.Atoi` does.
+    /// Returns the problem of a value, parsed as Go's `strconv.Atoi` does.
     fn problem(&self, text: &str) -> Option<String> {
         let Self { range, default, .. } = self;
         match text.trim().parse::<i64>() {

@@ -2,19 +2,20 @@
 //!
 //! ## What it refuses
 //!
-//! A value of `interlink.eu/wstunnel-extra-ports` that lists no port, or has an entry
+//! A value of `interlink.eu/wstunnel-extra-ports` that lists no port, or has an entry:
 //!
 //! - that is not `port[:name[:protocol]]`;
 //! - whose port is not a number from 1 to 65535;
-//! - whose name Kubernetes does not accept for a port, YAML reads as something other than text, such as `on`, or is a
-//!   protocol;
+//! - whose name is not a valid port name in Kubernetes, is a protocol, or is something that YAML does not read as text,
+//!   such as `on`;
 //! - whose protocol is neither `TCP` nor `UDP`;
 //! - that repeats a port with the same protocol, or a name;
 //! - without a name, unless the port is 8080 and interLink runs no full mesh;
 //! - whose name is `ws`, `vpn` or `webhook`, or that of another port of a container.
 //!
-//! An entry for a port and protocol that a container has is only checked for its form and for being repeated: interLink
-//! uses the container's. It must not end in a colon, as `80:web:` does: interLink then adds the port a second time.
+//! If a container has the port and protocol of an entry, only the entry's form is checked, and that it is not repeated:
+//! interLink uses the container's port. The entry must not end in a colon, as `80:web:` does: interLink then adds the
+//! port a second time.
 //!
 //! Commas separate the entries. Spaces around an entry, empty entries and lower-case protocols are allowed. An empty
 //! name or protocol counts as none. An entry that contains `---`, a control character or a Unicode line or paragraph
@@ -24,9 +25,10 @@
 //!
 //! interLink drops an entry whose port is not a number, and reports nothing: the port is not forwarded. If two entries
 //! have the same port and protocol, it uses the first. It copies names and protocols unchecked into the tunnel's
-//! manifests. Kubernetes refuses the tunnel if they are wrong, and a line break in them could add another manifest. The
-//! tunnel's Service has a port `ws` of its own, so Kubernetes refuses it if another port has no name, or the same name
-//! twice. interLink's template for pods outside a full mesh leaves port 8080 out of the Service.
+//! manifests. Kubernetes refuses the tunnel if a name or protocol is wrong, and a line break could add another
+//! manifest. The tunnel's Service has a port `ws` of its own, so Kubernetes refuses the Service if another port has no
+//! name, or if two ports have the same name. interLink's template for pods outside a full mesh leaves port 8080 out of
+//! the Service.
 //!
 //! ## How to fix it
 //!
@@ -85,8 +87,8 @@ use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::WstunnelExtraPorts,
-    refuses: "`wstunnel-extra-ports` with an entry that is not `port[:name[:protocol]]`, without a name or with a \
-              name in use, with a port twice, or without any",
+    refuses: "`wstunnel-extra-ports` that lists no port or a port twice, or has an entry that is not \
+              `port[:name[:protocol]]`, has no name, or has a name in use",
     about_writers: false,
     roles: POD_ROLES,
     check,
@@ -98,21 +100,21 @@ const YAML_WORDS: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off"
 /// Names of ports in interLink's own templates.
 const OWN_NAMES: [&str; 3] = ["ws", "vpn", "webhook"];
 
-/// Bytes of the longest port name in Kubernetes.
+/// The length in bytes of the longest port name in Kubernetes.
 const LONGEST_NAME: usize = 15;
 
-/// What is wrong with an entry, and how to fix it.
+/// The problem of an entry, and its fix.
 struct Fault<'t> {
     problem: &'static str,
     fix: Advice<'t>,
 }
 
-/// How to fix an entry. Only the first one's is written.
+/// The fix of an entry. Only the fix of the first wrong entry is written.
 enum Advice<'t> {
     Text(&'static str),
     /// Name the port. The protocol may be empty.
     NamePort(u16, &'t str),
-    /// Leave it at the port, which a container has.
+    /// Write only the port, which a container has.
     PortAlone(u16),
 }
 
@@ -226,7 +228,7 @@ impl<'t> Entry<'t> {
         }
     }
 
-    /// Returns the fault of an entry that interLink does not take for a container's port, but Kubernetes does.
+    /// Returns the fault of an entry that interLink treats as a new port, but Kubernetes as a container's port.
     fn doubled(&self) -> Fault<'t> {
         Fault {
             problem: "whose empty protocol adds a container's port again, so that Kubernetes refuses the tunnel",
@@ -293,7 +295,7 @@ fn is_port_name(name: &str) -> bool {
         && !(name.starts_with('-') || name.ends_with('-') || contains(name, "--"))
 }
 
-/// A set of ports with their protocols. It has a bit for each, since a hostile list may have them all.
+/// A set of ports with their protocols, with one bit for each, because a hostile list may contain all of them.
 #[derive(Default)]
 struct PortSet(Vec<u64>);
 
@@ -313,7 +315,7 @@ impl PortSet {
         self.0.get(index).is_some_and(|word| word & bit != 0)
     }
 
-    /// Returns the index of a port's word, and its bit in there.
+    /// Returns the index of a port's word, and the port's bit in it.
     fn bit(port: u16, is_udp: bool) -> (usize, u64) {
         let index = usize::from(port) << 1 | usize::from(is_udp);
         (index >> 6, 1 << (index & 63))

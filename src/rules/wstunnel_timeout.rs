@@ -7,9 +7,9 @@
 //!
 //! ## Why
 //!
-//! If interLink cannot parse the value, it waits 30 seconds and reports nothing, so a typo goes unnoticed. If the
-//! value is zero or less, the pod fails at once. While interLink waits, the virtual kubelet's only worker is busy: one
-//! pod with a long timeout stops the whole node until its tunnel is ready or the time is over.
+//! If interLink cannot parse the value, it waits 30 seconds and reports nothing, so a typo goes unnoticed. If the value
+//! is zero or less, the pod fails at once. While interLink waits, the virtual kubelet's only worker is busy: one pod
+//! with a long timeout stops the whole node until its tunnel is ready or the timeout expires.
 //!
 //! ## How to fix it
 //!
@@ -61,7 +61,7 @@ use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::WstunnelTimeout,
-    refuses: "`wstunnel-timeout` that Go's `time.ParseDuration` does not read, or that is outside the bounds",
+    refuses: "`wstunnel-timeout` that Go's `time.ParseDuration` rejects, or that is outside the bounds",
     about_writers: false,
     roles: POD_ROLES,
     check,
@@ -70,7 +70,8 @@ pub(super) const RULE: Rule = Rule {
 /// interLink's default in nanoseconds, as an example.
 const EXAMPLE: i64 = 30_000_000_000;
 
-/// Bytes of the longest text that a message shows as an unknown unit: "nanoseconds" with a space before it.
+/// The length in bytes of the longest text that a message shows as an unknown unit: "nanoseconds" with a space before
+/// it.
 const LONGEST_UNIT: usize = 12;
 
 fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Findings<'t>) {
@@ -98,14 +99,14 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
     findings.push(finding);
 }
 
-/// Says which durations are allowed.
+/// Returns a sentence about the allowed durations.
 fn usage(bounds: &WstunnelTimeout) -> String {
     let (min, max) = bounds.to_go();
     let example = if bounds.0.contains(&EXAMPLE) { ", such as 30s" } else { "" };
     format!("use a duration from {min} to {max}{example}")
 }
 
-/// Says how a duration is out of bounds.
+/// Returns how a duration is out of bounds.
 fn out_of_bounds(text: &str, timeout: i64, bounds: &WstunnelTimeout) -> String {
     let (min, max) = bounds.to_go();
     if timeout <= 0 {
@@ -117,13 +118,13 @@ fn out_of_bounds(text: &str, timeout: i64, bounds: &WstunnelTimeout) -> String {
     }
 }
 
-/// Returns a duration in words if the text does not read that way: `(1h 30m) ` for `5400000ms`.
+/// Returns a duration in words, unless the text already has that form: `(1h 30m) ` for `5400000ms`.
 fn in_words(text: &str, nanoseconds: i64) -> String {
     let words = format_duration(Duration::from_nanos(nanoseconds.unsigned_abs())).to_string();
     if words == text { String::new() } else { format!("({words}) ") }
 }
 
-/// Says why Go does not read a text.
+/// Returns why Go rejects a text.
 fn reason(error: ParseError<'_>) -> String {
     match error {
         ParseError::Empty => "it is empty".to_owned(),
@@ -159,7 +160,7 @@ fn guess(text: &str) -> Option<i64> {
     if let Some(seconds) = seconds(&compact) {
         return i64::try_from(seconds.checked_mul(1_000_000_000)?).ok();
     }
-    // A fraction, which Go's grammar has too.
+    // A fraction, as in Go's grammar.
     if compact.ends_with(|character: char| character.is_ascii_digit()) {
         compact.push('s');
     }

@@ -6,10 +6,10 @@ use json_scan::{DecodeError, Reader, Value, Visit};
 
 use crate::escape::quote;
 
-/// Bytes of the longest domain in a key.
+/// The length in bytes of the longest domain in a key.
 const LONGEST_DOMAIN: usize = 253;
 
-/// Bytes of the longest name in a key, after the domain.
+/// The length in bytes of the longest name in a key, after the domain.
 const LONGEST_NAME: usize = 63;
 
 /// Decodes an object in which no field may appear twice.

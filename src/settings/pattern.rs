@@ -56,7 +56,7 @@ impl<'a> Pattern<'a> {
                 ([first, pattern_rest @ ..], [byte, text_rest @ ..]) if first == byte => {
                     (pattern, text) = (pattern_rest, text_rest);
                 }
-                // Let the star match one byte more.
+                // Let the star match one more byte.
                 _ => match retry {
                     Some((after_star, [_, rest @ ..])) => {
                         retry = Some((after_star, rest));

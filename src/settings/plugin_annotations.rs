@@ -40,7 +40,7 @@ impl<'a> PluginAnnotations<'a> {
 /// Decodes a key that the rule would report.
 fn decode_key<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, DecodeError> {
     let key = string(reader)?;
-    // Kubernetes refuses every other key, so that it could only be a mistake.
+    // Kubernetes refuses every other key, so such a key could only be a mistake.
     let is_key =
         key.split_once('/').is_some_and(|(domain, name)| is_annotation_domain(domain) && is_annotation_name(name));
     if !is_key || look_up_plugin(key.as_bytes()).is_none() {

@@ -35,7 +35,7 @@ impl Default for PodIp {
 }
 
 impl Default for OctetRange {
-    /// The octets that interLink assigns at most.
+    /// The range of octets that interLink assigns.
     fn default() -> Self {
         Self { min: 2, max: 250 }
     }

@@ -15,10 +15,10 @@ pub(crate) const DEPLOYMENT_CONTROLLER: &str = "system:serviceaccount:kube-syste
 /// The controller that creates the pods of ReplicaSets.
 pub(crate) const REPLICASET_CONTROLLER: &str = "system:serviceaccount:kube-system:replicaset-controller";
 
-/// Characters to which interLink cuts the names of shadow namespaces.
+/// The number of characters to which interLink truncates the names of shadow namespaces.
 const CUT_LENGTH: usize = 31;
 
-/// Characters of the suffix that a cut name must have kept: `-w` of `-wstunnel`.
+/// The number of characters of the suffix that a truncated name must still have: `-w` of `-wstunnel`.
 const SHORTEST_SUFFIX: usize = 2;
 
 /// The namespaces in which the controllers of shadow Deployments are trusted.
@@ -38,7 +38,7 @@ impl<'a> ShadowNamespaces<'a> {
         list(reader, decode_pattern).map(|patterns| Self(patterns.into()))
     }
 
-    /// Returns whether a namespace is one of them.
+    /// Returns whether a namespace is a shadow namespace.
     pub(crate) fn contain(&self, namespace: &str) -> bool {
         self.0.iter().any(|pattern| pattern.matches(namespace) || is_cut(namespace, pattern))
     }
@@ -54,7 +54,7 @@ fn decode_pattern<'a>(reader: &mut Reader<'a>) -> Result<Pattern<'a>, DecodeErro
     Ok(pattern)
 }
 
-/// Returns whether a namespace is one of the pattern's whose name interLink has cut, as in `…-wstun`.
+/// Returns whether a namespace would match the pattern if interLink had not truncated its name, as in `…-wstun`.
 fn is_cut(namespace: &str, pattern: &Pattern<'_>) -> bool {
     let Some(suffix) = pattern.literal_suffix().filter(|_| namespace.len() == CUT_LENGTH) else {
         return false;

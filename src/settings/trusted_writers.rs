@@ -16,7 +16,7 @@ const ACCOUNTS_PREFIX: &str = "system:serviceaccounts:";
 /// An entry, for messages.
 const EXAMPLE: &str = "write {username: \"system:serviceaccount:interlink:vk\"}";
 
-/// The form of the names of service accounts, among those of users or groups.
+/// The form of the names of service accounts, as names of users or of groups.
 struct AccountNames {
     prefix: &'static str,
     /// How many parts follow the prefix, with colons between them.
@@ -30,11 +30,11 @@ const USERNAMES: AccountNames =
 const GROUPS: AccountNames =
     AccountNames { prefix: ACCOUNTS_PREFIX, parts: 1, form: "system:serviceaccounts:NAMESPACE" };
 
-/// The service account that every pod has which names none.
+/// The service account of every pod that names none.
 const DEFAULT_ACCOUNT: &str = ":default";
 
-/// Names that the API server gives to everyone: to all authenticated users, to all others, to all service accounts; and
-/// what to say about each.
+/// Names that the API server gives to all authenticated users, to all other users, or to all service accounts, each
+/// with its explanation for messages.
 const EVERYONE: [(&str, &str); 4] = [
     ("system:authenticated", GIVEN_TO_EVERYONE),
     ("system:unauthenticated", GIVEN_TO_EVERYONE),
@@ -50,11 +50,12 @@ const SEPARATORS: [char; 5] = [':', '/', '#', '@', '|'];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedWriter<'a> {
     pub(crate) identity: Identity<'a>,
-    /// The namespaces in which the entry applies. `None`: in all, and for objects without a namespace.
+    /// The namespaces in which the entry applies. `None` stands for all namespaces, and for objects without a
+    /// namespace.
     pub(crate) namespace: Option<Pattern<'a>>,
 }
 
-/// What an entry matches.
+/// The requesters that an entry matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Identity<'a> {
     Username(Pattern<'a>),
@@ -103,7 +104,8 @@ impl Identity<'_> {
     /// Returns whether this matches a user with this name and these groups.
     pub(crate) fn matches(&self, username: &str, groups: &[Cow<'_, str>]) -> bool {
         match self {
-            // Whoever may create a pod in the namespace can run it as the default account, so only its full name trusts it.
+            // Anyone who may create a pod in the namespace can run it as the default account, so only the account's
+            // full name matches it.
             Self::Username(pattern) if is_default_account(username) => pattern.as_str() == username,
             Self::Username(pattern) => pattern.matches(username),
             Self::Group(pattern) => {
@@ -126,7 +128,7 @@ fn decode_name<'a>(reader: &mut Reader<'a>, names: &AccountNames) -> Result<Patt
     Ok(pattern)
 }
 
-/// Checks that a pattern for the names of service accounts has their form, since it would never match otherwise.
+/// Checks that a pattern for the names of service accounts has their form, because it would never match otherwise.
 fn check_account(pattern: &Pattern<'_>, names: &AccountNames) -> Result<(), DecodeError> {
     let Some(account) = pattern.as_str().strip_prefix(names.prefix) else {
         return Ok(());
@@ -140,7 +142,7 @@ fn check_account(pattern: &Pattern<'_>, names: &AccountNames) -> Result<(), Deco
 }
 
 /// Checks that a pattern matches neither everyone, nor all users of an identity provider, nor the service accounts of
-/// several namespaces: whoever may create a namespace could choose the name of an account in it.
+/// several namespaces: anyone who may create a namespace could choose the name of an account in it.
 fn check_breadth(pattern: &Pattern<'_>, account_prefix: &str) -> Result<(), DecodeError> {
     let refuse = |problem: &str| Err(DecodeError::new(format!("{} {problem}", quote(pattern.as_str()))));
     if let Some((everyone, members)) = EVERYONE.into_iter().find(|(name, _)| pattern.matches(name)) {

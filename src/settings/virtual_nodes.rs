@@ -1,4 +1,4 @@
-//! `virtualNodes`: how the policy knows that a pod may run on a virtual node.
+//! `virtualNodes`: how the policy recognizes pods that may run on a virtual node.
 
 use std::borrow::Cow;
 
@@ -7,12 +7,12 @@ use json_scan::{DecodeError, Reader};
 use super::decode::{self, list, string, unknown_field};
 use crate::escape::quote;
 
-/// How the policy knows that a pod may run on a virtual node.
+/// How the policy recognizes pods that may run on a virtual node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VirtualNodes<'a> {
-    /// Keys of taints that virtual nodes have.
+    /// The keys of taints that virtual nodes have.
     pub taint_keys: Vec<Cow<'a, str>>,
-    /// Names of virtual nodes.
+    /// The names of virtual nodes.
     pub names: Vec<Cow<'a, str>>,
 }
 
