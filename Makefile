@@ -96,7 +96,7 @@ fuzz: | $(TARGET) ## Fuzz the policy, FUZZ_SECONDS=30 a target (needs a C++ comp
 		&& run module_vs_native validate validate_settings
 
 .PHONY: deny
-deny: ## Check licences, sources and advisories of the dependencies (needs cargo-deny)
+deny: ## Check licenses, sources and advisories of the dependencies (needs cargo-deny)
 	cargo deny --locked check
 
 .PHONY: reproducible

@@ -1,8 +1,8 @@
-//! Policy modules that `make bench` compares with this one. Each is an example, because a package has many of these and
-//! only one library.
+//! Policy modules that `make bench` compares with this one. Each one is an example, because a package can have many
+//! examples but only one library.
 //!
-//! To add one, write `examples/NAME.rs` with [`register!`], list it in `Cargo.toml` as a `cdylib`, and add it to `BASELINES` in the
-//! Makefile.
+//! To add one, write `examples/NAME.rs` with [`register!`], list it in `Cargo.toml` as a `cdylib`, and add it to
+//! `BASELINES` in the Makefile.
 
 /// Defines the entry point of a policy whose requests this function answers.
 #[macro_export]

@@ -1,5 +1,5 @@
 //! Builds the policy's wasm module, and compiles it for the machine that the other packages will run on. They all use
-//! it, so that the tests run the module that ships.
+//! it, so the tests run the published module.
 
 use std::env;
 use std::fs;

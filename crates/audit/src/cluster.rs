@@ -1,7 +1,7 @@
 //! Finds the objects in a live cluster.
 //!
-//! Lists are read in pages, each as the text that the API server sends: memory holds a few objects and what has arrived
-//! of two pages. While a page is evaluated, the next one arrives. Nothing but GET requests is sent.
+//! Lists are read in pages, as the text that the API server sends: memory holds a few objects and the received parts of
+//! two pages. While a page is evaluated, the next one arrives. Only GET requests are sent.
 
 mod connection;
 mod error;
@@ -17,7 +17,7 @@ pub use resource::{InvalidName, Resource, parse_namespace};
 /// Which objects of a cluster are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Kinds to read beside those that the policy knows by name.
+    /// Kinds to read in addition to those that the policy knows by name.
     pub resources: Vec<Resource>,
     /// The namespace; `None` for all of them. With one, only objects in it are read, and no nodes.
     pub namespace: Option<String>,

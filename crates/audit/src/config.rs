@@ -1,4 +1,4 @@
-//! The configuration file: flags that need not be given each time, and exceptions.
+//! The configuration file: flags for every run, and exceptions.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -39,13 +39,13 @@ pub(crate) struct Config {
 enum ConfigError {
     #[error("cannot be read: {0}")]
     Read(#[source] io::Error),
-    // The library's text has several lines, with the faulty one in it.
+    // The library's text has several lines, including the faulty one.
     #[error("{}", .0.message())]
     Syntax(#[source] toml::de::Error),
 }
 
 impl Config {
-    /// Reads the configuration that the flags name, or else that of the current folder, if there is one.
+    /// Reads the configuration that the flags name, or else the one in the current folder, if there is one.
     ///
     /// # Errors
     /// If it cannot be read.

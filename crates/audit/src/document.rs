@@ -1,4 +1,4 @@
-//! The documents that are read, the places where they stand, and the problems found there.
+//! The documents that are read, their origins, and the problems with them.
 
 use std::error::Error;
 use std::fmt;
@@ -9,11 +9,11 @@ use serde::{Serialize, Serializer};
 /// The file name that stands for standard input.
 pub const STANDARD_INPUT: &str = "-";
 
-/// The place where a document was found.
+/// The location where a document was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Origin {
-    /// The file as the user named it, or as it was found in a folder that the user named; or a cluster's context and the
-    /// kind of its objects.
+    /// The file as the user named it, or as it was found in a folder that the user named; or a cluster's context and
+    /// the kind of its objects.
     #[serde(serialize_with = "as_text")]
     pub(crate) file: Arc<str>,
     /// The line on which the document begins, counted from 1.
@@ -22,21 +22,21 @@ pub struct Origin {
     pub(crate) item: String,
 }
 
-/// A document as JSON text, and the place where it was found.
+/// A document as JSON text, and its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// The place.
+    /// The origin.
     pub origin: Origin,
-    /// The text. Each of its lines is the one of the file that has the same content.
+    /// The text. Each of its lines has the number of the line in the file with the same content.
     pub text: Vec<u8>,
-    /// Whether it is skipped if it is no Kubernetes object: it is neither in a file that the user named nor in a list of
-    /// objects.
+    /// Whether it is skipped if it is not a Kubernetes object: it is neither in a file that the user named nor in a
+    /// list of objects.
     pub is_optional: bool,
 }
 
-/// An error, and the place it is about.
+/// An error, and its origin.
 ///
-/// Its text is one line: the place, the error with its cause, and the fix unless that is obvious.
+/// Its text is one line: the origin, the error with its cause, and the fix unless it is obvious.
 #[derive(Debug, thiserror::Error, Serialize)]
 #[error("{origin}: {error}")]
 pub struct Problem {
@@ -48,12 +48,12 @@ pub struct Problem {
 }
 
 impl Origin {
-    /// Creates the origin of what a file as a whole holds.
+    /// Creates the origin of a whole file.
     pub fn file(file: &str) -> Self {
         Self { file: file.into(), line: None, item: String::new() }
     }
 
-    /// Returns what the document is read from: a file, or the kind of a cluster's objects.
+    /// Returns the source of the document: a file, or the kind of a cluster's objects.
     pub fn source(&self) -> &Arc<str> {
         &self.file
     }
@@ -93,12 +93,12 @@ impl fmt::Display for Origin {
 }
 
 impl Problem {
-    /// Returns the place that it is about.
+    /// Returns the origin.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// Returns what is wrong, without the place.
+    /// Returns what is wrong, without the origin.
     pub(crate) fn message(&self) -> String {
         self.error.to_string()
     }
@@ -123,7 +123,8 @@ pub(crate) fn as_text<S: Serializer>(text: &impl fmt::Display, serializer: S) ->
     serializer.collect_str(text)
 }
 
-/// Removes the positions from a parser's message. They count from where the parser began, not from the file's first line.
+/// Removes the positions from a parser's message. They count from where the parser began, not from the file's first
+/// line.
 pub(crate) fn without_positions(message: &str) -> String {
     fn skip_number(text: &str) -> &str {
         text.trim_start_matches(|c: char| c.is_ascii_digit())

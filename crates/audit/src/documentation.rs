@@ -1,8 +1,8 @@
-//! Where the documentation of a rule is, and that of what is no rule.
+//! Links to the documentation of rules, and the documentation for objects that cannot be decoded.
 
 const METADATA: &str = include_str!("../../../policy-metadata.yml");
 
-/// The Markdown documentation of what stands in place of a rule if an object cannot be decoded.
+/// The Markdown documentation that takes the place of a rule's if an object cannot be decoded.
 pub const UNREADABLE: &str = include_str!("unreadable.md");
 
 /// Returns the link to a rule's documentation: in the repository of this version, or, as long as policy-metadata.yml

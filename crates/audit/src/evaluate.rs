@@ -1,4 +1,4 @@
-//! Evaluates documents on all cores, and hands out the outcomes in order.
+//! Evaluates documents on all cores, and returns the outcomes in order.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -13,12 +13,12 @@ use crate::outcome::Outcome;
 use crate::request::{DEFAULT_USERNAME, Mode, Request};
 use crate::trust::Trust;
 
-/// Bytes of documents that a thread gets at a time, and their number. The first batches are smaller, so that the first
-/// outcomes come at once.
+/// The maximum bytes and number of documents in a batch, which a thread gets at a time. The first batches are smaller,
+/// so that the first outcomes appear at once.
 const BATCH_BYTES: usize = 512 << 10;
 const BATCH_LENGTH: usize = 256;
 
-/// Batches that wait for a thread.
+/// The number of batches that wait for a thread.
 const WAITING: usize = 2;
 
 /// How documents are evaluated.
@@ -29,25 +29,25 @@ pub struct Evaluator {
     pub settings: Vec<u8>,
     /// What the documents are evaluated as.
     pub mode: Mode,
-    /// Whether the module is the one that belongs to this library. Then objects that it accepts unparsed are not sent to
-    /// it.
+    /// Whether the module is the one that belongs to this library. If so, objects that the module accepts unparsed are
+    /// not sent to it.
     pub is_built_in: bool,
 }
 
-/// What comes of a document.
+/// The result for a document.
 #[derive(Debug)]
 pub enum Evaluation {
     /// The policy's answer. Boxed, since most documents have none.
     Outcome(Box<Outcome>),
     /// The object has no interLink annotation.
     Irrelevant,
-    /// The document is no Kubernetes object, and need not be one.
+    /// The document is not a Kubernetes object, and does not need to be one.
     Skipped,
     /// The document cannot be evaluated.
     Problem(Problem),
 }
 
-/// The settings exempt the user who stands for all others.
+/// The settings exempt the default user.
 #[derive(Debug, thiserror::Error)]
 #[error("is not checked, since trustedWriters matches the user {DEFAULT_USERNAME}; name another user with --as")]
 struct TrustsOwnUser;
@@ -55,7 +55,7 @@ struct TrustsOwnUser;
 type Batch = Vec<Result<Document, Problem>>;
 
 impl Evaluator {
-    /// Evaluates documents, and calls a function with what comes of each, in their order.
+    /// Evaluates documents, and calls a function with the result for each, in order.
     ///
     /// # Errors
     /// Those of the function, which end the run.
@@ -88,7 +88,7 @@ impl Evaluator {
         })
     }
 
-    /// Evaluates batches until there are no more, or nobody wants the results.
+    /// Evaluates batches until there are no more, or the receiver of the results is gone.
     fn work(&self, batches: &Receiver<Batch>, results: &SyncSender<Vec<Evaluation>>) {
         let mut worker = Worker { evaluator: self, trust: Trust::new(&self.settings, &self.mode), policy: None };
         for batch in batches {
@@ -125,7 +125,7 @@ fn distribute(mut documents: impl Iterator<Item = Result<Document, Problem>>, th
 struct Worker<'e> {
     evaluator: &'e Evaluator,
     trust: Trust<'e>,
-    /// Started when it is needed.
+    /// Started when needed.
     policy: Option<Policy>,
 }
 
@@ -174,7 +174,8 @@ impl Worker<'_> {
         Ok(answer)
     }
 
-    /// Returns whether the policy would accept an object unparsed. An earlier version may have had what it lacks.
+    /// Returns whether the policy would accept an object unparsed. If there are earlier versions, these may contain an
+    /// annotation that the object lacks.
     fn is_irrelevant(&self, document: &Document) -> bool {
         let Evaluator { is_built_in, mode, .. } = self.evaluator;
         *is_built_in && !self.checks_plugins() && !mode.has_earlier_versions() && is_irrelevant_object(&document.text)
@@ -186,7 +187,7 @@ impl Worker<'_> {
     }
 }
 
-/// Returns what comes of an object that the policy would accept unparsed.
+/// Returns the result for an object that the policy would accept unparsed.
 fn irrelevant(document: &Document) -> Evaluation {
     if document.is_optional && !is_object(&document.text) { Evaluation::Skipped } else { Evaluation::Irrelevant }
 }

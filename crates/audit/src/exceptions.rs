@@ -1,4 +1,4 @@
-//! Findings that do not count: those that somebody gave a reason for, and those of a baseline.
+//! Findings that do not count: those with an exception, and those in a baseline.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,19 +14,19 @@ use crate::outcome::{Finding, Outcome, UNREADABLE};
 /// The version of the baseline's format.
 const VERSION: u32 = 1;
 
-/// What a finding of the baseline has for a reason.
+/// The reason for a finding in the baseline.
 const IN_BASELINE: &str = "in the baseline";
 
 /// Findings that do not count.
 #[derive(Debug, Default)]
 pub struct Exceptions {
     list: Vec<Exception>,
-    /// Whether each of them has matched a finding.
+    /// Whether each exception has matched a finding.
     used: Vec<bool>,
     baseline: BTreeSet<BaselineFinding>,
 }
 
-/// Findings of a rule on some objects, and why they do not count.
+/// Findings of a rule on some objects, and the reason why they do not count.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "ExceptionText")]
 pub struct Exception {
@@ -37,7 +37,7 @@ pub struct Exception {
     reason: String,
 }
 
-/// An exception as it is written.
+/// An exception as written in the configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExceptionText {
@@ -48,7 +48,7 @@ struct ExceptionText {
     reason: String,
 }
 
-/// The reason why something is no exception.
+/// The reason why an exception is invalid.
 #[derive(Debug, thiserror::Error)]
 enum InvalidException {
     #[error("{0:?} is not a rule; interlink-audit rules lists them")]
@@ -90,7 +90,7 @@ impl Exception {
             && is_match(&self.name, &outcome.name)
     }
 
-    /// Names the exception.
+    /// Describes the exception.
     pub fn describe(&self) -> String {
         let part = |name: &str, value: Option<&str>| value.map_or_else(String::new, |it| format!(", {name} {it:?}"));
         let pattern = |pattern: &Option<GlobMatcher>| pattern.as_ref().map(|it| it.glob().glob().to_owned());
@@ -111,7 +111,7 @@ impl Exceptions {
         Self { used: vec![false; list.len()], list, baseline: baseline.findings }
     }
 
-    /// Takes the findings that do not count out of an outcome.
+    /// Removes the findings that do not count from an outcome.
     pub(crate) fn apply(&mut self, outcome: &mut Outcome) {
         for finding in std::mem::take(&mut outcome.findings) {
             match self.reason(outcome, &finding) {
@@ -122,7 +122,7 @@ impl Exceptions {
         outcome.settle_exceptions();
     }
 
-    /// Returns why a finding does not count, if that is so.
+    /// Returns the reason why a finding does not count, if there is one.
     fn reason(&mut self, outcome: &Outcome, finding: &Finding) -> Option<String> {
         let mut reason = None;
         for (exception, is_used) in self.list.iter().zip(&mut self.used) {
@@ -143,7 +143,7 @@ impl Exceptions {
     }
 }
 
-/// Findings that were there before, as a file has them.
+/// Earlier findings, as stored in a file.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
@@ -151,7 +151,7 @@ pub struct Baseline {
     findings: BTreeSet<BaselineFinding>,
 }
 
-/// A finding, without what changes when its file or value does.
+/// A finding, without the parts that change when its file or value changes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BaselineFinding {
@@ -191,7 +191,7 @@ impl Baseline {
     /// Reads a baseline.
     ///
     /// # Errors
-    /// If the file cannot be read, or is none.
+    /// If the file cannot be read, or is not a baseline.
     pub fn read(file: &Path) -> Result<Self, Problem> {
         let problem = |error| Origin::file(&file.display().to_string()).problem(error);
         let text = fs::read(file).map_err(|error| problem(BaselineError::Read(error)))?;

@@ -6,10 +6,10 @@ use interlink_audit::outcome::UNREADABLE;
 use interlink_audit::suggestion::closest;
 use interlink_generate::reference;
 
-/// Returns the documentation of a rule, or of what reports show in its place.
+/// Returns the documentation of a rule, or of `unreadable`, which reports show in place of a rule.
 ///
 /// # Errors
-/// If there is no such rule. The text says which one may be meant.
+/// If there is no such rule. The text suggests a similar one.
 pub(crate) fn explain(id: &str) -> Result<String, String> {
     let text = if id == UNREADABLE { Some(documentation::UNREADABLE.to_owned()) } else { reference::rule(id) };
     text.ok_or_else(|| format!("{id:?} is not a rule{}", hint(id)))

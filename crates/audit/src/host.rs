@@ -10,16 +10,17 @@ use wapc::WapcHost;
 use wasmtime_provider::wasmtime::{self, Config, Engine};
 use wasmtime_provider::{EpochDeadlines, ResourceLimits, WasmtimeEngineProviderBuilder, WasmtimeEngineProviderPre};
 
-/// How often time is measured that a module takes.
+/// The interval at which the time of a module's call is measured.
 const TICK: Duration = Duration::from_millis(100);
 
-/// The ticks in which a module must start, and answer a call: twice what Kubewarden's policy server allows.
+/// The number of ticks in which a module must start, and must answer a call: twice the limit of Kubewarden's policy
+/// server.
 const DEADLINES: EpochDeadlines = EpochDeadlines { wapc_init: 40, wapc_func: 40 };
 
-/// The memory that a module may use. This policy takes 8 MiB for the largest request.
+/// The limit of a module's memory. This policy takes 8 MiB for the largest request.
 const LIMITS: ResourceLimits = ResourceLimits { max_memory_size: Some(256 << 20), max_table_elements: Some(100_000) };
 
-/// A compiled policy module, of which each thread has its own instance.
+/// A compiled policy module. Each thread has its own instance.
 #[derive(Clone)]
 pub struct Module {
     provider: WasmtimeEngineProviderPre,

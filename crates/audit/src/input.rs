@@ -1,6 +1,7 @@
-//! Finds the objects in files, folders and standard input: YAML with several documents, JSON, lists, also compressed.
+//! Finds the objects in files, folders and standard input: YAML with several documents, JSON and lists, optionally
+//! compressed.
 //!
-//! What cannot be read gives a [`Problem`] in its place, and the rest is read all the same.
+//! A part that cannot be read yields a [`Problem`] instead, and the rest is still read.
 
 mod files;
 mod json;
@@ -72,7 +73,7 @@ fn extension(file: &str) -> Option<&str> {
     Path::new(name).extension().and_then(|extension| extension.to_str())
 }
 
-/// Reads the documents of a file that is no dump. A list is one document.
+/// Reads the documents of a file that is not a dump. A list is one document.
 ///
 /// # Errors
 /// If one of them cannot be read.

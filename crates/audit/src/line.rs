@@ -5,7 +5,7 @@ use json_scan::{Reader, Value, show_name};
 
 use crate::object;
 
-/// Characters of a key that a message shows.
+/// The maximum number of characters of a key in a message.
 const SHOWN_CHARS: usize = 64;
 
 /// How the path in a message about a request that cannot be decoded begins.

@@ -48,7 +48,7 @@ struct StandardInputTwice;
 struct Run {
     evaluator: Evaluator,
     summary: Summary,
-    /// The findings to write into a baseline, if that is wanted.
+    /// The findings to write into a baseline, if one is requested.
     baseline: Option<Baseline>,
     /// Whether there is a warning that is not about a single object.
     has_warning: bool,
@@ -236,8 +236,8 @@ fn format(output: &cli::Output) -> Result<Box<dyn Format>, Problem> {
 }
 
 impl Run {
-    /// Returns the exit code. A refusal shows even if something could not be read; but not if the findings are written
-    /// into a baseline.
+    /// Returns the exit code. A refusal takes precedence over something that could not be read, unless the findings are
+    /// written into a baseline.
     ///
     /// # Errors
     /// If the baseline cannot be written.
@@ -255,10 +255,10 @@ impl Run {
     }
 }
 
-/// Writes to standard output, without colours if it is not a terminal.
+/// Writes to standard output, without colors if it is not a terminal.
 ///
 /// # Errors
-/// If that fails, except when the reader has closed the pipe: whoever does has read enough.
+/// If that fails, except when the reader has closed the pipe: such a reader has read enough.
 fn print(text: &str) -> Result<ExitCode, Failure> {
     let mut out = anstream::stdout().lock();
     match write!(out, "{text}").and_then(|()| out.flush()) {

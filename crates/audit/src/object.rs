@@ -1,4 +1,4 @@
-//! What the command must know of an object: its name, and where the policy looks for annotations in it.
+//! The parts of an object that the command reads: its name, and the annotations that the policy checks.
 
 use std::borrow::Cow;
 
@@ -80,7 +80,7 @@ impl<'a> Header<'a> {
         !self.uid.is_empty() && is_stored_version(&self.resource_version)
     }
 
-    /// Returns whether nothing shows who wrote the annotations that interLink writes.
+    /// Returns whether the object does not show who wrote the annotations that interLink writes.
     pub(crate) fn has_unknown_owners(&self, object: &[u8]) -> bool {
         !self.has_managed_fields && has_managed_annotation(object, self.known_kind())
     }
@@ -138,13 +138,14 @@ pub(crate) fn text(value: Option<Value<'_>>) -> Cow<'_, str> {
     optional_str(value, "").ok().flatten().unwrap_or_default()
 }
 
-/// Returns whether the policy checks objects of a kind: those that it knows by name, and those that hold a pod template.
+/// Returns whether the policy checks objects of a kind: those that it knows by name, and those that hold a pod
+/// template.
 pub(crate) fn is_checked(object: &[u8], kind: Option<&Kind>) -> bool {
     // The policy refuses an object that cannot be searched.
     kind.is_some() || template_pointers(object).map_or(true, |pointers| !pointers.is_empty())
 }
 
-/// Returns whether a text is that of a Kubernetes object, if perhaps a malformed one.
+/// Returns whether a text is a Kubernetes object, possibly a malformed one.
 pub(crate) fn is_object(text: &[u8]) -> bool {
     let has_kind = |header: Header<'_>| !header.kind.is_empty() && !header.api_version.is_empty();
     Reader::new(text).peek() == Some(b'{') && Header::decode(text).map_or(true, has_kind)
@@ -177,8 +178,8 @@ fn annotations<'a>(object: &'a [u8], kind: Option<&Kind>) -> Vec<Value<'a>> {
     found
 }
 
-/// Returns the annotations of an object in the fields whose type the API server knows: in other kinds than those that the
-/// policy knows too, that is its own metadata alone.
+/// Returns the annotations of an object in the fields whose type the API server knows: in other kinds than those that
+/// the policy knows too, that is its own metadata alone.
 fn typed_annotations<'a>(object: &'a [u8], kind: Option<&Kind>) -> Vec<Value<'a>> {
     let object = Reader::new(object).value().ok();
     let at = |path: &[&str]| {
@@ -225,7 +226,7 @@ fn find<'a>(value: Value<'a>, pointer: &str) -> Option<Value<'a>> {
 pub(crate) fn with_empty_annotations<'a>(object: &'a [u8], kind: Option<&Kind>) -> Cow<'a, [u8]> {
     let mut nulls = Vec::new();
     for annotations in typed_annotations(object, kind) {
-        // Malformed annotations are for the policy to report.
+        // The policy reports malformed annotations.
         let _ = annotations.reader().entries(&mut |_, value| {
             let value = value.value()?;
             if value.is_null() {

@@ -1,4 +1,4 @@
-//! The outcome of one object: the policy's answer, taken apart.
+//! The outcome of one object: the policy's answer, parsed.
 
 use interlink_annotations_policy::Level;
 use interlink_annotations_policy::response::{omitted, parse, split_message};
@@ -10,7 +10,7 @@ use crate::host::Answer;
 use crate::line::{OBJECT, lines_before};
 use crate::request::{DEFAULT_USERNAME, EvaluatedAs, Request};
 
-/// What stands in place of a rule's id if an object cannot be decoded.
+/// The text that takes the place of a rule's id if an object cannot be decoded.
 pub const UNREADABLE: &str = "unreadable";
 
 /// The outcome of one object.
@@ -30,17 +30,17 @@ pub struct Outcome {
     pub name: String,
     /// The uid of a stored object; empty for others.
     pub uid: String,
-    /// What it was evaluated as.
+    /// The kind of request that the object was evaluated as.
     pub evaluated_as: EvaluatedAs,
-    /// What the policy made of it.
+    /// The policy's verdict.
     pub verdict: Verdict,
     /// Whether nothing shows who wrote the annotations that interLink writes.
     pub writers_unknown: bool,
     /// The HTTP status of a refusal.
     pub code: Option<u16>,
-    /// What the policy found.
+    /// The policy's findings.
     pub findings: Vec<Finding>,
-    /// How many more findings there are, which do not fit into the policy's answer.
+    /// The number of further findings, which do not fit into the policy's answer.
     pub omitted_findings: usize,
     /// Findings that do not count.
     pub excepted_findings: Vec<ExceptedFinding>,
@@ -56,7 +56,7 @@ pub struct ExceptedFinding {
     pub reason: String,
 }
 
-/// What the policy made of an object.
+/// The policy's verdict about an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It is accepted.
@@ -100,7 +100,7 @@ impl Serialize for Verdict {
     }
 }
 
-/// What the policy found in an object.
+/// A finding of the policy in an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
@@ -124,7 +124,8 @@ pub struct Finding {
 }
 
 impl Outcome {
-    /// Creates the outcome of an object from the policy's answer. `is_trusted` says that the settings trust the requester.
+    /// Creates the outcome of an object from the policy's answer. `is_trusted` says that the settings trust the
+    /// requester.
     pub(crate) fn new(document: &Document, request: Request, answer: Answer, is_trusted: bool) -> Self {
         let verdict = match answer.accepted {
             false => Verdict::Refused,
@@ -136,7 +137,7 @@ impl Outcome {
         let message = answer.message.unwrap_or_default();
         let refused = match answer.code {
             _ if verdict != Verdict::Refused => Vec::new(),
-            // A single finding, in which a user's key may stand without quotes.
+            // A single finding, in which a user's key may not be in quotes.
             Some(400) => vec![message.as_str()],
             _ => split_message(&message),
         };
@@ -167,7 +168,7 @@ impl Outcome {
         }
     }
 
-    /// Returns the name of the verdict, and of what is unknown.
+    /// Returns the name of the verdict, including whether the writers are unknown.
     pub fn verdict_name(&self) -> &'static str {
         match self.verdict {
             Verdict::Refused if self.writers_unknown => "refused, writers unknown",
@@ -180,7 +181,7 @@ impl Outcome {
         self.excepted_findings.push(ExceptedFinding { finding, reason });
     }
 
-    /// Changes the verdict if nothing is left for which the object is refused.
+    /// Changes the verdict if no finding is left for which the object is refused.
     pub(crate) fn settle_exceptions(&mut self) {
         let is_refused = self.omitted_findings > 0 || self.findings.iter().any(|finding| finding.level == Level::Deny);
         if self.verdict == Verdict::Refused && !is_refused {
@@ -215,7 +216,7 @@ impl Finding {
         }
     }
 
-    /// Returns the id of the rule, or what stands in its place.
+    /// Returns the id of the rule, or the text in its place.
     pub fn rule(&self) -> &str {
         self.rule.as_deref().unwrap_or(UNREADABLE)
     }
@@ -235,7 +236,7 @@ impl Finding {
     }
 }
 
-/// Replaces the advice to trust the requester, if that is the one who stands for all others.
+/// Replaces the advice to trust the requester, if the requester is the default user.
 fn without_own_user(fix: &str) -> String {
     match fix.rsplit_once(", or add ") {
         Some((fix, advice)) if advice.contains(&format!("\"{DEFAULT_USERNAME}\"")) => {

@@ -31,7 +31,7 @@ pub(crate) fn load_module(options: &PolicyOptions) -> Result<Module, Problem> {
     Module::compile_untrusted(&module).map_err(|error| origin().problem(error))
 }
 
-/// Returns the error for a module's file, which may be meant as a reference.
+/// Returns the error for a module's file, whose name may be intended as a reference.
 fn file_error(name: &str, error: io::Error) -> Box<dyn Error + Send + Sync> {
     let has_repository = registry::host(name).is_some_and(|host| host.len() < name.len());
     match error.kind() {
@@ -55,7 +55,7 @@ pub(crate) fn load_settings(options: &PolicyOptions, module: &Module) -> Result<
     }
 }
 
-/// Prints what the user should know about the settings, and returns whether that is a warning.
+/// Prints a note or a warning about the settings, and returns whether it is a warning.
 pub(crate) fn print_remarks(settings: &PolicySettings, is_quiet: bool) -> bool {
     if let Some(manifest) = settings.missing_in.as_ref().filter(|_| !is_quiet) {
         print_message("note", &format!("{manifest}: has no settings; the policy's defaults apply"));

@@ -19,8 +19,8 @@ pub struct PolicySettings {
     pub text: Vec<u8>,
     /// The manifest that gives no settings, so that the policy's defaults apply.
     pub missing_in: Option<Origin>,
-    /// The manifest whose match conditions keep objects from the policy that only the rule `plugin-annotations` is about,
-    /// although the settings turn that on.
+    /// The manifest whose match conditions exclude objects that only the rule `plugin-annotations` reports, although
+    /// the settings turn this rule on.
     pub excludes_plugins: Option<Origin>,
 }
 
@@ -38,7 +38,7 @@ enum SettingsError {
     Empty,
 }
 
-/// Reads settings from a file that holds nothing else.
+/// Reads settings from a separate file.
 ///
 /// # Errors
 /// If the file cannot be read, is not one map, or the policy refuses the settings.
@@ -53,12 +53,12 @@ pub fn from_file(file: &str, policy: &Policy) -> Result<PolicySettings, Problem>
     Ok(PolicySettings { text: validated(document, policy)?, ..PolicySettings::default() })
 }
 
-/// Reads the settings of a policy from its manifest, in a file or folder that may have several: those of the policy with
-/// this name, or else those that all policies with this policy's module have.
+/// Reads the settings of a policy from its manifest, in a file or folder that may have several: those of the policy
+/// with this name, or else those that all policies with this policy's module have.
 ///
 /// # Errors
-/// If something cannot be read or Kubewarden would not accept it, if the policies have different settings, or the policy
-/// refuses them.
+/// If something cannot be read or Kubewarden would not accept it, if the policies have different settings, or the
+/// policy refuses them.
 pub fn from_manifest(path: &str, name: Option<&str>, module: &Policy) -> Result<PolicySettings, Problem> {
     let manifests = policies::read(path)?;
     let at_path = |error: ChoiceError| Origin::file(path).problem(error);

@@ -1,4 +1,4 @@
-//! The line on a terminal that shows how far a long run is.
+//! The line on a terminal that shows the progress of a long run.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +25,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Begins the time after which the line is shown.
+    /// Starts the delay after which the line is shown.
     pub(crate) fn start(is_wanted: bool) -> Self {
         let line = ProgressBar::hidden();
         let style = ProgressStyle::with_template("{spinner} {human_pos} objects evaluated, reading {msg}");
@@ -43,7 +43,7 @@ impl Progress {
         Self { line, source: Mutex::new("".into()), _run: run }
     }
 
-    /// Notes what a document is read from.
+    /// Records the source of a document.
     pub(crate) fn read(&self, document: &Result<Document, Problem>) {
         let Ok(document) = document else { return };
         let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +54,7 @@ impl Progress {
         }
     }
 
-    /// Counts an object, and writes what came of it without disturbing the line.
+    /// Counts an object, and writes its outcome without disturbing the line.
     pub(crate) fn evaluated<R>(&self, evaluation: Evaluation, write: impl FnOnce(Evaluation) -> R) -> R {
         self.line.inc(1);
         match evaluation {

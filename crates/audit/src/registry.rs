@@ -25,7 +25,7 @@ pub use error::{ManifestError, PullError};
 /// The beginning of a reference to a module in a registry.
 pub const SCHEME: &str = "registry://";
 
-/// The largest module that is pulled, in bytes. The policy has a hundredth of it.
+/// The size limit of a module, in bytes. The policy has a hundredth of it.
 const MAX_BYTES: usize = 20_000_000;
 
 const TIMEOUTS: Timeouts = Timeouts { silence: Duration::from_secs(15), total: Duration::from_mins(2) };
@@ -35,7 +35,7 @@ const TIMEOUTS: Timeouts = Timeouts { silence: Duration::from_secs(15), total: D
 /// It uses the credentials that `docker login` stored, and HTTPS, except for loopback addresses or with `plain_http`.
 ///
 /// # Errors
-/// If the reference is malformed, the registry gives no module for it, or bytes that do not match the digests.
+/// If the reference is malformed, the registry returns no module for it, or the bytes do not match the digests.
 pub fn pull(reference: &str, plain_http: bool) -> Result<Vec<u8>, PullError> {
     let image = parse(reference.strip_prefix(SCHEME).unwrap_or(reference))?;
     let protocol =
@@ -44,7 +44,7 @@ pub fn pull(reference: &str, plain_http: bool) -> Result<Vec<u8>, PullError> {
     Pull { image, protocol, credentials, timeouts: TIMEOUTS }.run()
 }
 
-/// Parses a reference, which must have a host: without one, it would be of Docker Hub.
+/// Parses a reference, which must have a host: without one, it would refer to Docker Hub.
 fn parse(reference: &str) -> Result<Reference, PullError> {
     match host(reference) {
         Some(host) if reference.len() == host.len() => Err(PullError::NoRepository),
@@ -121,7 +121,7 @@ impl Pull {
         })
     }
 
-    /// Names what the client's error means for the user.
+    /// Returns the error for the user from the client's error.
     fn describe(&self, error: OciDistributionError) -> PullError {
         use OciDistributionError as Fault;
         let denied = || PullError::Denied { hint: self.credentials.hint.clone() };

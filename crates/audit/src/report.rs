@@ -1,6 +1,6 @@
 //! The outcome of a run, in the formats for people and for programs.
 //!
-//! Each outcome is written as it comes, unless the format needs all of them first.
+//! Each outcome is written as soon as it is known, unless the format needs all outcomes first.
 
 mod fingerprint;
 mod github;
@@ -53,7 +53,7 @@ pub trait Format {
     fn finish(&mut self, summary: &Summary) -> io::Result<()>;
 }
 
-/// What a report's formats write to.
+/// The output of a report.
 pub type Output = Box<dyn Write>;
 
 /// Which outcomes a report shows.
@@ -67,7 +67,7 @@ pub enum Show {
     Refused,
 }
 
-/// The numbers of a run.
+/// The counts of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
@@ -79,9 +79,9 @@ pub struct Summary {
     pub with_warnings: usize,
     /// Refused objects that have warnings too.
     pub refused_with_warnings: usize,
-    /// Objects of which nothing shows who wrote the annotations that interLink writes, refused or accepted.
+    /// Objects that do not show who wrote the annotations that interLink writes, refused or accepted.
     pub writers_unknown: usize,
-    /// Those of them that are refused.
+    /// The refused ones among these.
     pub refused_writers_unknown: usize,
     /// Objects that are accepted unchecked, because the settings trust the requester.
     pub trusted: usize,
@@ -91,7 +91,7 @@ pub struct Summary {
     pub excepted: usize,
     /// Objects without any interLink annotation.
     pub without_annotations: usize,
-    /// Documents in folders that are no Kubernetes objects.
+    /// Documents in folders that are not Kubernetes objects.
     pub skipped: usize,
     /// Documents that cannot be read or evaluated.
     pub problems: usize,
@@ -111,9 +111,9 @@ pub struct Summary {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleCount {
-    /// Those for which an object is refused.
+    /// The number of findings for which an object is refused.
     pub deny: usize,
-    /// Those that are warnings.
+    /// The number of warnings.
     pub warn: usize,
 }
 
@@ -149,7 +149,7 @@ impl Summary {
     }
 }
 
-/// A report in the making.
+/// A report that is being written.
 pub struct Report<'f> {
     format: &'f mut dyn Format,
     show: Show,
@@ -159,23 +159,24 @@ pub struct Report<'f> {
     summary: Summary,
 }
 
-/// What a report has come to.
+/// The result of a report.
 pub struct Finished {
-    /// The numbers.
+    /// The counts.
     pub summary: Summary,
-    /// The exceptions, which know whether they matched anything.
+    /// The exceptions, including whether they matched a finding.
     pub exceptions: Exceptions,
-    /// The baseline, if one was begun.
+    /// The baseline, if one is written.
     pub baseline: Option<Baseline>,
 }
 
 impl<'f> Report<'f> {
-    /// Begins a report. The findings in `exceptions` do not count; all others are added to the baseline, if there is one.
+    /// Begins a report. The findings in `exceptions` do not count; all others are added to the baseline, if there is
+    /// one.
     pub fn new(format: &'f mut dyn Format, show: Show, exceptions: Exceptions, baseline: Option<Baseline>) -> Self {
         Self { format, show, exceptions, baseline, summary: Summary::default() }
     }
 
-    /// Adds what comes of a document.
+    /// Adds the result for a document.
     ///
     /// # Errors
     /// If writing fails.
@@ -217,7 +218,7 @@ impl<'f> Report<'f> {
     }
 }
 
-/// Replaces control characters by spaces. This policy's texts have none, but `--module` evaluates any module.
+/// Replaces control characters with spaces. This policy's texts have none, but `--module` evaluates any module.
 pub fn printable_text(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }

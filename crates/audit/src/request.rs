@@ -1,7 +1,7 @@
-//! The admission request that Kubernetes or Kubewarden would make of an object.
+//! The admission request that Kubernetes or Kubewarden would make for an object.
 //!
-//! The object's text goes into the request as it is, so that the policy sees what the file holds, a key that appears
-//! twice included.
+//! The object's text goes into the request as it is, so the policy sees the content of the file, including duplicate
+//! keys.
 
 use interlink_annotations_policy::kinds::Kind;
 use json_scan::{DecodeError, Reader};
@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use crate::object::{Header, is_checked, text, with_empty_annotations, with_fields};
 use crate::versions::Versions;
 
-/// The uid of a request that no API server has made.
+/// The uid of a request that was not made by an API server.
 const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
 
-/// The requester of a manifest's request where the user names none: some authenticated user.
+/// The default user: the requester of a manifest's request if the command line names none. It is an authenticated user
+/// without other groups.
 pub const DEFAULT_USERNAME: &str = "interlink-audit";
 
 /// The group of all authenticated users.
@@ -25,28 +26,28 @@ const AUTHENTICATED: &str = "system:authenticated";
 pub struct Impersonation {
     /// The user name; `None` to impersonate nobody.
     pub username: Option<String>,
-    /// The groups, beside those that the API server adds.
+    /// The groups, in addition to those that the API server adds.
     pub groups: Vec<String>,
     /// The namespace of objects that name none.
     pub namespace: Option<String>,
 }
 
-/// What objects are evaluated as.
+/// The way in which objects are evaluated.
 #[derive(Debug)]
 pub enum Mode {
-    /// What a user creates, or updates if there is an earlier version.
+    /// As creations by a user, or as updates if there is an earlier version.
     Manifests {
         /// The user.
         impersonation: Impersonation,
         /// The earlier versions.
         old: Versions,
     },
-    /// What is stored in a cluster, as Kubewarden's audit scanner evaluates it.
+    /// As objects stored in a cluster, which Kubewarden's audit scanner evaluates.
     Stored,
 }
 
 impl Mode {
-    /// Returns whether objects are requested by the user who stands for all others.
+    /// Returns whether the requester of objects is the default user.
     fn has_own_user(&self) -> bool {
         matches!(self, Self::Manifests { impersonation, .. } if impersonation.username.is_none())
     }
@@ -88,7 +89,7 @@ impl Serialize for EvaluatedAs {
     }
 }
 
-/// An admission request, as the text of an `AdmissionRequest`, and what a report says about its object.
+/// An admission request, as the text of an `AdmissionRequest`, with the data about its object for reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) text: Vec<u8>,
@@ -97,9 +98,9 @@ pub(crate) struct Request {
     pub(crate) kind: String,
     pub(crate) namespace: String,
     pub(crate) name: String,
-    /// That of a stored object; empty for others.
+    /// The uid of a stored object; empty for others.
     pub(crate) uid: String,
-    /// Whether the requester is the one who stands for all others.
+    /// Whether the requester is the default user.
     pub(crate) has_own_user: bool,
     /// Whether the policy checks such a request; it accepts all others.
     pub(crate) is_checked: bool,
@@ -108,7 +109,7 @@ pub(crate) struct Request {
     pub(crate) has_unknown_owners: bool,
 }
 
-/// The reason why a document gives no request.
+/// The reason why there is no request for a document.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RequestError {
     #[error("{0}")]
@@ -132,7 +133,7 @@ pub(crate) enum RequestError {
 }
 
 impl RequestError {
-    /// Returns whether the document is no Kubernetes object, and no request.
+    /// Returns whether the document is neither a Kubernetes object nor a request.
     pub(crate) fn is_no_object(&self) -> bool {
         matches!(self, Self::NotAnObject | Self::NoKind | Self::EmptyKind | Self::NoApiVersion)
     }
@@ -143,7 +144,7 @@ impl Request {
     /// it holds; `is_item` says that the document is a list's item, which is always an object.
     ///
     /// # Errors
-    /// If the document gives no request.
+    /// If there is no request for the document.
     pub(crate) fn of_document(document: &[u8], is_item: bool, mode: &Mode) -> Result<Self, RequestError> {
         if Reader::new(document).peek() != Some(b'{') {
             return Err(RequestError::NotAnObject);
@@ -172,7 +173,7 @@ impl Request {
         }
     }
 
-    /// Makes a request whose requester is replaced, if one is impersonated.
+    /// Builds a request whose requester is replaced, if one is impersonated.
     fn of_request(request: &[u8], impersonation: &Impersonation) -> Result<Self, RequestError> {
         let names = ["kind", "operation", "name", "namespace", "object", "oldObject"];
         let [kind, operation, name, namespace, object, old] = Reader::new(request).pick(names)?;

@@ -1,4 +1,4 @@
-//! What helps to use the command in a shell: completions and man pages.
+//! Completions and man pages for use in a shell.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -3,7 +3,7 @@
 /// The least similarity of a name that is suggested, as for the command's own flags.
 const MIN_SIMILARITY: f64 = 0.7;
 
-/// Returns the name that is most like a text, if one is. Case, `-` and `_` make no difference.
+/// Returns the name that is most similar to a text, if any is similar enough. Case, `-` and `_` make no difference.
 pub fn closest<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let text = simplified(text);
     let similar = names.into_iter().map(|name| (strsim::jaro(&text, &simplified(name)), name));

@@ -1,10 +1,10 @@
-//! What the connections to registries and clusters have in common.
+//! TLS for the connections to registries and clusters.
 
 use std::net::IpAddr;
 
-/// Makes ring the implementation of cryptography.
+/// Installs ring as the cryptography provider.
 pub(crate) fn install_provider() {
-    // It fails only where a provider is installed already, which serves as well.
+    // It fails only if a provider is already installed, which works as well.
     rustls::crypto::ring::default_provider().install_default().ok();
 }
 

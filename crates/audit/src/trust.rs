@@ -1,4 +1,4 @@
-//! What the settings say about the requester, beside the policy's answer.
+//! Whether the settings trust the requester, which the policy's answer does not show.
 
 use interlink_annotations_policy::RuleId;
 use interlink_annotations_policy::settings::Settings;
@@ -6,7 +6,7 @@ use interlink_annotations_policy::{Level, is_trusted_request};
 
 use crate::request::{Mode, Request};
 
-/// What the settings say about requesters.
+/// The settings about requesters.
 pub(crate) struct Trust<'s> {
     /// `None` if another version's module has settings that this library cannot read.
     settings: Option<Settings<'s>>,

@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often the memory of a running command is read.
+/// The interval at which the memory of a running command is read.
 const INTERVAL: Duration = Duration::from_millis(2);
 
-/// What a run took.
+/// The time and memory of a run.
 pub(crate) struct Usage {
     pub(crate) time: Duration,
     /// The most physical memory, in bytes; `None` if the system does not show it.
@@ -36,7 +36,7 @@ pub(crate) fn run(words: &[&str]) -> io::Result<Option<Usage>> {
     };
     let time = start.elapsed();
     match status.code() {
-        // 1 says that something was refused.
+        // 1 means that something was refused.
         Some(0 | 1) => Ok(Some(Usage { time, memory })),
         _ => Err(io::Error::other(format!("{} failed: {status}", words[0]))),
     }

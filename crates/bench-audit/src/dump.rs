@@ -91,7 +91,7 @@ fn managed_fields(manager: &str, subresource: &str, fields: &Value) -> Value {
     })
 }
 
-/// Returns what `kube-controller-manager` wrote.
+/// Returns the fields that `kube-controller-manager` wrote.
 fn creation_fields() -> Value {
     let port = json!({".": {}, "f:containerPort": {}, "f:name": {}, "f:protocol": {}});
     let mount = json!({".": {}, "f:mountPath": {}, "f:name": {}, "f:readOnly": {}});
@@ -120,7 +120,7 @@ fn creation_fields() -> Value {
     managed_fields("kube-controller-manager", "", &fields)
 }
 
-/// Returns what the kubelet wrote.
+/// Returns the fields that the kubelet wrote.
 fn status_fields() -> Value {
     let condition = json!({".": {}, "f:lastProbeTime": {}, "f:lastTransitionTime": {}, "f:status": {}, "f:type": {}});
     let conditions: Value = ["ContainersReady", "Initialized", "PodReadyToStartContainers", "Ready"]

@@ -1,7 +1,7 @@
-//! `make bench-audit`: how long `interlink-audit` takes for the dump of a large cluster, and how much memory.
+//! `make bench-audit`: the time and memory that `interlink-audit` takes for the dump of a large cluster.
 //!
-//! Other ways to go through the same dump are timed beside it, in turn, so that the load of the machine is the same for
-//! all. The first only searches the bytes: it shows what reading the file takes at least.
+//! Other programs that process the same dump are timed in turn with it, so that the load of the machine is the same for
+//! all. The first one only searches the bytes, which shows the minimum time for reading the file.
 
 mod command;
 mod dump;
@@ -15,7 +15,7 @@ use std::{env, fs, io};
 use comfy_table::{CellAlignment, Table, presets};
 use command::Usage;
 
-/// The runs, of which the fastest counts: other load on the machine only ever adds time.
+/// The number of runs. The fastest one counts, because other load on the machine only adds time.
 const RUNS: usize = 5;
 
 fn main() -> ExitCode {
@@ -68,7 +68,7 @@ fn with_search(command: &str, dump: &str) -> io::Result<Vec<(&'static str, Usage
     Ok(vec![("search for interLink's names", best(searches)), ("interlink-audit audit", best(audits))])
 }
 
-/// Times other programs that find interLink's pods, as far as they are installed. Each takes most of a minute.
+/// Times other programs that find interLink's pods, if they are installed. Each takes most of a minute.
 fn others(dump: &str) -> io::Result<Vec<(&'static str, Usage)>> {
     let mut rows = Vec::new();
     let jq = ["jq", "-c", ".items[] | select(.metadata.annotations.JobID) | .metadata.name", dump];
@@ -82,7 +82,7 @@ fn others(dump: &str) -> io::Result<Vec<(&'static str, Usage)>> {
     Ok(rows)
 }
 
-/// Runs a command that must be there.
+/// Runs a command that must be installed.
 fn run(words: &[&str]) -> io::Result<Usage> {
     command::run(words)?.ok_or_else(|| io::Error::other(format!("{} is not there", words[0])))
 }

@@ -1,4 +1,4 @@
-//! A repository of manifests, as a team keeps them.
+//! A typical repository of manifests.
 
 use std::path::Path;
 use std::{fs, io};
@@ -8,7 +8,7 @@ const FILES: usize = 5_000;
 /// One of this many files has an interLink annotation.
 const INTERLINK: usize = 20;
 
-/// The file with the number 0, which has one.
+/// The file with the number 0, which has an interLink annotation.
 pub(crate) const FIRST_FILE: &str = "service-0.yaml";
 
 /// Writes the files.

@@ -9,13 +9,13 @@ use memchr::memmem::Finder;
 
 use crate::command::Usage;
 
-/// What every mention of interLink in a dump contains.
+/// The text that every mention of interLink in a dump contains.
 const NAMES: [&str; 2] = ["interlink", "JobID"];
 
-/// Bytes that a thread reads at a time: few enough to stay in its core's cache.
+/// The number of bytes that a thread reads at a time: few enough to stay in its core's cache.
 const BUFFER: usize = 256 << 10;
 
-/// Searches a file, of which each core has a part.
+/// Searches a file, divided among all cores.
 ///
 /// # Errors
 /// If the file cannot be read.

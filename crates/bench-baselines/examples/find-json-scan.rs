@@ -1,4 +1,4 @@
-//! Finds one field behind a whole request with `json-scan`, which skips the request.
+//! Finds one field after a whole request with `json-scan`, which skips the request.
 
 use json_scan::Reader;
 use kubewarden_policy_sdk::accept_request;

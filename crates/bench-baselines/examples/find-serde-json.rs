@@ -1,4 +1,4 @@
-//! Finds one field behind a whole request with `serde_json`, which validates the request that it skips.
+//! Finds one field after a whole request with `serde_json`, which validates the request that it skips.
 
 use kubewarden_policy_sdk::accept_request;
 use serde::Deserialize;

@@ -1,5 +1,5 @@
-//! Limits on the module's size, instructions and memory. The counts are the same on every run with the pinned toolchain.
-//! A change that raises a limit says why.
+//! Limits on the module's size, instructions and memory. The counts are the same on every run with the pinned
+//! toolchain. The commit message of a change that raises a limit explains why.
 
 use interlink_audit::MODULE;
 use interlink_e2e_tests::admission_request::AdmissionRequest;
@@ -91,8 +91,8 @@ fn instructions_grow_linearly_with_the_templates_of_a_custom_resource() {
     assert!(many <= usual * 1.1, "{many:.2} instructions per byte with 10,000 templates, {usual:.2} with 100");
 }
 
-/// The instructions for each byte of a custom resource with unknown keys in every template. To search for a key like each
-/// of them would take 2,900.
+/// The instructions per byte of a custom resource with unknown keys in every template. Searching for a similar key for
+/// each of them would take 2,900.
 const UNKNOWN_KEYS: f64 = 160.0;
 
 #[test]
@@ -110,8 +110,8 @@ fn suggestions_that_are_not_shown_cost_nothing() {
     assert!(per_byte <= UNKNOWN_KEYS, "{per_byte:.2} instructions per byte of {}", payload.len());
 }
 
-/// Lists with many wrong entries, and the instructions for each byte of them. To write the details of each entry would
-/// take 282 for the first, 527 for the last, and 55 MiB of memory for the second.
+/// Lists with many wrong entries, and the instructions per byte. Writing the details of each entry would take 282 for
+/// the first list, 527 for the last, and 55 MiB of memory for the second.
 fn wrong_entries() -> [(&'static str, String, f64); 3] {
     // It takes eight characters to show each of these.
     let long_name = "\u{200b}".repeat(100) + ",";

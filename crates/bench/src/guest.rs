@@ -1,7 +1,7 @@
 //! A waPC guest on plain wasmtime with a fuel meter: one unit of fuel is one wasm instruction.
 //!
-//! The waPC host crate does not expose fuel, so this module has the few host functions that a policy needs. Random numbers
-//! are constant, because the seed of a hash map must not change the count.
+//! The waPC host crate does not expose fuel, so this module has the few host functions that a policy needs. Random
+//! numbers are constant, because the seed of a hash map must not change the count.
 
 use std::mem;
 

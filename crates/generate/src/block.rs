@@ -2,8 +2,8 @@
 
 /// A part of a file that is generated.
 ///
-/// It stands between a line with `begin generated: NAME;` and a line with `end generated: NAME`, which are comments in
-/// the file's own syntax.
+/// It is between a line with `begin generated: NAME;` and a line with `end generated: NAME`, which are comments in the
+/// file's own syntax.
 pub(crate) struct Block {
     pub(crate) name: &'static str,
     pub(crate) render: fn() -> String,

@@ -33,9 +33,9 @@ const PAGES: [(&str, &[Block]); 4] = [
 /// A file with generated blocks.
 #[derive(Debug)]
 pub struct Page {
-    /// The file, below the root that was given to [`pages`].
+    /// The path of the file, below the root that was given to [`pages`].
     pub path: PathBuf,
-    /// The file's text as it is.
+    /// The file's current text.
     pub current: String,
     /// The file's text with every generated block up to date.
     pub generated: String,

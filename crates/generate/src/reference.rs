@@ -44,7 +44,7 @@ pub fn annotation_list() -> String {
     columns(["ANNOTATION", "WRITTEN BY", "ON", "SINCE", "PURPOSE"], rows)
 }
 
-/// Aligns the columns of rows, whose last column may have Markdown.
+/// Aligns the columns of rows. The last column may contain Markdown.
 fn columns<const N: usize>(heading: [&'static str; N], rows: impl Iterator<Item = [&'static str; N]>) -> String {
     let rows: Vec<_> = [heading].into_iter().chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
@@ -55,7 +55,7 @@ fn columns<const N: usize>(heading: [&'static str; N], rows: impl Iterator<Item 
     rows.iter().map(line).collect()
 }
 
-/// Returns the rules that name an annotation where they say what they refuse.
+/// Returns the rules that name an annotation in the section about what they refuse.
 pub fn rules_about(key: &str) -> Vec<RuleId> {
     let (domain, name) = key.rsplit_once('/').unwrap_or(("", key));
     let spellings = [format!("`{key}`"), format!("`{name}`"), format!("`{domain}/*`")];
@@ -63,7 +63,7 @@ pub fn rules_about(key: &str) -> Vec<RuleId> {
     let rules = RULES.iter().map(|rule| rule.id).filter(|id| is_named(what_it_refuses(&rules::documentation(*id))));
     let named: Vec<_> = rules.collect();
     match look_up(key.as_bytes()) {
-        // It matches a pattern.
+        // The key matches a pattern.
         Lookup::Known(info) if named.is_empty() && info.author != Author::User => vec![RuleId::ManagedAnnotations],
         Lookup::Unknown => vec![RuleId::UnknownAnnotation],
         Lookup::Known(_) => named,

@@ -1,16 +1,16 @@
-//! The error of every function here: a path and a problem.
+//! The error type of this crate: a path and a problem.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::escape::show_name;
 
-/// Characters of a field name or key that an error shows.
+/// The maximum number of characters of a field name or key in an error.
 const SHOWN_CHARS: usize = 64;
 
 /// Why JSON text could not be decoded, and where.
 ///
-/// Boxed: every function that reads returns a result, and a wide one costs a tenth more instructions.
+/// Boxed, because every function that reads returns a result, and a wide result costs a tenth more instructions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError(Box<Inner>);
 
@@ -91,7 +91,7 @@ impl fmt::Display for DecodeError {
 
 impl Error for DecodeError {}
 
-/// Adds the path of a value to the errors about it, from the inside out.
+/// Adds the path of a value to the errors about it, from the innermost step outwards.
 pub trait Context: Sized {
     /// The value is in a field that the schema names.
     #[must_use]

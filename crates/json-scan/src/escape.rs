@@ -1,13 +1,14 @@
-//! How text from the input is shown: escaped and truncated, so that it cannot steer a terminal or pass for other text.
+//! How text from the input is shown: escaped and truncated, so that it cannot control a terminal or be mistaken for
+//! other text.
 
-/// Escapes text and cuts it at `max_chars` characters, with `…` for what is left out.
+/// Escapes text and truncates it to `max_chars` characters, with `…` at the end if it is longer.
 ///
-/// Escaped are all characters without a shape of their own: control, bidirectional, zero-width and combining ones.
+/// Escapes all characters without a shape of their own: control, bidirectional, zero-width and combining characters.
 pub fn escape_truncated(text: &str, max_chars: usize) -> String {
     let mut shown = String::new();
     let mut room = max_chars;
     for character in text.chars() {
-        // Rust escapes apostrophes too, which only its own literals need.
+        // Rust also escapes apostrophes, which is needed only in its own literals.
         let escaped = character.escape_debug().skip(usize::from(character == '\''));
         let Some(left) = room.checked_sub(escaped.len()) else {
             shown.push('…');
@@ -19,8 +20,8 @@ pub fn escape_truncated(text: &str, max_chars: usize) -> String {
     shown
 }
 
-/// Shows the name of a field or a key. It is in quotes if it has other characters than letters, digits and `._/-`, so that
-/// it cannot pass for the text around it.
+/// Shows the name of a field or a key. The name is in quotes if it has characters other than letters, digits and
+/// `._/-`, so that it cannot be mistaken for the text around it.
 pub fn show_name(name: &str, max_chars: usize) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte);
     let shown = escape_truncated(name, max_chars);

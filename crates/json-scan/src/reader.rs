@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
         Ok(self.consumed(start))
     }
 
-    /// Returns the first byte of the next value, which shows its type.
+    /// Returns the first byte of the next value, which determines its type.
     pub fn peek(&mut self) -> Option<u8> {
         self.position().first().copied()
     }
@@ -105,7 +105,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an object up to the value of a field. Returns whether the field is there; if not, the whole object has
-    /// been read. `None` means that the next value is not an object, or is malformed. A name with escapes does not match.
+    /// been read. `None` means that the next value is not an object, or is malformed. A name with escapes does not
+    /// match.
     #[inline(always)]
     pub fn seek_field(&mut self, field: &str) -> Option<bool> {
         self.token().filter(|byte| *byte == b'{')?;
@@ -134,7 +135,7 @@ impl<'a> Reader<'a> {
     /// Checks that only white space is left.
     ///
     /// # Errors
-    /// If there is more.
+    /// If there is any other text.
     pub fn end(mut self) -> Result<(), DecodeError> {
         self.skip_white_space();
         match self.rest {

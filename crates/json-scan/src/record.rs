@@ -21,7 +21,7 @@ pub enum Field<'s, 'a> {
     Path(&'s [&'s str], &'s mut [Option<Value<'a>>]),
 }
 
-/// A record for the object in a field, together with the value that is really there.
+/// A record for the object in a field, together with the field's actual value.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nested<'a, R> {
     value: Option<Value<'a>>,
@@ -75,12 +75,12 @@ impl<'p, 'a> FieldPath<'p, 'a> {
         Field::Path(self.names, &mut self.values)
     }
 
-    /// Forgets all values.
+    /// Clears all values.
     pub fn clear(&mut self) {
         self.values.fill(None);
     }
 
-    /// Returns the last value that is there along the path, after its start.
+    /// Returns the last value that exists along the path, after its start.
     pub fn last(&self) -> Option<Value<'a>> {
         self.values.iter().map_while(|value| present(*value)).skip(1).last()
     }

@@ -1,4 +1,4 @@
-//! Sixteen bytes that are processed together, with the vector instructions of wasm or x86-64.
+//! Operations on 16 bytes at a time, with the vector instructions of wasm or x86-64.
 //!
 //! Only instructions that the standard library offers as safe functions are used.
 
@@ -50,7 +50,7 @@ impl Bytes16 {
         self.or(Self::splat(byte))
     }
 
-    /// Clears all bits but those of `byte` in each byte.
+    /// Clears all bits except those of `byte` in each byte.
     #[inline(always)]
     pub fn keep(self, byte: u8) -> Self {
         self.and(Self::splat(byte))

@@ -1,12 +1,12 @@
-//! Finding the end of a value: the code that every byte goes through.
+//! Finding the end of a value. Every byte passes through this code.
 //!
 //! An object or a list is skipped 64 bytes at a time. Bit masks mark quotes, backslashes and brackets; brackets between
-//! quotes are masked out, and the rest are counted. With wasm's 128-bit instructions this takes 4 instructions a byte; a
-//! loop over the bytes takes 10.
+//! quotes are masked out, and the rest are counted. With wasm's 128-bit instructions this takes 4 instructions per
+//! byte; a loop over the bytes takes 10.
 
 use crate::simd::Bytes16;
 
-/// Bytes in a block: one for each bit of a mask.
+/// The number of bytes in a block: one for each bit of a mask.
 const BLOCK: usize = 64;
 
 /// Returns the text after the object or list that `text` begins with, or `None` if that does not end.
@@ -27,7 +27,7 @@ pub(super) fn end_of_container(text: &[u8]) -> Option<&[u8]> {
 /// The state between two blocks.
 #[derive(Default)]
 struct Skip {
-    /// Number of open brackets.
+    /// The number of open brackets.
     depth: u32,
     /// All bits are set if the next block begins inside a string.
     inside_string: u64,

@@ -16,7 +16,7 @@ impl<'a> Value<'a> {
         self.0
     }
 
-    /// Decodes a string; borrows it unless it has escapes.
+    /// Decodes a string. Borrows it unless it has escapes.
     ///
     /// # Errors
     /// If the value is not a string, has a wrong escape, or is not UTF-8.
@@ -30,7 +30,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Parses a number; `None` if the value is none, or not one of this type.
+    /// Parses a number. Returns `None` if the value is not a number of this type.
     pub fn to_number<T: FromStr>(self) -> Option<T> {
         str::from_utf8(self.0).ok()?.parse().ok()
     }
@@ -53,7 +53,7 @@ impl<'a> Value<'a> {
     /// Checks that this is an object.
     ///
     /// # Errors
-    /// If it is not.
+    /// If the value is not an object.
     pub fn expect_object(self) -> Result<(), DecodeError> {
         if self.0.starts_with(b"{") { Ok(()) } else { Err(self.type_error("an object")) }
     }

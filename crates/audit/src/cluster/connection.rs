@@ -1,4 +1,4 @@
-//! The connection to a cluster, by a kubeconfig or from within the cluster.
+//! The connection to a cluster, from a kubeconfig or from inside the cluster.
 
 use std::path::PathBuf;
 use std::{env, io};
@@ -13,7 +13,7 @@ use super::{ConnectionError, Objects, Selection};
 use crate::document::{Origin, Problem};
 use crate::tls::{install_provider, is_loopback};
 
-/// What stands for the context's name within a cluster.
+/// The name of the context when the command runs inside a cluster.
 const IN_CLUSTER: &str = "cluster";
 
 /// How to find the cluster, as for `kubectl`.
@@ -33,7 +33,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Prepares the connection. Nothing is sent yet.
+    /// Prepares the connection. Sends nothing.
     ///
     /// # Errors
     /// If no cluster is configured, or something in the configuration cannot be used.
@@ -92,14 +92,14 @@ fn names_proxy(kubeconfig: &Kubeconfig, context: &str) -> bool {
     proxy.is_some_and(|proxy| !proxy.is_empty())
 }
 
-/// Returns whether the environment names a proxy for a server. kube would compare `NO_PROXY` with the proxy's own address,
-/// and use the proxy for loopback addresses too.
+/// Returns whether the environment names a proxy for a server. kube would compare `NO_PROXY` with the proxy's own
+/// address, and use the proxy for loopback addresses too.
 fn uses_proxy(server: &Uri) -> bool {
     let is_loopback = server.authority().is_some_and(|authority| is_loopback(authority.as_str()));
     !is_loopback && Matcher::from_env().intercept(server).is_some()
 }
 
-/// Returns the configuration of a pod, where there is no kubeconfig.
+/// Returns the configuration inside a pod, if there is no kubeconfig.
 fn in_cluster(options: &ConnectionOptions, error: KubeconfigError) -> Result<(String, Config), ConnectionError> {
     if options.context.is_some() || env::var_os("KUBERNETES_SERVICE_HOST").is_none() {
         return Err(ConnectionError::NoKubeconfig(error));

@@ -9,7 +9,7 @@ use kube::core::Status;
 
 use crate::document::root_cause;
 
-/// Characters of the API server's messages that are shown.
+/// The maximum number of characters of an API server's message that are shown.
 const SHOWN_CHARS: usize = 500;
 
 /// The reason why there is no connection to a cluster.
@@ -21,7 +21,7 @@ pub enum ConnectionError {
     /// There is no kubeconfig, and the command does not run in a pod.
     #[error("{0}; name a kubeconfig with --kubeconfig or KUBECONFIG")]
     NoKubeconfig(#[source] KubeconfigError),
-    /// The command runs in a pod, but that lacks what a service account has.
+    /// The command runs in a pod that lacks the files of a service account.
     #[error("the pod's service account cannot be used: {0}")]
     InCluster(#[from] InClusterError),
     /// The connection's settings cannot be used, such as a certificate.
@@ -32,7 +32,7 @@ pub enum ConnectionError {
     Runtime(#[source] io::Error),
 }
 
-/// The reason why a list, or the rest of it, was not read.
+/// The reason why a list, or the rest of a list, was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
     /// The user may not list such objects.
@@ -71,19 +71,19 @@ pub enum ListError {
     /// The API server does not answer.
     #[error("cannot be read: {}", root_cause(.0))]
     NoAnswer(#[source] kube::Error),
-    /// The connection is lost within the answer.
+    /// The connection is lost during the response.
     #[error("{}", root_cause(&**.0))]
     Interrupted(Box<dyn Error + Send + Sync>),
     /// The API server stopped answering.
     #[error("the API server has sent nothing for {} seconds", .0.as_secs())]
     Silent(Duration),
-    /// The answer is none of the Kubernetes API.
+    /// The response is not from a Kubernetes API.
     #[error("cannot be read: the answer is not a list of objects; check the server in the kubeconfig")]
     NotAList,
 }
 
 impl ListError {
-    /// Names what a status other than 200 means.
+    /// Returns the error for a status other than 200.
     pub(super) fn from_status(code: u16, body: &[u8], resource: &str) -> Self {
         let status: Status = serde_json::from_slice(body).unwrap_or_default();
         let message = match status.message.as_str() {
@@ -105,7 +105,7 @@ impl ListError {
         }
     }
 
-    /// Names what an error means that comes before an answer.
+    /// Returns the error for a failure before the response.
     pub(super) fn before_answer(error: kube::Error) -> Self {
         let client_error = match &error {
             kube::Error::Service(error) => error.downcast_ref::<hyper_util::client::legacy::Error>(),
@@ -115,7 +115,7 @@ impl ListError {
         if is_connected { Self::NoAnswer(error) } else { Self::Unreachable(error) }
     }
 
-    /// Returns whether no other list could be read either.
+    /// Returns whether no other list can be read either.
     pub(super) fn ends_all(&self) -> bool {
         matches!(self, Self::Unauthorized(_) | Self::Unreachable(_) | Self::Refused { code: 400, .. })
     }

@@ -10,14 +10,14 @@ use super::{Cluster, ListError, Resource, Selection};
 use crate::document::{Document, Origin, Problem};
 use crate::input::JsonStream;
 
-/// Objects of a page, at most. A longer page takes more of the API server's memory.
+/// The maximum number of objects in a page. A longer page takes more of the API server's memory.
 const PAGE_LENGTH: u32 = 500;
 
-/// The objects of a cluster, kind by kind. A list that cannot be read gives a problem in its place.
+/// The objects of a cluster, kind by kind. A list that cannot be read yields a problem instead.
 pub struct Objects {
     cluster: Cluster,
     selection: Selection,
-    /// The resources of which nothing has been requested.
+    /// The resources that have not been requested yet.
     resources: VecDeque<Resource>,
     /// The page that is being read.
     reading: Option<(Position, JsonStream)>,
@@ -30,7 +30,7 @@ pub struct Objects {
 /// The position of a page among all pages.
 struct Position {
     resource: Resource,
-    /// Names the page; `None` for the first one of a list.
+    /// The token of the page; `None` for the first page of a list.
     continue_token: Option<String>,
     /// Whether the list continues here with another state of the cluster.
     is_restart: bool,
@@ -69,7 +69,7 @@ impl Objects {
         }
     }
 
-    /// Requests what follows the page, as soon as that is known.
+    /// Requests the page that follows, as soon as its token is known.
     fn request_next(&mut self) {
         if self.requested.is_some() {
             return;

@@ -16,17 +16,18 @@ use tokio::time::timeout;
 
 use super::{Cluster, ListError, Resource};
 
-/// The longest time without an answer, or without a part of it: what an API server takes for a request at most.
+/// The longest time without a response, or between parts of it: the longest time that an API server takes for a
+/// request.
 const SILENCE: Duration = Duration::from_mins(1);
 
-/// Bytes of a page that wait to be read. An API server that cannot send the whole page within a minute gives up, so that
-/// this is more than what most pages have.
+/// The maximum number of buffered bytes of a page. It is larger than most pages, because an API server gives up if it
+/// cannot send the whole page within a minute.
 const WAITING_BYTES: u32 = 32 << 20;
 
-/// Bytes of an error's text that are read.
+/// The maximum number of bytes of an error's text that are read.
 const MAX_ERROR: usize = 1 << 20;
 
-/// A request for a list, or why there is none.
+/// A request for a list, or the reason why there is none.
 type ListRequest = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
 
 /// A page, as the text that the API server sends.
@@ -35,7 +36,7 @@ pub(super) struct Page {
     part: Option<Part>,
 }
 
-/// A part of the text. Dropped, it makes room for another.
+/// A part of the text. When it is dropped, there is room for another one.
 struct Part {
     text: Bytes,
     _room: OwnedSemaphorePermit,
@@ -48,7 +49,7 @@ impl Page {
         let (client, resource) = (cluster.client.clone(), resource.to_string());
         cluster.runtime.spawn(async move {
             if let Err(error) = receive(&client, list, &resource, &sender).await {
-                // Nobody may want the page any more.
+                // The receiver may be gone.
                 sender.send(Err(error)).ok();
             }
         });
@@ -78,7 +79,7 @@ impl Read for Page {
     }
 }
 
-/// Sends the request, and passes on the parts of the answer.
+/// Sends the request, and passes on the parts of the response.
 async fn receive(
     client: &Client,
     list: ListRequest,

@@ -13,13 +13,13 @@ pub struct Resource {
     is_namespaced: bool,
 }
 
-/// A text that names nothing in a cluster.
+/// The reason why a text is not the name of anything in a cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidName {
-    /// It is not the name of a resource.
+    /// The text is not the name of a resource.
     #[error("write GROUP/VERSION/PLURAL, such as ray.io/v1/rayclusters, in lower case")]
     Resource,
-    /// It is not the name of a namespace.
+    /// The text is not the name of a namespace.
     #[error("a namespace's name has lower case letters, digits and hyphens")]
     Namespace,
 }
@@ -40,7 +40,7 @@ impl Resource {
         self.is_namespaced
     }
 
-    /// Returns whether this is the same kind, in perhaps another version.
+    /// Returns whether this is the same kind, possibly in another version.
     pub(super) fn is_same_kind(&self, other: &Self) -> bool {
         self.api.group == other.api.group && self.api.plural == other.api.plural
     }
@@ -65,7 +65,7 @@ impl FromStr for Resource {
         if !is_name(version) || !is_name(plural) {
             return Err(InvalidName::Resource);
         }
-        // The path of a list does not have the kind's name.
+        // The path of a list does not contain the kind's name.
         let api = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, ""), plural);
         Ok(Self { api, is_namespaced: true })
     }
@@ -87,7 +87,7 @@ pub fn parse_namespace(name: &str) -> Result<String, InvalidName> {
     if is_name(name) && !name.contains('.') { Ok(name.to_owned()) } else { Err(InvalidName::Namespace) }
 }
 
-/// Returns whether a text has only the characters of names, so that it is one step of a path.
+/// Returns whether a text has only characters that are allowed in names, and is therefore a single step of a path.
 fn is_name(text: &str) -> bool {
     let is_part =
         |part: &str| !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));

@@ -32,7 +32,7 @@ enum FilesError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputFile {
     pub(crate) path: String,
-    /// Whether what is no Kubernetes object in it is skipped.
+    /// Whether documents in the file that are not Kubernetes objects are skipped.
     pub(crate) is_optional: bool,
 }
 
@@ -43,7 +43,7 @@ impl Files {
     /// Finds the files. In a strict run, every document in them must be a Kubernetes object.
     ///
     /// # Errors
-    /// If a pattern for files to exclude is malformed. What cannot be found is an error in its place.
+    /// If a pattern for files to exclude is malformed. A path that cannot be found yields an error instead.
     pub fn find(paths: &[String], exclude: &[String], strict: bool) -> Result<Self, Problem> {
         let mut found: Vec<Box<dyn Iterator<Item = Result<InputFile, Problem>> + Send>> = Vec::new();
         for path in paths {
@@ -140,7 +140,8 @@ fn is_manifest(entry: &DirEntry) -> bool {
     entry.path().is_file() && has_extension(entry.path())
 }
 
-/// Returns whether a folder repeats the files of a mounted `ConfigMap`: the link `..data`, or the folder that it points to.
+/// Returns whether a folder repeats the files of a mounted `ConfigMap`: the link `..data`, or the folder that it points
+/// to.
 fn is_config_map_copy(entry: &DirEntry) -> bool {
     let data = |path: &Path| path.with_file_name("..data");
     if entry.path() == data(entry.path()) {

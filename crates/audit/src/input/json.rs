@@ -9,10 +9,10 @@ use serde::de::IgnoredAny;
 use super::list::Defaults;
 use crate::document::{Document, Origin, Problem, without_positions};
 
-/// Bytes that are read at a time.
+/// The number of bytes that are read at a time.
 const CHUNK: usize = 1 << 20;
 
-/// Bytes of the largest document or item. The API server stores no object of more than 3 MiB.
+/// The size in bytes of the largest document or item. The API server stores no object of more than 3 MiB.
 pub(crate) const MAX_DOCUMENT: usize = 64 << 20;
 
 #[derive(Debug, thiserror::Error)]
@@ -55,9 +55,9 @@ pub(crate) struct JsonStream {
     buffer: Vec<u8>,
     start: usize,
     is_at_end: bool,
-    /// Why nothing can be read after the buffer.
+    /// The reason why nothing can be read after the buffer.
     fault: Option<io::Error>,
-    /// The line on which `start` is; `None` if lines mean nothing.
+    /// The line on which `start` is; `None` if the text has no meaningful lines.
     line: Option<usize>,
     state: State,
     /// The number of a list's first item.
@@ -75,7 +75,7 @@ enum State {
 /// The list whose items are being read.
 struct List {
     origin: Origin,
-    /// What its items lack.
+    /// The kind and version that its items lack.
     defaults: Defaults,
     /// Whether it is a bare list, and not an object with the field `items`.
     is_bare: bool,
@@ -131,8 +131,8 @@ impl JsonStream {
         Self { line: None, first_item, ..Self::new(origin, false, input) }
     }
 
-    /// Returns the metadata of the last list, as JSON; `None` if it has not been read yet. The API server sends it before
-    /// the items of a kind of its own, and after those of a custom resource.
+    /// Returns the metadata of the last list, as JSON; `None` if it has not been read yet. The API server sends it
+    /// before the items of a kind of its own, and after those of a custom resource.
     pub(crate) fn list_metadata(&self) -> Option<&[u8]> {
         self.list_metadata.as_deref()
     }
@@ -333,8 +333,8 @@ fn whole_value(text: &[u8], is_at_end: bool) -> Result<usize, NeedsMore> {
     if length == text.len() && !is_at_end { Err(NeedsMore) } else { Ok(length) }
 }
 
-/// Returns the length of the value that a text begins with; or, if that is an object with `items`, the length up to their
-/// value, and true.
+/// Returns the length of the value that a text begins with; or, if that is an object with `items`, the length up to
+/// their value, and true.
 fn first_part(text: &[u8], is_at_end: bool) -> Result<(usize, bool), NeedsMore> {
     let mut reader = Reader::new(text);
     if reader.peek() == Some(b'{') && reader.seek_field("items") == Some(true) {

@@ -14,7 +14,8 @@ enum ListError {
     Malformed(#[from] DecodeError),
 }
 
-/// Returns the items of a document one by one, those of lists within lists too, or the document itself if it is no list.
+/// Returns the items of a document one by one, those of lists within lists too, or the document itself if it is not a
+/// list.
 pub(crate) fn flatten(document: Document) -> Vec<Result<Document, Problem>> {
     let mut documents = Vec::new();
     match items(&document.text) {
@@ -60,7 +61,7 @@ fn elements<'a>(reader: &mut Reader<'a>) -> Result<Vec<Value<'a>>, DecodeError> 
     Ok(items)
 }
 
-/// What the API server leaves out of the items of a typed list, such as a `PodList`: their kind and version.
+/// The kind and version, which the API server omits from the items of a typed list such as a `PodList`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Defaults {
     kind: String,
@@ -74,7 +75,7 @@ impl Defaults {
         Self { kind: kind.strip_suffix("List").unwrap_or_default().to_owned(), version }
     }
 
-    /// Adds what an item lacks.
+    /// Adds the kind and version to an item that lacks them.
     pub(crate) fn add_to(&self, item: Vec<u8>) -> Vec<u8> {
         if self.kind.is_empty() {
             return item;
@@ -86,7 +87,7 @@ impl Defaults {
         if missing.is_empty() {
             return item;
         }
-        // A malformed item is for others to report.
+        // The policy reports a malformed item.
         with_fields(&item, &missing).unwrap_or(item)
     }
 }

@@ -1,5 +1,5 @@
-//! The fields of Kubewarden's policies. The API server may drop unknown ones, and the policy then has other settings than
-//! its manifest seems to give it.
+//! The fields of Kubewarden's policies. The API server may drop unknown ones, and the policy then has other settings
+//! than its manifest seems to give it.
 
 use std::fmt;
 

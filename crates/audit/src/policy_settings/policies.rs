@@ -121,7 +121,7 @@ pub(super) fn choose<'d>(mut policies: Vec<Policy<'d>>, name: Option<&str>) -> R
     }
 }
 
-/// Lists the names of policies, with their places.
+/// Lists the names of policies, with their origins.
 pub(super) fn list(policies: &[Policy<'_>]) -> String {
     let names: Vec<_> = policies.iter().map(|policy| format!("{} ({})", policy.name, policy.document.origin)).collect();
     names.join(", ")
@@ -203,8 +203,8 @@ impl<'d> Policy<'d> {
         }))
     }
 
-    /// Returns whether the match conditions of the manifests in `deploy` keep objects from the policy that have only
-    /// annotations of plugins.
+    /// Returns whether the policy has the match conditions of the manifests in `deploy`, which exclude objects that
+    /// have only annotations of plugins.
     pub(super) fn excludes_plugins(&self) -> bool {
         let mut excludes = false;
         let conditions = seek_path(Some(self.spec), &["matchConditions"]).ok().flatten();
@@ -218,7 +218,7 @@ impl<'d> Policy<'d> {
         excludes && read.is_some_and(|read| read.is_ok())
     }
 
-    /// Returns the place of the manifest.
+    /// Returns the origin of the manifest.
     pub(super) fn origin(&self) -> &Origin {
         &self.document.origin
     }
@@ -237,7 +237,7 @@ fn check_fields(document: &Document, kind: &str, part: Part<'_>, value: Value<'_
     }
 }
 
-/// Returns the place of a field, by its value.
+/// Returns the origin of a field, by its value.
 fn origin_of(document: &Document, value: Value<'_>) -> Origin {
     match document.origin.line {
         Some(line) => document.origin.at_line(line + lines_before_key(&document.text, value)),

@@ -6,12 +6,12 @@ use oci_client::secrets::RegistryAuth;
 /// The credentials for a registry.
 pub(super) struct Credentials {
     pub(super) auth: RegistryAuth,
-    /// What to do if the registry does not accept them.
+    /// The fix if the registry does not accept the credentials.
     pub(super) hint: String,
 }
 
 impl Credentials {
-    /// Reads them from Docker's configuration; without any, the registry is asked anonymously.
+    /// Reads them from Docker's configuration; without any, the request is anonymous.
     pub(super) fn from_docker(registry: &str) -> Self {
         use CredentialRetrievalError::{ConfigNotFound, ConfigReadError, NoCredentialConfigured};
         // The name under which Docker stores the credentials for its own registry.

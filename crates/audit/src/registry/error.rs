@@ -35,7 +35,7 @@ pub enum PullError {
     Silent {
         /// The registry's host and port.
         registry: String,
-        /// The time that it had.
+        /// The time without a byte.
         silence: Duration,
         /// What to check.
         hint: &'static str,
@@ -50,7 +50,7 @@ pub enum PullError {
         /// What to check.
         hint: &'static str,
     },
-    /// The registry does not give the module to this user.
+    /// The registry does not let this user pull the module.
     #[error("access is denied, or it does not exist; {hint}")]
     Denied {
         /// How to log in.
@@ -92,7 +92,7 @@ pub enum PullError {
     InvalidAnswer(#[source] OciDistributionError),
 }
 
-/// The reason why a manifest is not one of a policy.
+/// The reason why a manifest is not a policy's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
     /// It lists images for several platforms.
@@ -106,7 +106,7 @@ pub enum ManifestError {
     LayerCount(usize),
 }
 
-/// Returns what to do about a certificate that is not accepted, if that is the cause.
+/// Returns the fix for a certificate that is not accepted, if that is the cause.
 pub(super) fn tls_hint(error: &OciDistributionError) -> Option<&'static str> {
     use rustls::Error::{General, InvalidCertificate};
     match tls_error(root_cause(error))? {

@@ -14,7 +14,7 @@ use crate::outcome::{Finding, Outcome};
 /// They depend neither on lines nor on values: a finding that moves in its file, or whose text changes, is the same.
 #[derive(Default)]
 pub(super) struct Fingerprints {
-    /// How often the report has the same finding, or object, so far.
+    /// The number of occurrences of each finding or object in the report so far.
     seen: HashMap<u128, usize>,
 }
 
@@ -34,8 +34,8 @@ impl Fingerprints {
         self.unique(&identity(outcome))
     }
 
-    /// Returns a hash that no other value of the report has. It is the same in each report, as long as equal values come
-    /// in the same order.
+    /// Returns a hash that no other value of the report has. It is the same in each report, as long as equal values
+    /// come in the same order.
     fn unique(&mut self, value: &impl Serialize) -> String {
         let count = self.seen.entry(hash(value)).or_default();
         *count += 1;

@@ -10,7 +10,7 @@ use super::text::is_plain;
 pub(super) struct JsonList {
     /// The report up to the list, until it is written.
     head: Option<String>,
-    /// How far elements are indented.
+    /// The indentation level of the elements.
     level: usize,
 }
 

@@ -11,7 +11,7 @@ use crate::outcome::{Finding, Outcome, UNREADABLE, Verdict};
 
 /// A test suite with a test case for each object and problem.
 ///
-/// It has no totals: they would stand before the test cases. CI servers count them.
+/// It has no totals, which would have to precede the test cases. CI servers count the test cases.
 pub struct JUnit {
     output: Output,
     has_begun: bool,

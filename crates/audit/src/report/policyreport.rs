@@ -20,7 +20,7 @@ use super::{Format, Output, Summary};
 use crate::document::Problem;
 use crate::outcome::{Finding, Outcome, Verdict};
 
-/// The maker of the reports.
+/// The source of the reports.
 const SOURCE: &str = "interlink-audit";
 
 /// A list of `Report` and `ClusterReport`, as JSON for `kubectl apply`.
@@ -28,7 +28,7 @@ pub struct PolicyReport {
     output: Output,
     reports: JsonList,
     fingerprints: Fingerprints,
-    /// When the run began, in seconds since 1970.
+    /// The start of the run, in seconds since 1970.
     started: u64,
 }
 

@@ -1,15 +1,15 @@
-//! Text from the input, as reports show it.
+//! Text from the input, in the form for reports.
 
 use crate::document::{Origin, STANDARD_INPUT};
 use crate::outcome::{Finding, Outcome};
 
-/// Returns whether a character shows itself, and nothing else: it is neither a control, bidirectional or zero-width
-/// character, nor one that combines with another.
+/// Returns whether a character is shown as itself, and affects no other character: it is neither a control,
+/// bidirectional or zero-width character, nor one that combines with another.
 pub(super) fn is_plain(character: char) -> bool {
     matches!(character, '"' | '\'' | '\\') || character.escape_debug().len() == 1
 }
 
-/// Escapes the characters that do not show themselves.
+/// Escapes the characters that are not shown as themselves.
 pub(super) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {

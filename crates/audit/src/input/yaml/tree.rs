@@ -7,7 +7,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use super::Fault;
 use super::scalar;
 
-/// Levels of maps and lists, at most. The API server's JSON parser and the policy read no more either.
+/// The maximum depth of maps and lists. The API server's JSON parser and the policy read no more either.
 pub(super) const MAX_DEPTH: usize = 128;
 
 /// The index of a node.

@@ -8,10 +8,10 @@ use serde_json::json;
 use super::Fault;
 use super::tree::{Content, Element, Id, Key, MAX_DEPTH, Tree};
 
-/// Bytes that aliases may add to a document.
+/// The maximum number of bytes that aliases may add to a document.
 const MAX_EXPANSION: usize = 8 << 20;
 
-/// Bytes of JSON for a byte of YAML, at most: an escape.
+/// The maximum number of bytes of JSON for a byte of YAML: an escape.
 const MAX_ESCAPE: usize = 6;
 
 /// The entries of a map with those that it merges.
@@ -140,7 +140,7 @@ impl Merging {
     fn set(&mut self, key: &str, value: Element) -> Result<(), Fault> {
         match self.keys.insert(key.to_owned(), (self.list.len(), true)) {
             Some((_, true)) => return Err(Fault::KeyTwice { line: value.line, key: key.to_owned() }),
-            // It replaces the merged one, at its own place, so that lines go on in order.
+            // It replaces the merged key, at its own position, so that lines stay in order.
             Some((index, false)) => {
                 self.list.remove(index);
                 self.keys.values_mut().filter(|(other, _)| *other > index).for_each(|(other, _)| *other -= 1);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::outcome::{Finding, UNREADABLE};
 
-/// Returns the descriptors of all rules, and of what stands in place of a rule if an object cannot be decoded.
+/// Returns the descriptors of all rules, and of the text in place of a rule if an object cannot be decoded.
 pub(super) fn descriptors() -> Vec<Value> {
     let text = crate::documentation::UNREADABLE;
     let unreadable = json!({
