@@ -86,7 +86,7 @@ impl Edit {
             // Other rules report these annotations. The removal of an annotation that has no effect changes nothing.
             return None;
         } else {
-            let problem = format!("is {participle} on a pod that has a node, where it has no effect any more");
+            let problem = format!("is {participle} on a pod that has a node, where it no longer has an effect");
             (RuleId::IneffectiveAnnotation, problem, "create the pod again to apply it")
         };
         Some((id, annotation.finding(problem).fix(fix)))
@@ -150,7 +150,7 @@ mod tests {
         for key in [WSTUNNEL_TIMEOUT, WG_PRIVATE_KEY] {
             for old in [&[][..], &[(key, "1m")]] {
                 assert!(
-                    only(old, &[(key, "2m")]).ends_with("has no effect any more; create the pod again to apply it")
+                    only(old, &[(key, "2m")]).ends_with("no longer has an effect; create the pod again to apply it")
                 );
             }
             assert_eq!(update(BOUND, &[(key, "1m")], &[], "{}"), Ok(Vec::new()), "it had no effect");

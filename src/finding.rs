@@ -109,7 +109,7 @@ impl<'t> Finding<'t> {
     /// Sets whether the value could change a manifest into which interLink inserts it.
     pub(crate) fn injection_if(self, injection: bool) -> Self {
         if injection {
-            let problem = self.problem + ", and could inject a manifest into interLink's";
+            let problem = self.problem + ", and could add a manifest to those that interLink applies";
             Self { injection, problem, ..self }
         } else {
             self

@@ -86,7 +86,7 @@ impl<'a> Requester<'a> {
 pub fn trust_hint(username: &str) -> String {
     let name = quote(username);
     if username.is_empty() {
-        "since the request names no user that a setting could trust".to_owned()
+        "because the request names no user whom a setting could trust".to_owned()
     } else if CONTROLLERS.contains(&username) {
         format!("or add the namespace to shadowNamespaces to trust {name} there")
     } else {

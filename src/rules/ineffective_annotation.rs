@@ -146,7 +146,7 @@ fn check_address<'t>(target: &'t Target<'_>, findings: &mut Findings<'t>) {
         && target.get(POD_VPN).is_some()
         && !may_be_assigned(target, annotation)
     {
-        let problem = "has no effect beside interlink.eu/pod-vpn, for which interLink picks an address";
+        let problem = "has no effect with interlink.eu/pod-vpn, because interLink assigns the address";
         findings.push(annotation.finding(problem).fix("remove it").whatever_its_value());
     }
 }

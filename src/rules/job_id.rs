@@ -75,7 +75,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 const FIX_STORED_POD: &str =
-    "find out who owns that job before you delete the pod, because interLink then has the job cancelled";
+    "find out who owns that job before you delete the pod, because interLink then cancels the job";
 
 fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'t>) {
     let Some(annotation) = target.get(JOB_ID) else {

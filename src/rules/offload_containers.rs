@@ -115,7 +115,7 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
             (problem, reason.fix().to_owned())
         } else if kept.all && key == DISABLE_OFFLOAD_CONTAINERS {
             let fix = "leave one out, or keep the pod off the virtual node";
-            ("names all containers, so that the job is empty".to_owned(), fix.to_owned())
+            ("names all containers, so the job is empty".to_owned(), fix.to_owned())
         } else {
             continue;
         };
@@ -222,8 +222,7 @@ mod tests {
 
     #[test]
     fn rejects_an_empty_job() {
-        let empty =
-            ["names all containers, so that the job is empty; leave one out, or keep the pod off the virtual node"];
+        let empty = ["names all containers, so the job is empty; leave one out, or keep the pod off the virtual node"];
         assert_eq!(problems(DISABLE_OFFLOAD_CONTAINERS, "sidecar,main,main", SPEC), empty);
         assert_eq!(problems(DISABLE_OFFLOAD_INIT_CONTAINERS, "fetch", SPEC), [""; 0]);
         assert_eq!(problems(DISABLE_OFFLOAD_CONTAINERS, "", r#"{"containers": []}"#), [""; 0]);

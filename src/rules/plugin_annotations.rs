@@ -90,7 +90,7 @@ fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'
             continue;
         }
         let problem = if annotation.info.key == UNREAD_BY_PLUGINS.key {
-            "has no effect, since plugins no longer read it"
+            "has no effect, because plugins no longer read it"
         } else {
             "may put text into a job script or a shell command, outside the container"
         };
@@ -124,7 +124,7 @@ mod tests {
             [
                 "slurm-job.vk.io/flags may put text into a job script or a shell command, outside the container; \
                  remove it, or have it added to pluginAnnotations.allowed",
-                "job.vk.io/x has no effect, since plugins no longer read it; \
+                "job.vk.io/x has no effect, because plugins no longer read it; \
                  remove it, or have it added to pluginAnnotations.allowed",
             ]
         );

@@ -26,7 +26,7 @@
 //!
 //! ## How to fix it
 //!
-//! Remove the annotation; with the VPN, interLink picks an address, and no other can be requested. Without the VPN, set
+//! Remove the annotation; with the VPN, interLink assigns the address, and no other can be requested. Without the VPN, set
 //! it to a free address in your virtual node's range, and to nothing else. The examples below use the setting
 //! `podIP.cidrs: [10.250.0.0/16]`.
 //!
@@ -148,7 +148,7 @@ fn suggest(text: &str, allowed: &PodIp) -> String {
 fn check_address(address: IpAddr, allowed: &PodIp) -> Result<(), Fault> {
     if allowed.cidrs.is_empty() {
         return Err(Fault {
-            problem: "may not be requested, since the policy's settings allow no range of addresses".to_owned(),
+            problem: "may not be requested, because the policy's settings allow no addresses".to_owned(),
             fix: "remove it, or have your range added to podIP.cidrs".to_owned(),
         });
     }
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn rejects_every_address_without_a_range() {
-        assert!(problem("10.250.1.5", "{}").contains("allow no range of addresses"));
+        assert!(problem("10.250.1.5", "{}").contains("allow no addresses"));
     }
 
     #[test]

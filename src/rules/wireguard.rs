@@ -131,7 +131,7 @@ fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'
         let problem = if is_key(annotation.value.trim()) {
             "keeps interLink from generating the job's key, so the pod runs without the mesh"
         } else {
-            "is not a WireGuard key of 32 bytes in base64, so the pod's network fails"
+            "is not a WireGuard key of 32 bytes in base64, so the pod fails or runs without the mesh"
         };
         findings.push(if leaves_mesh() {
             outside_mesh(annotation)
@@ -148,7 +148,7 @@ fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'
 
 /// Creates the finding about an annotation on a pod that leaves the mesh.
 fn outside_mesh<'t>(annotation: &'t Annotation<'_>) -> Finding<'t> {
-    let finding = annotation.finding("has no effect beside interlink.eu/mesh-network: disabled");
+    let finding = annotation.finding("has no effect with interlink.eu/mesh-network: disabled");
     finding.fix("remove one of the two").whatever_its_value()
 }
 
@@ -237,7 +237,7 @@ mod tests {
         for mesh in ["disabled", " DISABLED "] {
             let found = found(mesh);
             assert_eq!(found.len(), 4);
-            assert!(found[..3].iter().all(|text| text.contains("has no effect beside")), "{found:?}");
+            assert!(found[..3].iter().all(|text| text.contains("has no effect with")), "{found:?}");
             assert!(found[3].contains("is a private key"), "{found:?}");
         }
         assert_eq!(found("off").len(), 2);

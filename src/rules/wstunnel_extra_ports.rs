@@ -223,7 +223,7 @@ impl<'t> Entry<'t> {
     /// Returns the fault of an entry without a name.
     fn unnamed(&self) -> Fault<'t> {
         Fault {
-            problem: "which has no name, so that Kubernetes refuses the tunnel",
+            problem: "which has no name, so Kubernetes refuses the tunnel",
             fix: Advice::NamePort(self.port, self.protocol.unwrap_or_default()),
         }
     }
@@ -231,7 +231,7 @@ impl<'t> Entry<'t> {
     /// Returns the fault of an entry that interLink treats as a new port, but Kubernetes as a container's port.
     fn doubled(&self) -> Fault<'t> {
         Fault {
-            problem: "whose empty protocol adds a container's port again, so that Kubernetes refuses the tunnel",
+            problem: "whose empty protocol adds a container's port again, so Kubernetes refuses the tunnel",
             fix: Advice::PortAlone(self.port),
         }
     }
@@ -254,7 +254,7 @@ fn parse(entry: &str) -> Result<Entry<'_>, Fault<'_>> {
         return Err(Fault::new("whose port is out of range", "use a number from 1 to 65535"));
     };
     if is_protocol(name) {
-        return Err(Fault { problem: "with a protocol in place of the name", fix: Advice::NamePort(port, name) });
+        return Err(Fault { problem: "which has a protocol instead of a name", fix: Advice::NamePort(port, name) });
     }
     if YAML_WORDS.contains(&name) || is_yaml_number(name) {
         return Err(Fault::new("whose name YAML reads as another type, so the tunnel fails", "use another name"));
@@ -366,7 +366,7 @@ mod tests {
             ("65536", "out of range"),
             ("-80", "out of range"),
             ("80:web,81:web", "whose name another port has"),
-            ("9090,8080", "\"9090\", which has no name, so that Kubernetes refuses the tunnel; use 9090:NAME with"),
+            ("9090,8080", "\"9090\", which has no name, so Kubernetes refuses the tunnel; use 9090:NAME with"),
             ("9090::udp", "use 9090:NAME:udp with"),
             ("9090::", "use 9090:NAME with"),
             ("80:ws", "whose name the tunnel itself uses"),

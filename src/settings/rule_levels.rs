@@ -30,7 +30,7 @@ impl RuleLevels {
             let is_off = value.peek() == Some(b'f');
             let level = choice(value, &Level::ALL.map(|level| (level.as_str(), level)));
             levels.0[rule as usize] =
-                level.map_err(|error| if is_off { error.hint("write Ignore in place of off") } else { error })?;
+                level.map_err(|error| if is_off { error.hint("write Ignore instead of off") } else { error })?;
             Ok(())
         })?;
         Ok(levels)

@@ -80,7 +80,7 @@ Examples:
 
 #[derive(Args)]
 pub(crate) struct Check {
-    /// Files or folders with YAML or JSON, also compressed with gzip or zstd, or - for standard input.
+    /// Files or folders with YAML or JSON, optionally compressed with gzip or zstd, or - for standard input.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<String>,
     #[command(flatten)]
@@ -91,14 +91,14 @@ pub(crate) struct Check {
     pub(crate) output: Output,
     #[command(flatten)]
     pub(crate) configuration: Configuration,
-    /// Make every request as this user, also if it is an AdmissionReview. A service account is
+    /// Make every request as this user, even for an AdmissionReview. A service account is
     /// system:serviceaccount:NAMESPACE:NAME.
     #[arg(long = "as", value_name = "USER", value_parser = NonEmptyStringValueParser::new(), help_heading = REQUEST)]
     pub(crate) username: Option<String>,
     /// With --as, make every request as a member of this group. Can be given several times.
     #[arg(long = "as-group", value_name = "GROUP", requires = "username", help_heading = REQUEST)]
     pub(crate) groups: Vec<String>,
-    /// The namespace of objects that name none, as for kubectl.
+    /// The namespace for objects without one, as with kubectl.
     #[arg(long, short, value_name = "NAMESPACE", value_parser = parse_namespace, help_heading = REQUEST)]
     pub(crate) namespace: Option<String>,
     /// Check objects as updates of their earlier versions in this file or folder.
@@ -108,7 +108,7 @@ pub(crate) struct Check {
 
 #[derive(Args)]
 pub(crate) struct Audit {
-    /// Files or folders with YAML or JSON, also compressed with gzip or zstd, or - for standard input.
+    /// Files or folders with YAML or JSON, optionally compressed with gzip or zstd, or - for standard input.
     #[arg(required_unless_present = "cluster", value_name = "FILE")]
     pub(crate) files: Vec<String>,
     #[command(flatten)]
@@ -135,10 +135,10 @@ const CONFIGURATION: &str = "Configuration";
 #[derive(Args)]
 pub(crate) struct Folders {
     /// Leave out files in folders that match this pattern, as in a .gitignore file. Can be given several times. A file
-    /// that is named itself is always read.
+    /// named on the command line is always read.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude: Vec<String>,
-    /// Report documents in folders that are no Kubernetes objects, instead of skipping them.
+    /// Report documents in folders that are not Kubernetes objects, instead of skipping them.
     #[arg(long)]
     pub(crate) strict: bool,
 }
@@ -151,14 +151,14 @@ pub(crate) struct ClusterOptions {
     /// The context in the kubeconfig.
     #[arg(long, value_name = "NAME", requires = "cluster", help_heading = CLUSTER)]
     pub(crate) context: Option<String>,
-    /// The kubeconfig. Without one, that of KUBECONFIG, ~/.kube/config, or the service account of the pod.
+    /// The kubeconfig. The default is KUBECONFIG, then ~/.kube/config, then the service account of the pod.
     #[arg(long, value_name = "FILE", requires = "cluster", help_heading = CLUSTER)]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// Audit only objects in this namespace, and no nodes.
     #[arg(long, short, value_name = "NAMESPACE", value_parser = parse_namespace, requires = "cluster",
         help_heading = CLUSTER)]
     pub(crate) namespace: Option<String>,
-    /// Audit all namespaces, also if one is named. This is the default.
+    /// Audit all namespaces, even if --namespace is given. This is the default.
     #[arg(long, short = 'A', requires = "cluster", help_heading = CLUSTER)]
     pub(crate) all_namespaces: bool,
     /// Audit only objects whose labels match, such as app=web,tier!=test.
@@ -180,11 +180,11 @@ pub(crate) struct PolicyOptions {
     /// Take the policy with this name from --policy, if there are several. GROUP/MEMBER names a policy group's member.
     #[arg(long, value_name = "NAME", requires = "policy", help_heading = POLICY)]
     pub(crate) policy_name: Option<String>,
-    /// Evaluate this module instead of the one that is built in: a .wasm file, or
+    /// Evaluate this module instead of the built-in one: a .wasm file, or
     /// registry://HOST[:PORT]/REPOSITORY[:TAG][@DIGEST] with the credentials of docker login.
     #[arg(long, value_name = "MODULE", help_heading = POLICY)]
     pub(crate) module: Option<String>,
-    /// Pull --module over HTTP without TLS, as is always done from localhost.
+    /// Pull --module over HTTP without TLS, which is the default for localhost.
     #[arg(long, requires = "module", help_heading = POLICY)]
     pub(crate) plain_http: bool,
 }
@@ -203,7 +203,7 @@ pub(crate) struct Output {
     /// Show how often each rule has a finding, in the format table. JSON always contains it.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) statistics: bool,
-    /// What makes the exit code 1. Without this, only refused does.
+    /// Exit with code 1 for this outcome. The default is refused.
     #[arg(long, value_enum, value_name = "OUTCOME", help_heading = OUTPUT)]
     pub(crate) fail_on: Option<FailOn>,
     /// Do not count the findings in this file, which --write-baseline wrote.
@@ -226,7 +226,7 @@ pub(crate) struct Configuration {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Rows for people.
+    /// A table for people.
     Table,
     /// JSON for programs, which docs/report.schema.json describes.
     Json,

@@ -32,7 +32,7 @@ impl Default for PolicySettings {
 
 #[derive(Debug, thiserror::Error)]
 enum SettingsError {
-    #[error("holds several documents; settings are one")]
+    #[error("holds several documents; put the settings into one")]
     SeveralDocuments,
     #[error("is empty; write {{}} for the default settings")]
     Empty,

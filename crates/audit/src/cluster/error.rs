@@ -49,7 +49,7 @@ pub enum ListError {
     #[error("cannot be read, since the API server does not accept the credentials: {0}; log in again")]
     Unauthorized(String),
     /// There is no such resource.
-    #[error("do not exist in this cluster, or not in namespaces")]
+    #[error("do not exist in this cluster, or are not namespaced")]
     NotFound,
     /// The snapshot that the pages are taken from is gone.
     #[error("are audited only in part, since the API server no longer has the list's next page; run it again")]

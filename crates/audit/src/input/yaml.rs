@@ -31,13 +31,13 @@ enum Fault {
     MergeKey { line: usize },
     #[error("<< must have a map or a list of maps")]
     Merge { line: usize },
-    #[error("{key:?} stands before a << that sets it too, and parsers differ in which one wins; write << first")]
+    #[error("{key:?} is before a << that also sets it, and parsers disagree on which one wins; write << first")]
     MergeOrder { line: usize, key: String },
     #[error("the key {key:?} appears twice")]
     KeyTwice { line: usize, key: String },
     #[error("a key must be text, not a map or a list")]
     Key { line: usize },
-    #[error("an alias stands inside of what it refers to")]
+    #[error("an alias is inside the value that it refers to")]
     Alias { line: usize },
     #[error("more text follows the end of the document; separate documents with ---")]
     SeveralDocuments { line: usize },
@@ -280,14 +280,14 @@ mod tests {
             ("x: &m <<\n*m : {items: []}\n", "a << in quotes"),
             ("x: y # c\u{2028}!!binary Sm9iSUQ=: forged\n", "U+2028 ends a line"),
             ("x: y # c\u{85}\"<<\": {items: []}\n", "U+0085 ends a line"),
-            ("b: &b {x: 1}\nm:\n  x: 2\n  <<: *b\n", "stands before a <<"),
-            ("b: &b {x: 1}\nm: [{x: 2, <<: [{y: 1}, *b]}]\n", "stands before a <<"),
+            ("b: &b {x: 1}\nm:\n  x: 2\n  <<: *b\n", "is before a <<"),
+            ("b: &b {x: 1}\nm: [{x: 2, <<: [{y: 1}, *b]}]\n", "is before a <<"),
             ("a: 1\nb: 2\na: 3\n", "the key \"a\" appears twice"),
             ("1: a\n'1': b\n", "the key \"1\" appears twice"),
             ("m: {<<: 7}", "<< must have a map"),
             ("m: {<<: [7]}", "<< must have a map"),
             ("? [a]\n: b\n", "a key must be text"),
-            ("a: &a [*a]", "an alias stands inside"),
+            ("a: &a [*a]", "an alias is inside"),
             ("a: 1\n...\nb: 2\n", ""),
         ] {
             let problem = problem(text);

@@ -133,14 +133,14 @@ pub(super) fn totals(summary: &Summary) -> String {
     });
     let optional = [
         (summary.excepted, "excepted"),
-        (summary.trusted, "accepted unchecked, as a trusted writer's"),
+        (summary.trusted, "accepted unchecked (trusted writer)"),
         (
             summary.not_checked,
             "not checked (no pod template with metadata was found in them, or the policy does not cover their kind or \
              operation)",
         ),
         (summary.without_annotations, "without interLink annotations"),
-        (summary.skipped, "skipped, which are no Kubernetes objects"),
+        (summary.skipped, "skipped, not Kubernetes objects"),
         (summary.problems, "not evaluated"),
         (summary.omitted_findings, "findings left out"),
     ];

@@ -523,7 +523,7 @@ fn lists_and_explains_rules() {
     let (code, list, _) = run(&[], &["rules"]);
     assert_eq!(code, 0);
     assert!(
-        list.starts_with("RULE                    DEFAULT  REFUSES\njob-id                  Deny     JobID set"),
+        list.starts_with("RULE                    DEFAULT  REFUSES\njob-id                  Deny     JobID, if anyone"),
         "{list}"
     );
     let (_, list, _) = run(&[], &["annotations"]);

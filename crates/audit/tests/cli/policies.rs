@@ -170,7 +170,7 @@ fn warns_about_conditions_that_exclude_plugins() {
     let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/protect.yaml"));
     let manifest = manifest.unwrap();
     let is_warned =
-        |manifest: &str| check(manifest, &["--quiet"]).2.contains("warning: p.yaml:5: the rule plugin-annotations");
+        |manifest: &str| check(manifest, &["--quiet"]).2.contains("warning: p.yaml:6: the rule plugin-annotations");
     assert!(!is_warned(&manifest));
     let on = manifest.replace("settings:", "settings:\n    rules: {plugin-annotations: Warn}");
     assert!(is_warned(&on));

@@ -248,7 +248,7 @@ fn reports_a_kind_that_is_forbidden_and_audits_the_others() {
                 "test jobs.batch: are not audited, since the permission to list them is missing: {message}; grant the verb \
                  list on jobs.batch"
             ),
-            "test rayclusters.ray.io: do not exist in this cluster, or not in namespaces".to_owned(),
+            "test rayclusters.ray.io: do not exist in this cluster, or are not namespaced".to_owned(),
         ]
     );
     assert!(run.errors.starts_with("error: test jobs.batch: are not audited"), "{}", run.errors);
