@@ -38,11 +38,12 @@ pub(crate) enum Command {
     /// Annotations that only interLink may write are checked by metadata.managedFields, which shows who wrote them.
     #[command(after_help = AUDIT_EXAMPLES)]
     Audit(Audit),
-    /// List the rules.
+    /// List the rules, and the checks across objects.
     Rules,
-    /// Print a rule's documentation: what it refuses, why, how to fix it, and examples. Without a rule, print all.
+    /// Print the documentation of a rule or check: what it refuses or reports, why, and how to fix it. Without an id, print
+    /// all.
     Explain {
-        /// The rule's id.
+        /// The id of the rule or check.
         rule: Option<String>,
     },
     /// List the annotations that interLink knows.

@@ -1,14 +1,17 @@
 //! Links to the documentation of rules, and the documentation for objects that cannot be decoded.
 
+use crate::cross_checks::Check;
+
 const METADATA: &str = include_str!("../../../policy-metadata.yml");
 
 /// The Markdown documentation that takes the place of a rule's if an object cannot be decoded.
 pub const UNREADABLE: &str = include_str!("unreadable.md");
 
-/// Returns the link to a rule's documentation: in the repository of this version, or, as long as policy-metadata.yml
+/// Returns the link to the documentation of a rule or a check across objects: in the repository of this version, or, as long as policy-metadata.yml
 /// has only the example's address, the path in the repository.
 pub(crate) fn link(rule: &str) -> String {
-    let page = format!("docs/rules.md#{rule}");
+    let page = if Check::find(rule).is_some() { "cli" } else { "rules" };
+    let page = format!("docs/{page}.md#{rule}");
     match repository() {
         Some(repository) => format!("{repository}/blob/v{}/{page}", env!("CARGO_PKG_VERSION")),
         None => page,
@@ -27,6 +30,7 @@ mod tests {
 
     #[test]
     fn links_to_the_heading_of_a_rule() {
+        assert!(link("node-range").ends_with("docs/cli.md#node-range"));
         let link = link("job-id");
         let start = repository().map(|repository| repository.to_owned() + "/blob/v").unwrap_or_default();
         assert!(link.starts_with(&start) && link.ends_with("docs/rules.md#job-id"), "{link}");

@@ -5,6 +5,7 @@ use std::thread;
 
 use interlink_annotations_policy::is_irrelevant_object;
 
+use crate::cross_checks::{Collector, Record};
 use crate::document::{Document, Problem};
 use crate::host::{Answer, HostError, Module, Policy};
 use crate::input::{check_json, list};
@@ -39,6 +40,8 @@ pub struct Evaluator {
 pub enum Evaluation {
     /// The policy's answer. Boxed, since most documents have none.
     Outcome(Box<Outcome>),
+    /// The findings about an object among all stored ones, after what came of each alone.
+    AcrossObjects(Box<Outcome>),
     /// The object has no interLink annotation.
     Irrelevant,
     /// The document is not a Kubernetes object, and does not need to be one.
@@ -54,8 +57,17 @@ struct TrustsOwnUser;
 
 type Batch = Vec<Result<Document, Problem>>;
 
+/// What comes of a batch.
+#[derive(Debug, Default)]
+struct Results {
+    evaluations: Vec<Evaluation>,
+    /// For the checks across objects.
+    records: Vec<Record>,
+}
+
 impl Evaluator {
-    /// Evaluates documents, and calls a function with the result for each, in order.
+    /// Evaluates documents, and calls a function with what comes of each, in their order. Stored objects are compared at
+    /// the end.
     ///
     /// # Errors
     /// Those of the function, which end the run.
@@ -64,6 +76,7 @@ impl Evaluator {
         documents: impl Iterator<Item = Result<Document, Problem>> + Send,
         mut report: impl FnMut(Evaluation) -> Result<(), E>,
     ) -> Result<(), E> {
+        let mut collector = self.compares_objects().then(|| Collector::new(&self.settings));
         let threads = thread::available_parallelism().map_or(1, usize::from);
         thread::scope(|scope| {
             let (senders, receivers): (Vec<_>, Vec<_>) = (0..threads)
@@ -77,26 +90,35 @@ impl Evaluator {
             scope.spawn(move || distribute(documents, &senders));
             // Each thread in turn has the next batch, so that outcomes stay in order.
             for results in receivers.iter().cycle() {
-                let Ok(evaluations) = results.recv() else {
-                    return Ok(());
-                };
+                let Ok(Results { evaluations, records }) = results.recv() else { break };
                 for evaluation in evaluations {
                     report(evaluation)?;
                 }
+                if let Some(collector) = &mut collector {
+                    for record in records {
+                        collector.add(record);
+                    }
+                }
             }
-            Ok(())
+            let mut outcomes = collector.into_iter().flat_map(Collector::finish);
+            outcomes.try_for_each(|outcome| report(Evaluation::AcrossObjects(Box::new(outcome))))
         })
     }
 
-    /// Evaluates batches until there are no more, or the receiver of the results is gone.
-    fn work(&self, batches: &Receiver<Batch>, results: &SyncSender<Vec<Evaluation>>) {
+    /// Returns whether the objects are compared with each other: only those of a cluster belong together.
+    fn compares_objects(&self) -> bool {
+        matches!(self.mode, Mode::Stored)
+    }
+
+    /// Evaluates batches until there are no more, or nobody wants the results.
+    fn work(&self, batches: &Receiver<Batch>, results: &SyncSender<Results>) {
         let mut worker = Worker { evaluator: self, trust: Trust::new(&self.settings, &self.mode), policy: None };
         for batch in batches {
-            let mut evaluations = Vec::with_capacity(batch.len());
+            let mut of_batch = Results::default();
             for document in batch {
-                worker.evaluate_all(document, &mut evaluations);
+                worker.evaluate_all(document, &mut of_batch);
             }
-            if results.send(evaluations).is_err() {
+            if results.send(of_batch).is_err() {
                 return;
             }
         }
@@ -131,16 +153,35 @@ struct Worker<'e> {
 
 impl Worker<'_> {
     /// Evaluates a document, or all items if it is a list.
-    fn evaluate_all(&mut self, document: Result<Document, Problem>, evaluations: &mut Vec<Evaluation>) {
+    fn evaluate_all(&mut self, document: Result<Document, Problem>, results: &mut Results) {
         match document {
-            Ok(document) if self.is_irrelevant(&document) => evaluations.push(irrelevant(&document)),
-            Ok(document) => evaluations.extend(list::flatten(document).into_iter().map(|item| match item {
-                Ok(item) if self.is_irrelevant(&item) => irrelevant(&item),
-                Ok(item) => self.evaluate(&item).unwrap_or_else(Evaluation::Problem),
-                Err(problem) => Evaluation::Problem(problem),
-            })),
-            Err(problem) => evaluations.push(Evaluation::Problem(problem)),
+            Ok(document) if self.is_irrelevant(&document) && !self.must_flatten(&document) => {
+                self.record(&document, results);
+                results.evaluations.push(irrelevant(&document));
+            }
+            Ok(document) => {
+                for item in list::flatten(document) {
+                    let evaluation = item.and_then(|item| {
+                        self.record(&item, results);
+                        if self.is_irrelevant(&item) { Ok(irrelevant(&item)) } else { self.evaluate(&item) }
+                    });
+                    results.evaluations.push(evaluation.unwrap_or_else(Evaluation::Problem));
+                }
+            }
+            Err(problem) => results.evaluations.push(Evaluation::Problem(problem)),
         }
+    }
+
+    /// Keeps what the checks across objects need.
+    fn record(&self, document: &Document, results: &mut Results) {
+        if self.evaluator.compares_objects() {
+            results.records.extend(Record::of_document(document));
+        }
+    }
+
+    /// Returns whether the checks across objects need the items of a list, even if none is relevant.
+    fn must_flatten(&self, document: &Document) -> bool {
+        self.evaluator.compares_objects() && list::is_list(&document.text)
     }
 
     fn evaluate(&mut self, document: &Document) -> Result<Evaluation, Problem> {

@@ -8,6 +8,7 @@ use globset::{Glob, GlobMatcher};
 use interlink_annotations_policy::RuleId;
 use serde::{Deserialize, Serialize};
 
+use crate::cross_checks::Check;
 use crate::document::{Origin, Problem};
 use crate::outcome::{Finding, Outcome, UNREADABLE};
 
@@ -66,7 +67,7 @@ impl TryFrom<ExceptionText> for Exception {
 
     fn try_from(text: ExceptionText) -> Result<Self, InvalidException> {
         let ExceptionText { rule, kind, namespace, name, reason } = text;
-        if rule != UNREADABLE && RuleId::find(&rule).is_none() {
+        if rule != UNREADABLE && RuleId::find(&rule).is_none() && Check::find(&rule).is_none() {
             return Err(InvalidException::UnknownRule(rule));
         }
         if reason.trim().is_empty() {
@@ -90,7 +91,12 @@ impl Exception {
             && is_match(&self.name, &outcome.name)
     }
 
-    /// Describes the exception.
+    /// Returns whether the findings are those of a check across objects.
+    pub fn is_across_objects(&self) -> bool {
+        Check::find(&self.rule).is_some()
+    }
+
+    /// Names the exception.
     pub fn describe(&self) -> String {
         let part = |name: &str, value: Option<&str>| value.map_or_else(String::new, |it| format!(", {name} {it:?}"));
         let pattern = |pattern: &Option<GlobMatcher>| pattern.as_ref().map(|it| it.glob().glob().to_owned());

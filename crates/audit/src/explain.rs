@@ -1,17 +1,36 @@
-//! The documentation of a rule, or the reason why there is none.
+//! The rules and the checks across objects, and their documentation, or the reason why there is none.
 
 use interlink_annotations_policy::RuleId;
+use interlink_audit::cross_checks::Check;
 use interlink_audit::documentation;
 use interlink_audit::outcome::UNREADABLE;
 use interlink_audit::suggestion::closest;
 use interlink_generate::reference;
 
-/// Returns the documentation of a rule, or of `unreadable`, which reports show in place of a rule.
+/// Returns a list of the rules, and one of the checks across objects.
+pub(crate) fn list() -> String {
+    let width = Check::ALL.map(|check| check.as_str().len()).into_iter().max().unwrap_or_default();
+    let row = |check: Check| format!("{:width$}  {}\n", check.as_str(), reference::plain(check.summary()));
+    let rows = Check::ALL.map(row).concat();
+    format!("{}\n{:width$}  REPORTS, ACROSS THE OBJECTS OF AN AUDIT\n{rows}", reference::rule_list(), "CHECK")
+}
+
+/// Returns the documentation of all rules and all checks across objects.
+pub(crate) fn explain_all() -> String {
+    let checks = Check::ALL.map(|check| format!("\n#{}", check.documentation())).concat();
+    reference::rules() + "\n# Checks across objects\n" + &checks
+}
+
+/// Returns the documentation of a rule, of a check across objects, or of what reports show in place of a rule.
 ///
 /// # Errors
 /// If there is no such rule. The text suggests a similar one.
 pub(crate) fn explain(id: &str) -> Result<String, String> {
-    let text = if id == UNREADABLE { Some(documentation::UNREADABLE.to_owned()) } else { reference::rule(id) };
+    let text = match Check::find(id) {
+        Some(check) => Some(check.documentation()),
+        None if id == UNREADABLE => Some(documentation::UNREADABLE.to_owned()),
+        None => reference::rule(id),
+    };
     text.ok_or_else(|| format!("{id:?} is not a rule{}", hint(id)))
 }
 
@@ -20,7 +39,8 @@ fn hint(id: &str) -> String {
     if !about.is_empty() {
         return format!(", but an annotation; see {}", about.join(", "));
     }
-    match closest(id, RuleId::ALL.into_iter().map(RuleId::as_str).chain([UNREADABLE])) {
+    let ids = RuleId::ALL.into_iter().map(RuleId::as_str).chain([UNREADABLE]);
+    match closest(id, ids.chain(Check::ALL.map(Check::as_str))) {
         Some(rule) => format!("; did you mean {rule}?"),
         None => format!("; the rules are {}", reference::rule_ids()),
     }
@@ -34,6 +54,7 @@ mod tests {
     fn suggests_the_rule_that_may_be_meant() {
         for (text, expected) in [
             ("job_id", "\"job_id\" is not a rule; did you mean job-id?"),
+            ("duplicate-pod-ips", "\"duplicate-pod-ips\" is not a rule; did you mean duplicate-pod-ip?"),
             ("pod-ips", "\"pod-ips\" is not a rule; did you mean pod-ip?"),
             ("interlink.eu/wg-mtu", "\"interlink.eu/wg-mtu\" is not a rule, but an annotation; see wireguard"),
         ] {
@@ -42,6 +63,7 @@ mod tests {
         let job_id = explain("JobID").unwrap_err();
         assert!(job_id.starts_with("\"JobID\" is not a rule, but an annotation; see job-id"), "{job_id}");
         assert!(explain("xyz").unwrap_err().contains("; the rules are job-id, "));
+        assert!(explain("node-range").unwrap().starts_with("# node-range\n\nReports a virtual node"));
         assert!(explain("unreadable").unwrap().starts_with("# unreadable\n"));
     }
 }

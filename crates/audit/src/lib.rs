@@ -1,14 +1,15 @@
 //! Evaluates the policy over manifests, in the runtime that Kubewarden's policy server uses.
 //!
-//! [`input`] finds the objects in files, [`cluster`] those in a live cluster, and [`versions`] their earlier versions.
-//! [`request`] builds the request that Kubernetes or Kubewarden would make for each object. [`evaluate`] runs the
-//! module on all cores, in [`host`]. [`outcome`] parses the answers, and [`report`] shows them, except for
-//! [`exceptions`]. The module is [`MODULE`], or comes from a [`registry`]. The command `interlink-audit` puts these
-//! parts together.
+//! [`input`] finds the objects in files, and [`cluster`] those in a live cluster, [`versions`] their earlier versions,
+//! [`request`] makes the request that Kubernetes or Kubewarden would make of each, [`evaluate`] runs the module on all
+//! cores, in [`host`], [`outcome`] takes the answers apart, [`cross_checks`] compares stored objects, and [`report`] shows
+//! the findings, without [`exceptions`]. The module is [`MODULE`], or comes from a [`registry`]. The command
+//! `interlink-audit` puts them together.
 //!
 //! An error's text is one line with its cause and, unless it is obvious, the fix. `source` returns the cause as well.
 
 pub mod cluster;
+pub mod cross_checks;
 pub mod document;
 pub mod documentation;
 pub mod evaluate;

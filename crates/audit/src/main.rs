@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Check(arguments) => check(arguments),
         Command::Audit(arguments) => audit(arguments),
-        Command::Rules => print(&reference::rule_list()),
+        Command::Rules => print(&explain::list()),
         Command::Explain { rule: Some(rule) } => match explain::explain(&rule) {
             Ok(text) => print(&text),
             Err(error) => {
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
                 Ok(ExitCode::from(USAGE_ERROR))
             }
         },
-        Command::Explain { rule: None } => print(&reference::rules()),
+        Command::Explain { rule: None } => print(&explain::explain_all()),
         Command::Annotations => print(&reference::annotation_list()),
         Command::Completions { shell } => print(&shell::completions(shell)),
         Command::Man { folder } => shell::write_man_pages(&folder).map_err(Failure::from),
@@ -211,7 +211,10 @@ fn run(
     if summary.objects() + summary.problems == 0 && !output.quiet {
         print_message("note", "nothing was checked");
     }
-    for exception in exceptions.unused().filter(|_| !output.quiet) {
+    // Only an audit checks across objects, but `check` may have the same configuration.
+    let is_audit = matches!(evaluator.mode, Mode::Stored);
+    let unused = exceptions.unused().filter(|it| is_audit || !it.is_across_objects());
+    for exception in unused.filter(|_| !output.quiet) {
         print_message("note", &format!("an exception matches no finding: {}", exception.describe()));
     }
     Ok(Run { evaluator, summary, baseline, has_warning })
@@ -242,7 +245,7 @@ impl Run {
     /// # Errors
     /// If the baseline cannot be written.
     fn exit_code(&self, output: &cli::Output) -> Result<ExitCode, Failure> {
-        let has_warning = self.has_warning || self.summary.with_warnings > 0;
+        let has_warning = self.has_warning || self.summary.with_warnings + self.summary.across_objects > 0;
         let is_refused = self.summary.refused > 0 || output.fail_on == Some(FailOn::Warn) && has_warning;
         if let (Some(baseline), Some(file)) = (&self.baseline, &output.write_baseline) {
             baseline.write(file)?;

@@ -104,7 +104,7 @@ impl Serialize for Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// The id of the rule; `None` if the object cannot be decoded.
+    /// The id of the rule, or of a check across objects; `None` if the object cannot be decoded.
     pub rule: Option<String>,
     /// `Deny` or `Warn`.
     #[serde(serialize_with = "level_name")]
@@ -168,7 +168,27 @@ impl Outcome {
         }
     }
 
-    /// Returns the name of the verdict, including whether the writers are unknown.
+    /// Creates the outcome of a stored object's comparison with others, as yet without findings. The policy's answer to
+    /// the object alone is another outcome.
+    pub(crate) fn across_objects(origin: Origin, kind: &str, namespace: String, name: String, uid: String) -> Self {
+        Self {
+            origin,
+            namespace,
+            api_version: "v1".to_owned(),
+            kind: kind.to_owned(),
+            name,
+            uid,
+            evaluated_as: EvaluatedAs::Stored,
+            verdict: Verdict::Accepted,
+            writers_unknown: false,
+            code: None,
+            findings: Vec::new(),
+            omitted_findings: 0,
+            excepted_findings: Vec::new(),
+        }
+    }
+
+    /// Returns the name of the verdict, and of what is unknown.
     pub fn verdict_name(&self) -> &'static str {
         match self.verdict {
             Verdict::Refused if self.writers_unknown => "refused, writers unknown",

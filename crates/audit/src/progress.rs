@@ -56,10 +56,12 @@ impl Progress {
 
     /// Counts an object, and writes its outcome without disturbing the line.
     pub(crate) fn evaluated<R>(&self, evaluation: Evaluation, write: impl FnOnce(Evaluation) -> R) -> R {
-        self.line.inc(1);
+        self.line.inc(u64::from(!matches!(evaluation, Evaluation::AcrossObjects(_))));
         match evaluation {
             Evaluation::Irrelevant | Evaluation::Skipped => write(evaluation),
-            Evaluation::Outcome(_) | Evaluation::Problem(_) => self.line.suspend(|| write(evaluation)),
+            Evaluation::Outcome(_) | Evaluation::AcrossObjects(_) | Evaluation::Problem(_) => {
+                self.line.suspend(|| write(evaluation))
+            }
         }
     }
 

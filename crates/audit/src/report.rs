@@ -89,6 +89,8 @@ pub struct Summary {
     pub not_checked: usize,
     /// Objects that would be refused, but only for findings that do not count.
     pub excepted: usize,
+    /// Objects with findings across objects. The other numbers of objects count them by what the policy made of each.
+    pub across_objects: usize,
     /// Objects without any interLink annotation.
     pub without_annotations: usize,
     /// Documents in folders that are not Kubernetes objects.
@@ -135,6 +137,16 @@ impl Summary {
         let is_accepted = matches!(outcome.verdict, Verdict::Accepted | Verdict::WritersUnknown);
         self.accepted_with_warnings += usize::from(is_accepted && has_warnings);
         self.accepted_writers_unknown += usize::from(is_accepted && writers_unknown);
+        self.add_findings(outcome);
+    }
+
+    /// Adds what is found about an object among all others. The object itself is counted already.
+    fn add_across_objects(&mut self, outcome: &Outcome) {
+        self.across_objects += usize::from(outcome.has_warnings());
+        self.add_findings(outcome);
+    }
+
+    fn add_findings(&mut self, outcome: &Outcome) {
         self.omitted_findings += outcome.omitted_findings;
         for finding in &outcome.findings {
             let Some(rule) = &finding.rule else { continue };
@@ -188,23 +200,24 @@ impl<'f> Report<'f> {
                 self.summary.problems += 1;
                 self.format.problem(&problem)?;
             }
-            Evaluation::Outcome(mut outcome) => {
-                self.exceptions.apply(&mut outcome);
-                if let Some(baseline) = &mut self.baseline {
-                    baseline.add(&outcome);
-                }
-                self.summary.add(&outcome);
-                let is_shown = match self.show {
-                    Show::All => true,
-                    Show::Findings => !outcome.findings.is_empty(),
-                    Show::Refused => outcome.verdict == Verdict::Refused,
-                };
-                if is_shown {
-                    self.format.outcome(&outcome)?;
-                }
-            }
+            Evaluation::Outcome(outcome) => self.add_outcome(*outcome, Summary::add)?,
+            Evaluation::AcrossObjects(outcome) => self.add_outcome(*outcome, Summary::add_across_objects)?,
         }
         Ok(())
+    }
+
+    fn add_outcome(&mut self, mut outcome: Outcome, count: fn(&mut Summary, &Outcome)) -> io::Result<()> {
+        self.exceptions.apply(&mut outcome);
+        if let Some(baseline) = &mut self.baseline {
+            baseline.add(&outcome);
+        }
+        count(&mut self.summary, &outcome);
+        let is_shown = match self.show {
+            Show::All => true,
+            Show::Findings => !outcome.findings.is_empty(),
+            Show::Refused => outcome.verdict == Verdict::Refused,
+        };
+        if is_shown { self.format.outcome(&outcome) } else { Ok(()) }
     }
 
     /// Writes the end of the report.

@@ -45,6 +45,8 @@ impl Objects {
                 resources.push_back(resource);
             }
         }
+        // Nodes come first: the checks across objects then keep nothing of the pods on ordinary nodes.
+        resources.make_contiguous().sort_by_key(Resource::is_namespaced);
         Self { cluster, selection, resources, reading: None, requested: None, count: 0 }
     }
 

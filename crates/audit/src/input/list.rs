@@ -52,6 +52,17 @@ fn items(text: &[u8]) -> Result<Option<(&'static str, Vec<Value<'_>>)>, ListErro
     }
 }
 
+/// Returns whether an object has items and the kind of a list. This is quick for others, but does not see a list of another
+/// kind.
+pub(crate) fn is_list(object: &[u8]) -> bool {
+    let field = |name| {
+        let mut reader = Reader::new(object);
+        (reader.seek_field(name) == Some(true)).then_some(reader)
+    };
+    let has_kind = |mut kind: Reader<'_>| kind.value().is_ok_and(|kind| kind.text().ends_with(b"List\""));
+    field("kind").is_some_and(has_kind) && field("items").is_some_and(|mut items| items.peek() == Some(b'['))
+}
+
 fn elements<'a>(reader: &mut Reader<'a>) -> Result<Vec<Value<'a>>, DecodeError> {
     let mut items = Vec::new();
     reader.elements(&mut |element| {
@@ -121,6 +132,14 @@ mod tests {
         let read = flattened(r#"{"kind": "Pod", "apiVersion": "v1", "items": [{"kind": "Service"}]}"#);
         assert_eq!(read[0].as_ref().unwrap().1["kind"], "Service");
         assert_eq!(flattened(r#"{"kind": "Pod", "items": {}}"#).len(), 1);
+    }
+
+    #[test]
+    fn finds_lists_by_kind_and_items() {
+        assert!(is_list(br#"{"items": [], "kind": "PodList"}"#));
+        for other in [r#"{"kind": "AllowList", "spec": {"items": []}}"#, r#"{"kind": "Pod", "items": []}"#, "[]", "{"] {
+            assert!(!is_list(other.as_bytes()), "{other}");
+        }
     }
 
     #[test]

@@ -139,6 +139,7 @@ pub(super) fn totals(summary: &Summary) -> String {
             "not checked (no pod template with metadata was found in them, or the policy does not cover their kind or \
              operation)",
         ),
+        (summary.across_objects, "with findings across objects"),
         (summary.without_annotations, "without interLink annotations"),
         (summary.skipped, "skipped, not Kubernetes objects"),
         (summary.problems, "not evaluated"),

@@ -1,5 +1,6 @@
 //! The command line: output and exit codes.
 
+mod cross_checks;
 mod exceptions;
 mod policies;
 
@@ -536,6 +537,9 @@ fn lists_and_explains_rules() {
     assert!(text.starts_with("# pod-ip\n"), "{text}");
     let (code, _, errors) = run(&[], &["explain", "podip"]);
     assert_eq!((code, errors.as_str()), (2, "error: \"podip\" is not a rule; did you mean pod-ip?\n"));
+    assert!(run(&[], &["explain", "duplicate-pod-ip"]).1.starts_with("# duplicate-pod-ip\n\nReports a pod"));
+    assert!(run(&[], &["rules"]).1.contains("\nnode-range           a virtual node's podCIDR that overlaps"));
+    assert!(run(&[], &["explain"]).1.contains("\n## node-range\n"));
     assert!(run(&[], &["explain", "unreadable"]).1.contains("cannot decode"));
 }
 

@@ -132,6 +132,7 @@ fn lists_every_kind_with_get_requests_only() {
     assert_eq!(
         paths,
         [
+            "/api/v1/nodes",
             PODS,
             "/apis/apps/v1/replicasets",
             "/apis/apps/v1/deployments",
@@ -141,10 +142,26 @@ fn lists_every_kind_with_get_requests_only() {
             "/apis/batch/v1/cronjobs",
             "/api/v1/replicationcontrollers",
             "/api/v1/podtemplates",
-            "/api/v1/nodes",
             RAY_CLUSTERS,
         ]
     );
+}
+
+#[test]
+fn compares_the_objects_of_a_cluster() {
+    let node = json!({"metadata": {"name": "hpc", "uid": "1", "resourceVersion": "7",
+        "labels": {"virtual-node.interlink/type": "virtual-kubelet"}}});
+    let pod = json!({"metadata": {"name": "a", "namespace": "n", "uid": "2", "resourceVersion": "7"},
+        "spec": {"nodeName": "hpc"}, "status": {"phase": "Running"}});
+    let server = ApiServer::start(move |request| match request.path.as_str() {
+        PODS => Some(Answer::list("Pod", "v1", "", std::slice::from_ref(&pod))),
+        "/api/v1/nodes" => Some(Answer::list("Node", "v1", "", std::slice::from_ref(&node))),
+        _ => None,
+    });
+    let run = audit(&server, &["--fail-on", "warn"]);
+    assert_eq!((run.code, run.places()), (1, vec!["test pods items[0] a".to_owned()]));
+    let finding = &run.report["results"][0]["findings"][0];
+    assert_eq!((&finding["rule"], &finding["line"]), (&json!("job-not-tracked"), &Value::Null));
 }
 
 #[test]
@@ -347,8 +364,8 @@ fn sends_the_token_only_to_a_server_with_the_right_certificate() {
 #[test]
 fn ends_at_an_error_that_every_list_would_have() {
     for (code, expected) in [
-        (401, "test pods: cannot be read, since the API server does not accept the credentials: no; log in again"),
-        (400, "test pods: cannot be read: the API server answered 400, no"),
+        (401, "test nodes: cannot be read, since the API server does not accept the credentials: no; log in again"),
+        (400, "test nodes: cannot be read: the API server answered 400, no"),
     ] {
         let server = ApiServer::start(move |_| Some(Answer::error(code, "no")));
         let run = audit(&server, &[]);

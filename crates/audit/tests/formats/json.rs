@@ -87,13 +87,19 @@ fn reports() -> Vec<Value> {
     };
     let (old, new) = (pod("x: a"), pod("JobID: '1'"));
     let request = json!({"kind": {"kind": "Pod"}, "operation": "CREATE", "object": {"metadata": {"annotations": {"JobID": "1"}}}});
-    let objects = [stored("unknown", &json!([])), stored("known", &json!([{"manager": "vk"}]))];
+    // With a finding across objects.
+    let mut untracked = stored("untracked", &json!([]));
+    untracked["metadata"]["annotations"] = json!({});
+    untracked["spec"] = json!({"nodeName": "hpc"});
+    untracked["status"] = json!({"phase": "Running"});
+    let objects = [stored("unknown", &json!([])), stored("known", &json!([{"manager": "vk"}])), untracked];
     let cluster = json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
     let files = [
         ("old.yaml", &*old),
         ("new.yaml", &*new),
         ("r.json", &*request.to_string()),
         ("c.json", &*cluster),
+        ("s.yaml", "virtualNodes: {names: [hpc]}"),
         ("m.yaml", MIXED),
     ];
     let interlink = "system:serviceaccount:interlink:vk";
@@ -101,7 +107,7 @@ fn reports() -> Vec<Value> {
         &["check", "--format", "json", "m.yaml", "r.json"][..],
         &["check", "--format", "json", "--old", "old.yaml", "new.yaml"],
         &["check", "--format", "json", "--as", interlink, "new.yaml"],
-        &["audit", "--format", "json", "c.json"],
+        &["audit", "--format", "json", "--settings", "s.yaml", "c.json"],
     ]
     .map(|arguments| parse(&run(&files, arguments).1))
     .to_vec()
@@ -113,6 +119,7 @@ fn reports_match_their_schema() {
     for report in reports() {
         schema.check_report(&report);
     }
+    assert_eq!(reports()[3]["summary"]["acrossObjects"], 1);
     schema.check_report(&parse(&check_hostile("json")));
     let met: Vec<_> = schema.met.iter().map(|met| met.rsplit_once('.').unwrap().1).collect();
     let expected = [

@@ -1,5 +1,6 @@
 //! SARIF, as GitHub's code scanning requires it.
 
+use interlink_audit::cross_checks::Check;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -51,7 +52,11 @@ fn sarif_has_what_github_requires() {
     let run = run(&check(MIXED, "sarif"));
     let rules = rules(&run);
     let ids: Vec<_> = interlink_annotations_policy::RuleId::ALL.iter().map(|id| id.as_str()).collect();
-    assert_eq!(rules.iter().map(|rule| text(&rule["id"])).collect::<Vec<_>>(), [&ids[..], &["unreadable"]].concat());
+    let checks = Check::ALL.map(Check::as_str);
+    assert_eq!(
+        rules.iter().map(|rule| text(&rule["id"])).collect::<Vec<_>>(),
+        [&ids[..], &["unreadable"], &checks].concat()
+    );
     assert!(text(&rules[0]["help"]["markdown"]).starts_with("# job-id\n\nDefault level: Deny."));
     let off = rules.iter().find(|rule| rule["id"] == "plugin-annotations").unwrap();
     assert_eq!(off["defaultConfiguration"]["enabled"], false);

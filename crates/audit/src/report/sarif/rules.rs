@@ -1,13 +1,15 @@
-//! The rules, as SARIF describes them.
+//! The rules and the checks across objects, as SARIF describes them.
 
 use interlink_annotations_policy::rules::{RULES, Rule, documentation};
 use interlink_annotations_policy::{Level, RuleId};
 use interlink_generate::reference;
 use serde_json::{Value, json};
 
+use crate::cross_checks::Check;
 use crate::outcome::{Finding, UNREADABLE};
 
-/// Returns the descriptors of all rules, and of the text in place of a rule if an object cannot be decoded.
+/// Returns the descriptors of all rules, of what stands in place of a rule if an object cannot be decoded, and of the
+/// checks across objects.
 pub(super) fn descriptors() -> Vec<Value> {
     let text = crate::documentation::UNREADABLE;
     let unreadable = json!({
@@ -17,12 +19,33 @@ pub(super) fn descriptors() -> Vec<Value> {
         "help": { "text": section(text, "How to fix it"), "markdown": text },
         "defaultConfiguration": { "level": "error" },
     });
-    RULES.iter().map(descriptor).chain([unreadable]).collect()
+    RULES.iter().map(descriptor).chain([unreadable]).chain(Check::ALL.map(check_descriptor)).collect()
 }
 
 /// Returns the index of the descriptor for a finding.
 pub(super) fn index(finding: &Finding) -> usize {
-    finding.rule.as_deref().and_then(RuleId::find).map_or(RULES.len(), |id| id as usize)
+    let rule = finding.rule.as_deref();
+    let check = rule.and_then(Check::find).map(|check| RULES.len() + 1 + check as usize);
+    check.or_else(|| rule.and_then(RuleId::find).map(|id| id as usize)).unwrap_or(RULES.len())
+}
+
+fn check_descriptor(check: Check) -> Value {
+    let mut descriptor = json!({
+        "id": check.as_str(),
+        "shortDescription": { "text": reference::plain(check.summary()) },
+        "fullDescription": { "text": reference::plain(&check.why()) },
+        "help": { "text": reference::plain(&check.how_to_fix()), "markdown": check.documentation() },
+        "defaultConfiguration": { "level": "warning" },
+    });
+    add_help(&mut descriptor, check.as_str());
+    descriptor
+}
+
+/// Adds the link to the documentation, if the repository is known.
+fn add_help(descriptor: &mut Value, id: &str) {
+    if crate::documentation::repository().is_some() {
+        descriptor["helpUri"] = json!(crate::documentation::link(id));
+    }
 }
 
 fn descriptor(rule: &Rule) -> Value {
@@ -39,9 +62,7 @@ fn descriptor(rule: &Rule) -> Value {
             Level::Ignore => json!({ "level": "note", "enabled": false }),
         },
     });
-    if crate::documentation::repository().is_some() {
-        descriptor["helpUri"] = json!(crate::documentation::link(id.as_str()));
-    }
+    add_help(&mut descriptor, id.as_str());
     descriptor
 }
 

@@ -1,0 +1,13 @@
+//! Checks across objects, which the policy cannot make: it sees one object at a time.
+//!
+//! While objects are evaluated, each thread takes a [`Record`] of the few that matter. The [`Collector`] keeps what is
+//! needed of them, and yields the findings at the end.
+
+mod check;
+mod collector;
+mod nodes;
+mod record;
+
+pub use check::Check;
+pub(crate) use collector::Collector;
+pub(crate) use record::Record;
