@@ -9,7 +9,10 @@ use std::borrow::Cow;
 use json_scan::{Context, DecodeError, Reader, Value, bytes_eq, present};
 
 pub(crate) use catalogue::*;
-pub use catalogue::{AnnotationInfo, AppliesTo, Author, CATALOGUE, DOMAINS, Lookup, look_up};
+pub use catalogue::{
+    AnnotationInfo, AppliesTo, Author, CATALOGUE, DOMAINS, JOB_ID, Lookup, POD_IP, POD_VPN, WSTUNNEL_PATH_PREFIX,
+    look_up,
+};
 pub(crate) use plugins::{UNREAD_BY_PLUGINS, look_up_plugin};
 pub(crate) use values::{could_inject, disables_mesh, list_entries};
 

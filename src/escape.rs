@@ -16,7 +16,7 @@ pub(crate) fn quote(text: &str) -> String {
 }
 
 /// Escapes and truncates the name of a field or a key, in quotes unless it is plain.
-pub(crate) fn name(text: &str) -> String {
+pub fn name(text: &str) -> String {
     show_name(text, SHOWN_CHARS)
 }
 

@@ -49,7 +49,6 @@ use wapc_guest::{CallResult, register_function};
 
 pub use field_ownership::is_stored_version;
 pub use prefilter::is_irrelevant_object;
-pub use requester::trust_hint;
 pub use rule_id::{Level, RuleId};
 pub use templates::template_pointers;
 pub use validate::{is_trusted_request, validate};

@@ -48,7 +48,14 @@ impl<'a> Requester<'a> {
 
     /// Names the requester and the setting that would trust the requester, as the end of a fix.
     pub(crate) fn trust_hint(&self) -> String {
-        trust_hint(&self.username)
+        let name = quote(&self.username);
+        if self.username.is_empty() {
+            "because the request names no user whom a setting could trust".to_owned()
+        } else if CONTROLLERS.contains(&&*self.username) {
+            format!("or add the namespace to shadowNamespaces to trust {name} there")
+        } else {
+            format!("or add {{username: {name}}} to trustedWriters if that is interLink")
+        }
     }
 
     /// Returns whether the request names nobody, as an audit request does. An empty user name alone is not enough: an
@@ -79,18 +86,6 @@ impl<'a> Requester<'a> {
         let namespace = entry.namespace.as_ref();
         entry.identity.matches(&self.username, &self.groups)
             && namespace.is_none_or(|pattern| pattern.matches(&self.namespace))
-    }
-}
-
-/// Names a user and the setting that would trust this user, as the end of a fix.
-pub fn trust_hint(username: &str) -> String {
-    let name = quote(username);
-    if username.is_empty() {
-        "because the request names no user whom a setting could trust".to_owned()
-    } else if CONTROLLERS.contains(&username) {
-        format!("or add the namespace to shadowNamespaces to trust {name} there")
-    } else {
-        format!("or add {{username: {name}}} to trustedWriters if that is interLink")
     }
 }
 

@@ -7,6 +7,7 @@ use kubewarden_policy_sdk::response::ValidationResponse;
 use serde::Serialize;
 
 use crate::compact::sorted_set;
+pub use crate::escape::name as show_name;
 use crate::escape::truncate;
 use crate::requester::Requester;
 use crate::rule_id::Level;

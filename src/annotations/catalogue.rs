@@ -41,15 +41,19 @@ pub enum AppliesTo {
     ShadowTemplate,
 }
 
-pub(crate) const JOB_ID: &str = "JobID";
-pub(crate) const POD_VPN: &str = "interlink.eu/pod-vpn";
-pub(crate) const POD_IP: &str = "interlink.eu/pod-ip";
+/// The id of the job at the HPC center.
+pub const JOB_ID: &str = "JobID";
+/// Whether the pod uses the VPN.
+pub const POD_VPN: &str = "interlink.eu/pod-vpn";
+/// The address of the pod.
+pub const POD_IP: &str = "interlink.eu/pod-ip";
 pub(crate) const WSTUNNEL_TIMEOUT: &str = "interlink.virtual-kubelet.io/wstunnel-timeout";
 pub(crate) const WSTUNNEL_EXTRA_PORTS: &str = "interlink.eu/wstunnel-extra-ports";
 pub(crate) const WSTUNNEL_CLIENT_COMMANDS: &str = "interlink.eu/wstunnel-client-commands";
 /// The pattern for the commands of every tunnel but wstunnel's.
 pub(crate) const CLIENT_COMMANDS: &str = "interlink.eu/*-client-commands";
-pub(crate) const WSTUNNEL_PATH_PREFIX: &str = "interlink.eu/wstunnel-path-prefix";
+/// The password of a tunnel, on the pods that receive its traffic.
+pub const WSTUNNEL_PATH_PREFIX: &str = "interlink.eu/wstunnel-path-prefix";
 pub(crate) const SHADOW_SAME_NS: &str = "interlink.eu/shadow-same-ns";
 pub(crate) const MESH_NETWORK: &str = "interlink.eu/mesh-network";
 pub(crate) const WG_MTU: &str = "interlink.eu/wg-mtu";

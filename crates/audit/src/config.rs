@@ -54,7 +54,7 @@ impl Config {
             return Ok(Self::default());
         }
         let file = flags.config.as_deref().unwrap_or(Path::new(FILE));
-        let origin = || Origin::file(&file.display().to_string());
+        let origin = || Origin::path(file);
         let text = match fs::read_to_string(file) {
             Err(error) if flags.config.is_none() && error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
             text => text.map_err(|error| origin().problem(ConfigError::Read(error)))?,

@@ -1,7 +1,7 @@
 //! Checks across objects, which the policy cannot make: it sees one object at a time.
 //!
-//! While objects are evaluated, each thread takes a [`Record`] of the few that matter. The [`Collector`] keeps what is
-//! needed of them, and yields the findings at the end.
+//! While objects are evaluated, each thread takes a [`Record`] of the few objects that matter. The [`Collector`] keeps
+//! the data that the checks need, and returns the findings at the end.
 
 mod check;
 mod collector;

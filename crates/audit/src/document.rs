@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
@@ -51,6 +52,11 @@ impl Origin {
     /// Creates the origin of a whole file.
     pub fn file(file: &str) -> Self {
         Self { file: file.into(), line: None, item: String::new() }
+    }
+
+    /// Creates the origin of a whole file, by its path.
+    pub fn path(file: &Path) -> Self {
+        Self::file(&file.display().to_string())
     }
 
     /// Returns the source of the document: a file, or the kind of a cluster's objects.

@@ -7,8 +7,8 @@ const METADATA: &str = include_str!("../../../policy-metadata.yml");
 /// The Markdown documentation that takes the place of a rule's if an object cannot be decoded.
 pub const UNREADABLE: &str = include_str!("unreadable.md");
 
-/// Returns the link to the documentation of a rule or a check across objects: in the repository of this version, or, as long as policy-metadata.yml
-/// has only the example's address, the path in the repository.
+/// Returns the link to the documentation of a rule or a check across objects: an address in the repository of this
+/// version, or only the path as long as policy-metadata.yml has the example's address.
 pub(crate) fn link(rule: &str) -> String {
     let page = if Check::find(rule).is_some() { "cli" } else { "rules" };
     let page = format!("docs/{page}.md#{rule}");

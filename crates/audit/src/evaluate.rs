@@ -40,7 +40,7 @@ pub struct Evaluator {
 pub enum Evaluation {
     /// The policy's answer. Boxed, since most documents have none.
     Outcome(Box<Outcome>),
-    /// The findings about an object among all stored ones, after what came of each alone.
+    /// The findings about an object among all stored ones. They come after the results for each document.
     AcrossObjects(Box<Outcome>),
     /// The object has no interLink annotation.
     Irrelevant,
@@ -57,7 +57,7 @@ struct TrustsOwnUser;
 
 type Batch = Vec<Result<Document, Problem>>;
 
-/// What comes of a batch.
+/// The results for a batch.
 #[derive(Debug, Default)]
 struct Results {
     evaluations: Vec<Evaluation>,
@@ -66,8 +66,8 @@ struct Results {
 }
 
 impl Evaluator {
-    /// Evaluates documents, and calls a function with what comes of each, in their order. Stored objects are compared at
-    /// the end.
+    /// Evaluates documents, and calls a function with the result for each, in order. At the end, stored objects are
+    /// compared with each other.
     ///
     /// # Errors
     /// Those of the function, which end the run.
@@ -110,15 +110,15 @@ impl Evaluator {
         matches!(self.mode, Mode::Stored)
     }
 
-    /// Evaluates batches until there are no more, or nobody wants the results.
+    /// Evaluates batches until there are no more, or the receiver of the results is gone.
     fn work(&self, batches: &Receiver<Batch>, results: &SyncSender<Results>) {
         let mut worker = Worker { evaluator: self, trust: Trust::new(&self.settings, &self.mode), policy: None };
         for batch in batches {
-            let mut of_batch = Results::default();
+            let mut batch_results = Results::default();
             for document in batch {
-                worker.evaluate_all(document, &mut of_batch);
+                worker.evaluate_all(document, &mut batch_results);
             }
-            if results.send(of_batch).is_err() {
+            if results.send(batch_results).is_err() {
                 return;
             }
         }
@@ -172,7 +172,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Keeps what the checks across objects need.
+    /// Keeps the data that the checks across objects need.
     fn record(&self, document: &Document, results: &mut Results) {
         if self.evaluator.compares_objects() {
             results.records.extend(Record::of_document(document));

@@ -21,9 +21,8 @@ const IN_BASELINE: &str = "in the baseline";
 /// Findings that do not count.
 #[derive(Debug, Default)]
 pub struct Exceptions {
-    list: Vec<Exception>,
-    /// Whether each exception has matched a finding.
-    used: Vec<bool>,
+    /// Each exception, and whether it has matched a finding.
+    list: Vec<(Exception, bool)>,
     baseline: BTreeSet<BaselineFinding>,
 }
 
@@ -114,7 +113,8 @@ impl Exception {
 impl Exceptions {
     /// Creates the exceptions of a configuration and a baseline.
     pub fn new(list: Vec<Exception>, baseline: Baseline) -> Self {
-        Self { used: vec![false; list.len()], list, baseline: baseline.findings }
+        let list = list.into_iter().map(|exception| (exception, false)).collect();
+        Self { list, baseline: baseline.findings }
     }
 
     /// Removes the findings that do not count from an outcome.
@@ -131,7 +131,7 @@ impl Exceptions {
     /// Returns the reason why a finding does not count, if there is one.
     fn reason(&mut self, outcome: &Outcome, finding: &Finding) -> Option<String> {
         let mut reason = None;
-        for (exception, is_used) in self.list.iter().zip(&mut self.used) {
+        for (exception, is_used) in &mut self.list {
             if exception.matches(outcome, finding) {
                 *is_used = true;
                 reason.get_or_insert_with(|| exception.reason.clone());
@@ -145,16 +145,22 @@ impl Exceptions {
 
     /// Returns the exceptions that no finding has matched.
     pub fn unused(&self) -> impl Iterator<Item = &Exception> {
-        self.list.iter().zip(&self.used).filter(|(_, is_used)| !**is_used).map(|(exception, _)| exception)
+        self.list.iter().filter(|(_, is_used)| !is_used).map(|(exception, _)| exception)
     }
 }
 
 /// Earlier findings, as stored in a file.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
     version: u32,
     findings: BTreeSet<BaselineFinding>,
+}
+
+impl Default for Baseline {
+    fn default() -> Self {
+        Self { version: VERSION, findings: BTreeSet::new() }
+    }
 }
 
 /// A finding, without the parts that change when its file or value changes.
@@ -199,7 +205,7 @@ impl Baseline {
     /// # Errors
     /// If the file cannot be read, or is not a baseline.
     pub fn read(file: &Path) -> Result<Self, Problem> {
-        let problem = |error| Origin::file(&file.display().to_string()).problem(error);
+        let problem = |error| Origin::path(file).problem(error);
         let text = fs::read(file).map_err(|error| problem(BaselineError::Read(error)))?;
         let baseline: Self = serde_json::from_slice(&text).map_err(|error| problem(BaselineError::Syntax(error)))?;
         if baseline.version != VERSION {
@@ -228,8 +234,8 @@ impl Baseline {
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, file: &Path) -> Result<(), Problem> {
-        let text = serde_json::to_string_pretty(&Self { version: VERSION, findings: self.findings.clone() });
-        let written = text.map_err(std::io::Error::from).and_then(|text| fs::write(file, text + "\n"));
-        written.map_err(|error| Origin::file(&file.display().to_string()).problem(BaselineError::Write(error)))
+        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::from);
+        let written = text.and_then(|text| fs::write(file, text + "\n"));
+        written.map_err(|error| Origin::path(file).problem(BaselineError::Write(error)))
     }
 }

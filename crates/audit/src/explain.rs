@@ -9,10 +9,9 @@ use interlink_generate::reference;
 
 /// Returns a list of the rules, and one of the checks across objects.
 pub(crate) fn list() -> String {
-    let width = Check::ALL.map(|check| check.as_str().len()).into_iter().max().unwrap_or_default();
-    let row = |check: Check| format!("{:width$}  {}\n", check.as_str(), reference::plain(check.summary()));
-    let rows = Check::ALL.map(row).concat();
-    format!("{}\n{:width$}  REPORTS, ACROSS THE OBJECTS OF AN AUDIT\n{rows}", reference::rule_list(), "CHECK")
+    let rows = Check::ALL.into_iter().map(|check| [check.as_str(), check.summary()]);
+    let checks = reference::columns(["CHECK", "REPORTS, ACROSS THE OBJECTS OF AN AUDIT"], rows);
+    format!("{}\n{checks}", reference::rule_list())
 }
 
 /// Returns the documentation of all rules and all checks across objects.
@@ -21,7 +20,8 @@ pub(crate) fn explain_all() -> String {
     reference::rules() + "\n# Checks across objects\n" + &checks
 }
 
-/// Returns the documentation of a rule, of a check across objects, or of what reports show in place of a rule.
+/// Returns the documentation of a rule, of a check across objects, or of `unreadable`, which reports show in place of a
+/// rule.
 ///
 /// # Errors
 /// If there is no such rule. The text suggests a similar one.

@@ -1,12 +1,9 @@
 //! The line of an annotation in a document.
 
-use interlink_annotations_policy::response::{ParsedSentence, path_steps};
-use json_scan::{Reader, Value, show_name};
+use interlink_annotations_policy::response::{ParsedSentence, path_steps, show_name};
+use json_scan::{Reader, Value};
 
 use crate::object;
-
-/// The maximum number of characters of a key in a message.
-const SHOWN_CHARS: usize = 64;
 
 /// How the path in a message about a request that cannot be decoded begins.
 pub(crate) const OBJECT: &str = "request.object.";
@@ -32,26 +29,11 @@ pub(crate) fn lines_before(document: &[u8], finding: &ParsedSentence<'_>) -> usi
 /// Returns the value of a field, a key or an element, as a message shows it.
 fn child<'a>(value: Value<'a>, step: &str) -> Option<Value<'a>> {
     let mut found = None;
-    let mut reader = value.reader();
-    let read = if value.text().starts_with(b"[") {
-        let mut index = 0_usize;
-        reader.elements(&mut |element| {
-            let element = element.value()?;
-            if step.parse() == Ok(index) {
-                found = Some(element);
-            }
-            index += 1;
-            Ok(())
-        })
-    } else {
-        reader.entries(&mut |key, entry| {
-            let entry = entry.value()?;
-            if show_name(&String::from_utf8_lossy(key), SHOWN_CHARS) == step {
-                found.get_or_insert(entry);
-            }
-            Ok(())
-        })
-    };
+    let read = object::visit_children(value, &mut |key, child| {
+        if show_name(key) == step {
+            found.get_or_insert(child);
+        }
+    });
     read.ok().and(found)
 }
 

@@ -205,7 +205,7 @@ fn run(
     let written = written.and_then(|()| report.finish());
     let finished = written.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
-        _ => Origin::file("standard output").problem(error).into(),
+        _ => output_problem(error).into(),
     })?;
     let Finished { summary, exceptions, baseline } = finished;
     if summary.objects() + summary.problems == 0 && !output.quiet {
@@ -225,7 +225,7 @@ fn run(
 /// # Errors
 /// If standard output is closed.
 fn format(output: &cli::Output) -> Result<Box<dyn Format>, Problem> {
-    let (writer, width) = streams::output().map_err(|error| Origin::file("standard output").problem(error))?;
+    let (writer, width) = streams::output().map_err(output_problem)?;
     let writer = Box::new(io::BufWriter::new(writer));
     Ok(match output.format {
         cli::Format::Table => Box::new(Table::new(writer, width, output.statistics)),
@@ -265,9 +265,11 @@ impl Run {
 fn print(text: &str) -> Result<ExitCode, Failure> {
     let mut out = anstream::stdout().lock();
     match write!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Origin::file("standard output").problem(error).into())
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(output_problem(error).into()),
         _ => Ok(ExitCode::SUCCESS),
     }
+}
+
+fn output_problem(error: io::Error) -> Problem {
+    Origin::file("standard output").problem(error)
 }

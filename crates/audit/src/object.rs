@@ -124,13 +124,17 @@ pub(crate) fn line_breaks(text: &[u8]) -> usize {
 
 /// Returns the number of line breaks before a value in a text.
 pub(crate) fn lines_before(text: &[u8], value: Value<'_>) -> usize {
-    line_breaks(&text[..value.text().as_ptr().addr() - text.as_ptr().addr()])
+    line_breaks(before(text, value))
 }
 
 /// Returns the number of line breaks before the key of a value in a text.
 pub(crate) fn lines_before_key(text: &[u8], value: Value<'_>) -> usize {
-    let before = &text[..value.text().as_ptr().addr() - text.as_ptr().addr()];
-    line_breaks(before.trim_ascii_end())
+    line_breaks(before(text, value).trim_ascii_end())
+}
+
+/// Returns the part of a text before a value in it.
+fn before<'t>(text: &'t [u8], value: Value<'_>) -> &'t [u8] {
+    &text[..value.text().as_ptr().addr() - text.as_ptr().addr()]
 }
 
 /// Returns a string's text, and an empty text for any other value.
@@ -197,29 +201,35 @@ fn find<'a>(value: Value<'a>, pointer: &str) -> Option<Value<'a>> {
     pointer.split('/').skip(1).try_fold(value, |value, step| {
         let step = step.replace("~1", "/").replace("~0", "~");
         let mut found = None;
-        if value.text().starts_with(b"[") {
-            let mut index = 0;
-            let read = value.reader().elements(&mut |element| {
-                let element = element.value()?;
-                if step.parse() == Ok(index) {
-                    found = Some(element);
-                }
-                index += 1;
-                Ok(())
-            });
-            read.ok()?;
-        } else {
-            let read = value.reader().entries(&mut |key, entry| {
-                let entry = entry.value()?;
-                if key == step.as_bytes() {
-                    found = Some(entry);
-                }
-                Ok(())
-            });
-            read.ok()?;
-        }
-        found
+        let read = visit_children(value, &mut |key, child| {
+            if key == step {
+                found = Some(child);
+            }
+        });
+        read.ok().and(found)
     })
+}
+
+/// Calls a function with the key and the value of each entry of an object, or with the index and the value of each
+/// element of a list.
+///
+/// # Errors
+/// If the value is neither, or is malformed.
+pub(crate) fn visit_children<'a>(value: Value<'a>, visit: &mut dyn FnMut(&str, Value<'a>)) -> Result<(), DecodeError> {
+    let mut reader = value.reader();
+    if value.text().starts_with(b"[") {
+        let mut index = 0_usize;
+        reader.elements(&mut |element| {
+            visit(&index.to_string(), element.value()?);
+            index += 1;
+            Ok(())
+        })
+    } else {
+        reader.entries(&mut |key, entry| {
+            visit(&String::from_utf8_lossy(key), entry.value()?);
+            Ok(())
+        })
+    }
 }
 
 /// Sets annotations that are null to an empty text, as the API server reads them in fields whose type it knows.
@@ -230,7 +240,7 @@ pub(crate) fn with_empty_annotations<'a>(object: &'a [u8], kind: Option<&Kind>) 
         let _ = annotations.reader().entries(&mut |_, value| {
             let value = value.value()?;
             if value.is_null() {
-                nulls.push(value.text().as_ptr().addr() - object.as_ptr().addr());
+                nulls.push(before(object, value).len());
             }
             Ok(())
         });

@@ -168,8 +168,8 @@ impl Outcome {
         }
     }
 
-    /// Creates the outcome of a stored object's comparison with others, as yet without findings. The policy's answer to
-    /// the object alone is another outcome.
+    /// Creates the outcome of comparing a stored object with others, without findings so far. The policy's answer to
+    /// the object alone is a separate outcome.
     pub(crate) fn across_objects(origin: Origin, kind: &str, namespace: String, name: String, uid: String) -> Self {
         Self {
             origin,

@@ -89,7 +89,7 @@ pub struct Summary {
     pub not_checked: usize,
     /// Objects that would be refused, but only for findings that do not count.
     pub excepted: usize,
-    /// Objects with findings across objects. The other numbers of objects count them by what the policy made of each.
+    /// Objects with findings across objects. The other counts include them by the policy's verdict.
     pub across_objects: usize,
     /// Objects without any interLink annotation.
     pub without_annotations: usize,
@@ -140,7 +140,7 @@ impl Summary {
         self.add_findings(outcome);
     }
 
-    /// Adds what is found about an object among all others. The object itself is counted already.
+    /// Adds the findings about an object among all others. The object itself is already counted.
     fn add_across_objects(&mut self, outcome: &Outcome) {
         self.across_objects += usize::from(outcome.has_warnings());
         self.add_findings(outcome);

@@ -21,7 +21,6 @@ pub(crate) fn completions(shell: Shell) -> String {
 /// # Errors
 /// If the folder cannot be written.
 pub(crate) fn write_man_pages(folder: &Path) -> Result<ExitCode, Problem> {
-    clap_mangen::generate_to(Cli::command(), folder)
-        .map_err(|error| Origin::file(&folder.display().to_string()).problem(error))?;
+    clap_mangen::generate_to(Cli::command(), folder).map_err(|error| Origin::path(folder).problem(error))?;
     Ok(ExitCode::SUCCESS)
 }

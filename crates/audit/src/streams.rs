@@ -27,7 +27,7 @@ pub fn silence_modules() -> io::Result<()> {
     let nowhere = OpenOptions::new().write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdout(&nowhere)?;
     rustix::stdio::dup2_stderr(&nowhere)?;
-    // Only the first call has the streams of the command.
+    // In a later call, these are no longer the streams of the command.
     OWN.get_or_init(|| own);
     Ok(())
 }
@@ -36,7 +36,7 @@ fn duplicate(stream: impl AsFd) -> io::Result<File> {
     stream.as_fd().try_clone_to_owned().map(File::from)
 }
 
-/// Opens the command's output, without colours if it is not a terminal. The width is that of the terminal.
+/// Opens the command's output, without colors if it is not a terminal. The width is that of the terminal.
 ///
 /// # Errors
 /// If it is closed.
@@ -50,7 +50,7 @@ pub fn output() -> io::Result<(Box<dyn Write>, Option<usize>)> {
     Ok((Box::new(AutoStream::auto(file)), width))
 }
 
-/// Writes a line to the command's messages. Where nobody reads it, it is lost.
+/// Writes a line to the command's messages. If standard error is closed, the line is lost.
 pub(crate) fn print_line(line: &str) {
     match OWN.get() {
         Some(own) => writeln!(&own.messages, "{line}").ok(),

@@ -45,7 +45,7 @@ pub fn annotation_list() -> String {
 }
 
 /// Aligns the columns of rows. The last column may contain Markdown.
-fn columns<const N: usize>(heading: [&'static str; N], rows: impl Iterator<Item = [&'static str; N]>) -> String {
+pub fn columns<const N: usize>(heading: [&'static str; N], rows: impl Iterator<Item = [&'static str; N]>) -> String {
     let rows: Vec<_> = [heading].into_iter().chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
     let line = |row: &[&str; N]| {

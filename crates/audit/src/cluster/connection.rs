@@ -39,7 +39,7 @@ impl Cluster {
     /// If no cluster is configured, or something in the configuration cannot be used.
     pub fn new(options: &ConnectionOptions) -> Result<Self, Problem> {
         let origin = match &options.kubeconfig {
-            Some(file) => Origin::file(&file.display().to_string()),
+            Some(file) => Origin::path(file),
             None => Origin::file("the cluster"),
         };
         Self::connect(options).map_err(|error| origin.problem(error))

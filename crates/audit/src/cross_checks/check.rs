@@ -16,7 +16,7 @@ pub enum Check {
     JobNotTracked,
     /// A pod runs on a virtual node with the VPN, but without an address.
     PodIpNotAssigned,
-    /// The range of a virtual node is another node's too, or one that the settings do not allow.
+    /// The range of a virtual node overlaps that of another one, or is not in the configured ranges.
     NodeRange,
 }
 
@@ -24,7 +24,7 @@ impl Check {
     /// All checks.
     pub const ALL: [Self; 4] = [Self::DuplicatePodIp, Self::JobNotTracked, Self::PodIpNotAssigned, Self::NodeRange];
 
-    /// Returns the id, which stands where findings have a rule's.
+    /// Returns the id, which findings have in place of a rule's id.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::DuplicatePodIp => "duplicate-pod-ip",
@@ -61,7 +61,7 @@ impl Check {
         self.paragraph(1)
     }
 
-    /// Returns how to fix what it reports, as Markdown.
+    /// Returns how to fix the problem, as Markdown.
     pub(crate) fn how_to_fix(self) -> String {
         self.paragraph(2)
     }

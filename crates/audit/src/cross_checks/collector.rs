@@ -1,38 +1,34 @@
-//! Keeps what the checks need of all objects, and compares them at the end.
+//! Keeps the data that the checks need of all objects, and compares it at the end.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
+use interlink_annotations_policy::annotations::{JOB_ID, POD_IP};
+use interlink_annotations_policy::response::show_name;
 use interlink_annotations_policy::settings::Settings;
-use json_scan::show_name;
 
 use super::Check;
 use super::nodes::Nodes;
 use super::record::{Object, Pod, Record};
 use crate::outcome::{Finding, Outcome};
 
-/// Pods that are kept for a node; more are only counted. Which nodes are virtual may be known only at the end, so that
-/// ordinary pods are kept until then, and a cluster has many.
+/// The maximum number of pods that are kept for a node. Further pods are only counted: it may be known only at the end
+/// that a node is ordinary, and a cluster has many pods on ordinary nodes.
 const PODS_PER_NODE: usize = 100;
 
-/// Characters of a name that a finding shows.
-const SHOWN_CHARS: usize = 64;
-
 const ANNOTATIONS: &str = "metadata.annotations";
-const JOB_ID: &str = "JobID";
-const POD_IP: &str = "interlink.eu/pod-ip";
 
 const FIX_DUPLICATE: &str = "delete one of the two pods, and create it again without this address";
 const FIX_JOB: &str = "check the connection to interLink's API and the plugin's log, and create the pod again";
 const FIX_ADDRESS: &str = "check PodCIDR in the virtual kubelet's configuration and its log, and create the pod again";
 
-/// What the checks keep of the objects so far, in the order of the input.
+/// The data that the checks keep of the objects so far, in the order of the input.
 #[derive(Debug)]
 pub(crate) struct Collector {
     nodes: Nodes,
     addresses: Vec<Holder>,
-    /// The pods that lack something if their node, by whose name they are, is virtual.
+    /// By the name of a node, the pods that lack something if the node is virtual.
     lacking: HashMap<String, Lacking>,
     /// The number of records.
     count: usize,
@@ -52,7 +48,7 @@ struct Holder {
 #[derive(Debug, Default)]
 struct Lacking {
     pods: Vec<(usize, Pod)>,
-    /// How many more there are.
+    /// The number of further pods.
     more: usize,
 }
 
@@ -91,7 +87,7 @@ impl Collector {
             self.addresses.push(Holder { position, object, node, address, line });
         }
         if pod.lacks_job_id || pod.lacks_address {
-            // It is the key: a second copy would be a tenth of what is kept of a pod.
+            // The name is the key, so the pod does not need a copy.
             let lacking = self.lacking.entry(std::mem::take(&mut pod.node)).or_default();
             if lacking.pods.len() < PODS_PER_NODE {
                 lacking.pods.push((position, pod));
@@ -101,7 +97,7 @@ impl Collector {
         }
     }
 
-    /// Returns what the checks find, in the order of the input.
+    /// Returns the findings of the checks, in the order of the input.
     pub(crate) fn finish(self) -> impl Iterator<Item = Outcome> {
         let mut findings = Findings::default();
         self.check_addresses(&mut findings);
@@ -114,7 +110,7 @@ impl Collector {
         findings.0.into_values()
     }
 
-    /// Finds addresses that a pod before has.
+    /// Finds addresses that an earlier pod already has.
     fn check_addresses(&self, findings: &mut Findings) {
         let mut first: HashMap<IpAddr, &Object> = HashMap::new();
         // interLink ignores the annotation on a pod of another node, such as a tunnel's shadow pod.
@@ -138,7 +134,7 @@ impl Collector {
 
 impl Lacking {
     fn check(&self, node: &str, findings: &mut Findings) {
-        let node = show_name(node, SHOWN_CHARS);
+        let node = show_name(node);
         for (position, pod) in &self.pods {
             let mut report = |check: Check, key, problem, fix| {
                 let finding = check.finding(ANNOTATIONS, Some(key), pod.line, problem, fix);
@@ -175,10 +171,10 @@ impl Findings {
 
 /// Names an object in a sentence.
 pub(super) fn shown(object: &Object) -> String {
-    let name = show_name(&object.name, SHOWN_CHARS);
+    let name = show_name(&object.name);
     match object.namespace.as_str() {
         "" => name,
-        namespace => format!("{}/{name}", show_name(namespace, SHOWN_CHARS)),
+        namespace => format!("{}/{name}", show_name(namespace)),
     }
 }
 

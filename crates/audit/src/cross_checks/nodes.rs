@@ -1,4 +1,4 @@
-//! Which nodes are virtual, and their ranges of addresses.
+//! The virtual nodes, and their ranges of addresses.
 
 use std::collections::HashMap;
 
@@ -60,7 +60,7 @@ impl Nodes {
         self.known.get(name) == Some(&false)
     }
 
-    /// Finds ranges that overlap one before them, or are not allowed.
+    /// Finds ranges that overlap an earlier one, or are not allowed.
     pub(super) fn check(&self, findings: &mut Findings) {
         for (index, node) in self.ranges.iter().enumerate() {
             let Range { position, object, cidr, line } = node;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use interlink_annotations_policy::annotations::{JOB_ID, POD_IP, POD_VPN, WSTUNNEL_PATH_PREFIX};
 use interlink_annotations_policy::is_stored_version;
 use ipnet::IpNet;
 use json_scan::{Field, Nested, Reader, Record as Fields, Value, bytes_eq, present};
@@ -9,14 +10,8 @@ use json_scan::{Field, Nested, Reader, Record as Fields, Value, bytes_eq, presen
 use crate::document::{Document, Origin};
 use crate::object::{lines_before, text};
 
-/// The label of virtual nodes, and its value.
+/// The label of virtual nodes, with its value.
 const VIRTUAL_NODE: (&[u8], &str) = (b"virtual-node.interlink/type", "virtual-kubelet");
-
-const JOB_ID: &[u8] = b"JobID";
-const POD_IP: &[u8] = b"interlink.eu/pod-ip";
-const POD_VPN: &[u8] = b"interlink.eu/pod-vpn";
-/// interLink sets it on the shadow pods of tunnels, which have the annotations of the pods that they serve.
-const SHADOW_POD: &[u8] = b"interlink.eu/wstunnel-path-prefix";
 
 /// What the checks need of an object.
 #[derive(Debug)]
@@ -49,7 +44,7 @@ pub(crate) struct Node {
     pub(super) object: Object,
     /// Whether it has the label of virtual nodes.
     pub(super) has_label: bool,
-    /// Its `spec.podCIDR`, and the line of that.
+    /// Its `spec.podCIDR`, with the line.
     pub(super) range: Option<(IpNet, Option<usize>)>,
 }
 
@@ -248,11 +243,12 @@ impl<'a> Annotations<'a> {
             for (wanted, place) in
                 [(JOB_ID, &mut found.job_id), (POD_IP, &mut found.pod_ip), (POD_VPN, &mut found.pod_vpn)]
             {
-                if bytes_eq(key, wanted) {
+                if bytes_eq(key, wanted.as_bytes()) {
                     *place = Some(value);
                 }
             }
-            found.is_shadow |= bytes_eq(key, SHADOW_POD);
+            // interLink sets it only on shadow pods, which also have the annotations of the pods that they serve.
+            found.is_shadow |= bytes_eq(key, WSTUNNEL_PATH_PREFIX.as_bytes());
             Ok(())
         });
         read.ok()?;

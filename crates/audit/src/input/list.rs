@@ -4,7 +4,7 @@ use json_scan::{DecodeError, Reader, Value, optional_str};
 use serde_json::json;
 
 use crate::document::{Document, Problem};
-use crate::object::{lines_before, with_fields};
+use crate::object::{lines_before, text, with_fields};
 
 #[derive(Debug, thiserror::Error)]
 enum ListError {
@@ -52,8 +52,8 @@ fn items(text: &[u8]) -> Result<Option<(&'static str, Vec<Value<'_>>)>, ListErro
     }
 }
 
-/// Returns whether an object has items and the kind of a list. This is quick for others, but does not see a list of another
-/// kind.
+/// Returns whether an object has items and the kind of a list. This is quick for all other objects, but does not
+/// recognize a list of another kind.
 pub(crate) fn is_list(object: &[u8]) -> bool {
     let field = |name| {
         let mut reader = Reader::new(object);
@@ -106,8 +106,7 @@ impl Defaults {
 /// Returns the kind and the API version of an object, empty where there is none.
 fn kind_and_version(object: &[u8]) -> (String, String) {
     let [kind, version] = Reader::new(object).pick(["kind", "apiVersion"]).unwrap_or_default();
-    let text = |value| optional_str(value, "").ok().flatten().map(String::from).unwrap_or_default();
-    (text(kind), text(version))
+    (text(kind).into_owned(), text(version).into_owned())
 }
 
 #[cfg(test)]

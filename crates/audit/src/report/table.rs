@@ -20,7 +20,7 @@ const VERDICT_COLUMNS: usize = "refused (403)".len();
 
 /// A row for each object, with its findings below, and a line with the totals.
 ///
-/// It has colours; where they are not wanted, the output removes them.
+/// It has colors, which the output removes if they are not wanted.
 pub struct Table {
     output: Output,
     /// Columns at which text is wrapped; `None` if it is not.
@@ -122,7 +122,7 @@ impl Format for Table {
     }
 }
 
-/// Returns the line with the totals. What does not occur is left out, save refusals.
+/// Returns the line with the totals. Counts of zero are left out, except refused and accepted objects.
 pub(super) fn totals(summary: &Summary) -> String {
     let verdicts = [
         (summary.refused, "refused", summary.refused_writers_unknown, summary.refused_with_warnings),

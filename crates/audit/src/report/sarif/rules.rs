@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::cross_checks::Check;
 use crate::outcome::{Finding, UNREADABLE};
 
-/// Returns the descriptors of all rules, of what stands in place of a rule if an object cannot be decoded, and of the
-/// checks across objects.
+/// Returns the descriptors of all rules, of the entry for objects that cannot be decoded, and of the checks across
+/// objects.
 pub(super) fn descriptors() -> Vec<Value> {
     let text = crate::documentation::UNREADABLE;
     let unreadable = json!({
