@@ -3,24 +3,28 @@
 //! The module must have the digest that its manifest states, and the manifest the digest in the reference, if there is
 //! one. Without one, the registry decides which module a tag names.
 
+mod answer;
+mod challenge;
+mod client;
 mod credentials;
+mod digest;
 mod error;
+mod realm;
+mod transport;
 
-use std::io::{self, Cursor};
 use std::time::Duration;
 
-use oci_client::client::{ClientConfig, ClientProtocol};
-use oci_client::errors::{DigestError, OciDistributionError, OciErrorCode};
+use oci_client::Reference;
 use oci_client::manifest::{OciDescriptor, OciManifest, WASM_LAYER_MEDIA_TYPE};
-use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, Reference, RegistryOperation};
+use reqwest::Url;
 use tokio::runtime;
 use tokio::time::timeout;
 
-use crate::tls::{install_provider, is_loopback};
+use crate::tls::is_loopback;
+use client::Client;
 use credentials::Credentials;
 
-pub use error::{ManifestError, PullError};
+pub use error::{AnswerError, ManifestError, PullError};
 
 /// The beginning of a reference to a module in a registry.
 pub const SCHEME: &str = "registry://";
@@ -38,10 +42,9 @@ const TIMEOUTS: Timeouts = Timeouts { silence: Duration::from_secs(15), total: D
 /// If the reference is malformed, the registry returns no module for it, or the bytes do not match the digests.
 pub fn pull(reference: &str, plain_http: bool) -> Result<Vec<u8>, PullError> {
     let image = parse(reference.strip_prefix(SCHEME).unwrap_or(reference))?;
-    let protocol =
-        if plain_http || is_loopback(image.registry()) { ClientProtocol::Http } else { ClientProtocol::Https };
+    let api = api_url(&image, plain_http)?;
     let credentials = Credentials::from_docker(image.registry());
-    Pull { image, protocol, credentials, timeouts: TIMEOUTS }.run()
+    Pull { image, api, credentials, timeouts: TIMEOUTS }.run()
 }
 
 /// Parses a reference, which must have a host: without one, it would refer to Docker Hub.
@@ -51,6 +54,13 @@ fn parse(reference: &str) -> Result<Reference, PullError> {
         Some(_) => reference.parse().map_err(PullError::InvalidReference),
         None => Err(PullError::NoHost(reference.split('/').next().unwrap_or_default().to_owned())),
     }
+}
+
+/// Returns the URL of a registry's API.
+fn api_url(image: &Reference, plain_http: bool) -> Result<Url, PullError> {
+    let scheme = if plain_http || is_loopback(image.registry()) { "http" } else { "https" };
+    let url = format!("{scheme}://{}/v2/", image.resolve_registry());
+    url.parse().map_err(|_| PullError::NoHost(image.registry().to_owned()))
 }
 
 /// Returns the host in a reference without its scheme, with the port if there is one; `None` if it begins with no host.
@@ -71,7 +81,7 @@ struct Timeouts {
 /// A module in a registry, and how to get it.
 struct Pull {
     image: Reference,
-    protocol: ClientProtocol,
+    api: Url,
     credentials: Credentials,
     timeouts: Timeouts,
 }
@@ -87,79 +97,11 @@ impl Pull {
     }
 
     async fn module(&self) -> Result<Vec<u8>, PullError> {
-        let describe = |error| self.describe(error);
-        let (client, auth) = self.log_in().await.map_err(describe)?;
-        let (manifest, _) = client.pull_manifest(&self.image, &auth).await.map_err(describe)?;
+        let client = Client::log_in(self).await?;
+        let manifest = client.manifest().await?;
         let layer = only_layer(&manifest)?;
-        let size = size(layer)?;
-        let mut module = Cursor::new(vec![0; size].into_boxed_slice());
         // By digest only: the manifest may list URLs of other servers for a layer, and those are not followed.
-        client.pull_blob(&self.image, layer.digest.as_str(), &mut module).await.map_err(describe)?;
-        if module.position() == size as u64 { Ok(module.into_inner().into_vec()) } else { Err(PullError::WrongSize) }
-    }
-
-    /// Returns a client, and the credentials or the token that the registry accepts.
-    async fn log_in(&self) -> Result<(Client, RegistryAuth), OciDistributionError> {
-        let (client, auth) = (self.client()?, &self.credentials.auth);
-        match client.auth(&self.image, auth, RegistryOperation::Pull).await? {
-            None => Ok((client, auth.clone())),
-            // A new client that has only the token: the first one would ask for another, and panic at a malformed one.
-            Some(token) if token.chars().all(|character| character.is_ascii_graphic()) => {
-                Ok((self.client()?, RegistryAuth::Bearer(token)))
-            }
-            Some(_) => Err(OciDistributionError::RegistryTokenDecodeError("it has unprintable characters".to_owned())),
-        }
-    }
-
-    fn client(&self) -> Result<Client, OciDistributionError> {
-        install_provider();
-        Client::try_from(ClientConfig {
-            protocol: self.protocol.clone(),
-            connect_timeout: Some(self.timeouts.silence),
-            read_timeout: Some(self.timeouts.silence),
-            ..ClientConfig::default()
-        })
-    }
-
-    /// Returns the error for the user from the client's error.
-    fn describe(&self, error: OciDistributionError) -> PullError {
-        use OciDistributionError as Fault;
-        let denied = || PullError::Denied { hint: self.credentials.hint.clone() };
-        let registry = || self.image.registry().to_owned();
-        match error {
-            Fault::UnauthorizedError { .. }
-            | Fault::AuthenticationFailure(_)
-            | Fault::ServerError { code: 403, .. } => denied(),
-            Fault::ServerError { code: 404, .. } => PullError::NotFound,
-            Fault::RegistryError { envelope, .. } => {
-                use OciErrorCode::{BlobUnknown, Denied, ManifestUnknown, NameUnknown, NotFound, Unauthorized};
-                match envelope.errors.first().map(|error| &error.code) {
-                    Some(Denied | Unauthorized) => denied(),
-                    Some(BlobUnknown | ManifestUnknown | NameUnknown | NotFound) => PullError::NotFound,
-                    _ => PullError::Refused(envelope),
-                }
-            }
-            Fault::RequestError(error) if error.is_timeout() => {
-                PullError::Silent { registry: registry(), silence: self.timeouts.silence, hint: self.connection_hint() }
-            }
-            Fault::RequestError(_) => {
-                let hint = error::tls_hint(&error).unwrap_or_else(|| self.connection_hint());
-                PullError::Unreachable { registry: registry(), source: error, hint }
-            }
-            Fault::DigestError(DigestError::VerificationError { expected, actual }) => {
-                PullError::WrongDigest { expected, actual }
-            }
-            Fault::IoError(error) if error.kind() == io::ErrorKind::WriteZero => PullError::WrongSize,
-            error => PullError::InvalidAnswer(error),
-        }
-    }
-
-    /// Returns what to check when the registry does not answer.
-    fn connection_hint(&self) -> &'static str {
-        match self.protocol {
-            ClientProtocol::Http => "check the host and the port",
-            _ => "check the host and the port, and add --plain-http if it has no TLS",
-        }
+        client.blob(&layer.digest, size(layer)?).await
     }
 }
 
@@ -196,6 +138,7 @@ mod tests {
     fn pull_from(timeouts: Timeouts, serve: impl Fn(&mut dyn Write) + Send + 'static) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let image = format!("{}/policy", listener.local_addr().unwrap()).parse().unwrap();
+        let api = api_url(&image, true).unwrap();
         thread::spawn(move || {
             listener.incoming().for_each(|stream| {
                 let mut stream = stream.unwrap();
@@ -204,8 +147,8 @@ mod tests {
                 serve(&mut stream);
             });
         });
-        let credentials = Credentials { auth: RegistryAuth::Anonymous, hint: String::new() };
-        Pull { image, protocol: ClientProtocol::Http, credentials, timeouts }.run().unwrap_err().to_string()
+        let credentials = Credentials { login: None, hint: String::new() };
+        Pull { image, api, credentials, timeouts }.run().unwrap_err().to_string()
     }
 
     #[test]
@@ -239,5 +182,24 @@ mod tests {
             }
         });
         assert_eq!(error, "was not pulled within 0.2 seconds; try again later");
+    }
+
+    #[test]
+    fn gives_up_on_an_endless_body() {
+        let error_for = |head: &'static str| {
+            let timeouts = Timeouts { silence: Duration::from_mins(1), total: Duration::from_mins(1) };
+            pull_from(timeouts, move |stream| {
+                stream.write_all(head.as_bytes()).unwrap();
+                // Until the client has had enough.
+                while stream.write_all(&[b' '; 4096]).is_ok() {}
+            })
+        };
+        let manifest = error_for("HTTP/1.1 200 OK\r\n\r\n");
+        assert_eq!(manifest, "cannot be pulled, the registry's answer is invalid: the manifest has more than 4 MiB");
+        let status = error_for("HTTP/1.1 500 -\r\n\r\n");
+        assert!(
+            status.starts_with("cannot be pulled, the registry's answer is invalid: its status is 500"),
+            "{status}"
+        );
     }
 }

@@ -1,11 +1,13 @@
 //! The credentials that `docker login` stored.
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
-use oci_client::secrets::RegistryAuth;
+
+use super::transport::Authorization;
 
 /// The credentials for a registry.
 pub(super) struct Credentials {
-    pub(super) auth: RegistryAuth,
+    /// `None` for anonymous requests.
+    pub(super) login: Option<Authorization>,
     /// The fix if the registry does not accept the credentials.
     pub(super) hint: String,
 }
@@ -16,21 +18,17 @@ impl Credentials {
         use CredentialRetrievalError::{ConfigNotFound, ConfigReadError, NoCredentialConfigured};
         // The name under which Docker stores the credentials for its own registry.
         let server = if registry == "docker.io" { "https://index.docker.io/v1/" } else { registry };
-        let (auth, reason) = match docker_credential::get_credential(server) {
+        let (login, reason) = match docker_credential::get_credential(server) {
             Ok(DockerCredential::UsernamePassword(user, password)) => (
-                RegistryAuth::Basic(user, password),
+                Some(Authorization::Basic { user, password }),
                 "the registry does not accept the credentials in Docker's configuration; ".to_owned(),
             ),
-            Ok(DockerCredential::IdentityToken(_)) => (
-                RegistryAuth::Anonymous,
-                "Docker's configuration has an identity token, which is not supported; ".to_owned(),
-            ),
-            Err(NoCredentialConfigured | ConfigNotFound | ConfigReadError) => (RegistryAuth::Anonymous, String::new()),
-            Err(error) => (
-                RegistryAuth::Anonymous,
-                format!("the credentials in Docker's configuration cannot be read, {error}; "),
-            ),
+            Ok(DockerCredential::IdentityToken(_)) => {
+                (None, "Docker's configuration has an identity token, which is not supported; ".to_owned())
+            }
+            Err(NoCredentialConfigured | ConfigNotFound | ConfigReadError) => (None, String::new()),
+            Err(error) => (None, format!("the credentials in Docker's configuration cannot be read, {error}; ")),
         };
-        Self { auth, hint: format!("{reason}try: docker login {registry}") }
+        Self { login, hint: format!("{reason}try: docker login {registry}") }
     }
 }

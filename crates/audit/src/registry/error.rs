@@ -6,10 +6,12 @@ use std::io;
 use std::time::Duration;
 
 use oci_client::ParseError;
-use oci_client::errors::{OciDistributionError, OciEnvelope};
+use oci_client::errors::OciEnvelope;
 use oci_client::manifest::WASM_LAYER_MEDIA_TYPE;
+use reqwest::StatusCode;
 use rustls::CertificateError;
 
+use super::client::{MAX_MANIFEST_BYTES, MAX_TOKEN_BYTES};
 use crate::document::root_cause;
 
 /// The reason why a module was not pulled. Its text ends with the fix.
@@ -30,23 +32,23 @@ pub enum PullError {
     /// The module did not arrive within the total time.
     #[error("was not pulled within {} seconds; try again later", .0.as_secs_f32())]
     TooSlow(Duration),
-    /// The registry stopped answering.
-    #[error("{registry} has sent nothing for {} seconds; {hint}", .silence.as_secs_f32())]
+    /// The registry, or the server that gives its tokens, stopped answering.
+    #[error("{server} has sent nothing for {} seconds; {hint}", .silence.as_secs_f32())]
     Silent {
-        /// The registry's host and port.
-        registry: String,
+        /// The server's host and port.
+        server: String,
         /// The time without a byte.
         silence: Duration,
         /// What to check.
         hint: &'static str,
     },
-    /// The registry cannot be reached.
-    #[error("{registry} cannot be reached: {}; {hint}", excerpt(root_cause(.source)))]
+    /// The registry, or the server that gives its tokens, cannot be reached.
+    #[error("{server} cannot be reached: {}; {hint}", excerpt(root_cause(.source)))]
     Unreachable {
-        /// The registry's host and port.
-        registry: String,
+        /// The server's host and port.
+        server: String,
         /// The client's error.
-        source: OciDistributionError,
+        source: reqwest::Error,
         /// What to check.
         hint: &'static str,
     },
@@ -87,9 +89,46 @@ pub enum PullError {
     /// The image is not a Kubewarden policy.
     #[error("is not a Kubewarden policy: {0}; push one with: kwctl push")]
     NotAPolicy(#[from] ManifestError),
-    /// The registry's answer violates the protocol.
+    /// An answer violates the protocol.
     #[error("cannot be pulled, the registry's answer is invalid: {}", excerpt(.0))]
-    InvalidAnswer(#[source] OciDistributionError),
+    InvalidAnswer(#[from] AnswerError),
+}
+
+/// The way in which an answer violates the protocol.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// The status is neither success nor one that has a meaning in the protocol.
+    #[error("its status is {status}, with the text {text}")]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// The body.
+        text: String,
+    },
+    /// Each redirect leads to another.
+    #[error("it has too many redirects")]
+    TooManyRedirects,
+    /// The manifest is larger than registries must accept.
+    #[error("the manifest has more than {} MiB", MAX_MANIFEST_BYTES >> 20)]
+    LongManifest,
+    /// The manifest cannot be parsed.
+    #[error("the manifest is malformed: {0}")]
+    Manifest(#[source] serde_json::Error),
+    /// The digest is malformed, or its algorithm is unknown.
+    #[error("{0:?} is not a digest")]
+    Digest(String),
+    /// The realm, where to get a token, is not an HTTP URL.
+    #[error("it gives no valid URL for tokens: {0:?}")]
+    Realm(String),
+    /// The answer with the token is too large.
+    #[error("the token has more than {} KiB", MAX_TOKEN_BYTES >> 10)]
+    LongToken,
+    /// The answer with the token cannot be parsed.
+    #[error("the token is malformed: {0}")]
+    Token(#[source] serde_json::Error),
+    /// There is no token, or it has characters that cannot be sent back.
+    #[error("the token is missing, or has unprintable characters")]
+    UnusableToken,
 }
 
 /// The reason why a manifest is not a policy's.
@@ -107,7 +146,7 @@ pub enum ManifestError {
 }
 
 /// Returns the fix for a certificate that is not accepted, if that is the cause.
-pub(super) fn tls_hint(error: &OciDistributionError) -> Option<&'static str> {
+pub(super) fn tls_hint(error: &reqwest::Error) -> Option<&'static str> {
     use rustls::Error::{General, InvalidCertificate};
     match tls_error(root_cause(error))? {
         InvalidCertificate(CertificateError::UnknownIssuer) | General(_) => {
@@ -126,6 +165,6 @@ fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> 
 }
 
 /// Returns the beginning of a text that a registry may have sent.
-fn excerpt(text: &(impl Display + ?Sized)) -> String {
+pub(super) fn excerpt(text: &(impl Display + ?Sized)) -> String {
     text.to_string().chars().take(300).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use serde_json::Value;
@@ -24,6 +25,10 @@ pub(crate) struct Fake {
     pub(crate) challenge: String,
     /// The body of the answer to a request for a token.
     pub(crate) token: String,
+    /// Whether requests for the layer are redirected to another host, and there once more.
+    pub(crate) redirects: bool,
+    /// The path and the Authorization header of each request that has one.
+    pub(crate) authorized: Arc<Mutex<Vec<String>>>,
 }
 
 impl Default for Fake {
@@ -34,6 +39,8 @@ impl Default for Fake {
             blob: MODULE.to_vec(),
             challenge: String::new(),
             token: String::new(),
+            redirects: false,
+            authorized: Arc::default(),
         }
     }
 }
@@ -50,16 +57,17 @@ impl Fake {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let challenge = self.challenge.replace("PORT", &port.to_string());
+        let redirect = format!("location: http://127.0.0.1:{port}/redirected\r\n");
         thread::spawn(move || {
             for stream in listener.incoming() {
                 // The client may disconnect at any time.
-                self.answer(stream.unwrap(), &challenge).ok();
+                self.answer(stream.unwrap(), &challenge, &redirect).ok();
             }
         });
         port
     }
 
-    fn answer(&self, mut stream: TcpStream, challenge: &str) -> std::io::Result<()> {
+    fn answer(&self, mut stream: TcpStream, challenge: &str, redirect: &str) -> std::io::Result<()> {
         let (mut head, mut part) = (Vec::new(), [0; 4096]);
         while !head.ends_with(b"\r\n\r\n") && head.first() != Some(&TLS_HANDSHAKE) {
             match stream.read(&mut part)? {
@@ -68,10 +76,15 @@ impl Fake {
             }
         }
         let head = String::from_utf8_lossy(&head);
-        let (status, lines, body) = match head.split(' ').nth(1).unwrap_or_default() {
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        let authorization = head.lines().find_map(|line| line.strip_prefix("authorization: "));
+        self.authorized.lock().unwrap().extend(authorization.map(|value| format!("{path} {value}")));
+        let (status, lines, body) = match path {
             "/v2/" => (if challenge.is_empty() { 200 } else { 401 }, challenge, &b"{}"[..]),
             path if path.starts_with("/token") => (200, "", self.token.as_bytes()),
             path if path.contains("/manifests/") => (self.manifest.0, "", self.manifest.1.as_bytes()),
+            path if path.contains("/blobs/") && self.redirects => (307, redirect, &b""[..]),
+            "/redirected" => (307, "location: /redirected/again\r\n", &b""[..]),
             _ => (200, "", self.blob.as_slice()),
         };
         let length = body.len();

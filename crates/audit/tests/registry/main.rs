@@ -28,11 +28,14 @@ fn main() -> ExitCode {
         ("uses_credentials_of_docker_login", uses_credentials_of_docker_login),
         ("verifies_certificates", verifies_certificates),
     ];
-    let fake: [(&str, fn()); 4] = [
+    let fake: [(&str, fn()); 7] = [
         ("uses_http_only_on_loopback_or_when_asked", uses_http_only_on_loopback_or_when_asked),
         ("rejects_images_that_are_not_policies", rejects_images_that_are_not_policies),
         ("rejects_wrong_digests_and_sizes", rejects_wrong_digests_and_sizes),
         ("reports_every_faulty_answer", reports_every_faulty_answer),
+        ("accepts_the_largest_manifest", accepts_the_largest_manifest),
+        ("sends_credentials_only_to_the_registrys_host", sends_credentials_only_to_the_registrys_host),
+        ("sends_no_token_to_other_hosts", sends_no_token_to_other_hosts),
     ];
     if !missing.is_empty() {
         println!(
@@ -226,6 +229,7 @@ fn reports_every_faulty_answer() {
     let token = |token: &str| Fake { challenge: challenge.clone(), token: token.to_owned(), ..Fake::default() };
     let manifest = |status, text: &str| Fake { manifest: (status, text.to_owned()), ..Fake::default() };
     let denied = r#"{"errors": [{"code": "DENIED"}]}"#;
+    let invalid = |reason| format!("cannot be pulled, the registry's answer is invalid: {reason}");
     let many = r#"{"errors": [{"code": "TOOMANYREQUESTS", "message": "wait"}]}"#;
     for (fake, expected) in [
         (token(r#"{"token": "a"}"#), "is not a policy module that can be loaded"),
@@ -239,9 +243,64 @@ fn reports_every_faulty_answer() {
         (manifest(403, ""), "access is denied, or it does not exist; try: docker login "),
         (manifest(401, ""), "access is denied, or it does not exist; try: docker login "),
         (manifest(404, "<html>"), "is not in the registry"),
+        (manifest(200, &" ".repeat((4 << 20) + 1)), &invalid("the manifest has more than 4 MiB")),
+        (token(&" ".repeat((64 << 10) + 1)), &invalid("the token has more than 64 KiB")),
+        (manifest(503, &"a".repeat(1 << 20)), &invalid("its status is 503 Service Unavailable, with the text aaa")),
     ] {
         let error = error_from(fake, "interlink:v1");
         assert!(error.starts_with(expected), "{error}");
         assert!(!error.contains('\u{1b}') && error.len() < 500, "{error:?}");
     }
+}
+
+fn accepts_the_largest_manifest() {
+    let manifest = fake::manifest().to_string();
+    let padding = " ".repeat((4 << 20) - manifest.len());
+    let error = error_from(Fake { manifest: (200, manifest + &padding), ..Fake::default() }, "interlink:v1");
+    assert!(error.starts_with("is not a policy module that can be loaded"), "{error}");
+}
+
+/// Pulls as jane from a fake registry on localhost with this challenge, in which PORT stands for the port. Returns the
+/// error, and the paths and credentials that were sent.
+fn pull_as_jane(challenge: &str, fake: Fake) -> (String, Vec<String>) {
+    let authorized = fake.authorized.clone();
+    let challenge = format!("www-authenticate: {challenge}\r\n");
+    let port = Fake { challenge, token: r#"{"token": "a"}"#.to_owned(), ..fake }.serve();
+    let folder = tempfile::tempdir().unwrap();
+    let auths = json!({"auths": {format!("localhost:{port}"): {"auth": "amFuZTpzZWNyZXQ="}}});
+    fs::write(folder.path().join("config.json"), auths.to_string()).unwrap();
+    let module = format!("registry://localhost:{port}/interlink:v1");
+    let error = error_in(&module, check(&["--module", &module], folder.path(), &[]));
+    let authorized = authorized.lock().unwrap().clone();
+    (error.replace(&port.to_string(), "PORT"), authorized)
+}
+
+fn sends_credentials_only_to_the_registrys_host() {
+    const REFUSED: &str = "access is denied, or it does not exist; the registry does not accept the credentials in \
+                           Docker's configuration; try: docker login localhost:PORT";
+    const WITHHELD: &str = "access is denied, or it does not exist; the credentials in Docker's configuration were not \
+                            sent to 127.0.0.1:PORT, because it is another host than the registry's; if you trust it, \
+                            get a file for --module with: kwctl pull --output-path policy.wasm \
+                            registry://localhost:PORT/interlink:v1";
+    let for_token = "/token?scope=repository%3Ainterlink%3Apull&service=fake Basic amFuZTpzZWNyZXQ=";
+    let with_token = "/v2/interlink/manifests/v1 Bearer a";
+    let without_token = "/v2/interlink/manifests/v1 Basic amFuZTpzZWNyZXQ=";
+    for (challenge, error, authorized) in [
+        ("Basic realm=\"fake\"", REFUSED, &[without_token][..]),
+        ("Bearer realm=\"http://localhost:PORT/token\",service=\"fake\"", REFUSED, &[for_token, with_token]),
+        ("Bearer realm=\"http://127.0.0.1:PORT/token\",service=\"fake\"", WITHHELD, &[with_token]),
+    ] {
+        let denying = Fake { manifest: (401, String::new()), ..Fake::default() };
+        let (actual, sent) = pull_as_jane(challenge, denying);
+        assert_eq!(actual, error, "{challenge}");
+        assert_eq!(sent, authorized, "{challenge}");
+    }
+}
+
+fn sends_no_token_to_other_hosts() {
+    let redirecting = Fake { redirects: true, ..Fake::default() };
+    let (error, sent) = pull_as_jane("Bearer realm=\"http://127.0.0.1:PORT/token\"", redirecting);
+    assert!(error.starts_with("is not a policy module that can be loaded"), "{error}");
+    let layer = fake::manifest()["layers"][0]["digest"].as_str().unwrap().to_owned();
+    assert_eq!(sent, ["/v2/interlink/manifests/v1 Bearer a", &format!("/v2/interlink/blobs/{layer} Bearer a")]);
 }

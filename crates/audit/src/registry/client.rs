@@ -1,0 +1,123 @@
+//! The client of a registry, as the OCI distribution specification defines it.
+
+use oci_client::manifest::{
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE,
+    OciManifest,
+};
+use reqwest::Url;
+use serde::Deserialize;
+
+use super::challenge::Challenge;
+use super::digest::Digest;
+use super::error::{AnswerError, PullError};
+use super::transport::{Authorization, Transport};
+use super::{Pull, realm};
+
+/// The size limit of a manifest, in bytes: the least that the specification asks registries to accept.
+pub(super) const MAX_MANIFEST_BYTES: usize = 4 << 20;
+
+/// The size limit of the answer with a token, in bytes.
+pub(super) const MAX_TOKEN_BYTES: usize = 64 << 10;
+
+const ANY_MEDIA_TYPE: &str = "*/*";
+
+/// A client that is logged in to a registry.
+pub(super) struct Client<'a> {
+    pull: &'a Pull,
+    transport: Transport,
+    authorization: Option<Authorization>,
+    /// The fix if the registry denies access.
+    login_hint: String,
+}
+
+impl<'a> Client<'a> {
+    /// Logs in as the registry asks for it.
+    pub(super) async fn log_in(pull: &'a Pull) -> Result<Self, PullError> {
+        let transport = Transport::new(&pull.api, pull.timeouts.silence)?;
+        let answer = transport.get(&pull.api, ANY_MEDIA_TYPE, None, 0).await?;
+        let mut client = Self { pull, transport, authorization: None, login_hint: pull.credentials.hint.clone() };
+        let login = pull.credentials.login.as_ref();
+        client.authorization = match Challenge::find(&answer.headers)? {
+            None => None,
+            Some(Challenge::Basic) => login.cloned(),
+            Some(Challenge::Bearer { realm, service }) => {
+                let objection = login.and_then(|_| realm::objection(&pull.api, &realm));
+                if let Some(objection) = objection {
+                    client.login_hint = realm::hint(&realm, objection, &pull.image);
+                }
+                let login = login.filter(|_| objection.is_none());
+                Some(Authorization::Bearer(client.token(realm, service, login).await?))
+            }
+        };
+        Ok(client)
+    }
+
+    /// Gets a token that allows pulling the image.
+    async fn token(
+        &self,
+        mut url: Url,
+        service: Option<String>,
+        login: Option<&Authorization>,
+    ) -> Result<String, PullError> {
+        let scope = format!("repository:{}:pull", self.pull.image.repository());
+        url.query_pairs_mut().append_pair("scope", &scope).extend_pairs(service.map(|service| ("service", service)));
+        let answer = self.transport.get(&url, ANY_MEDIA_TYPE, login, MAX_TOKEN_BYTES).await?;
+        if answer.status.is_client_error() {
+            return Err(PullError::Denied { hint: self.login_hint.clone() });
+        }
+        let body = answer.into_body(&self.login_hint)?;
+        if body.len() > MAX_TOKEN_BYTES {
+            return Err(AnswerError::LongToken.into());
+        }
+        let token: Token = serde_json::from_slice(&body).map_err(AnswerError::Token)?;
+        let token = token.token.or(token.access_token).ok_or(AnswerError::UnusableToken)?;
+        // Others cannot be sent in a header.
+        let is_printable = token.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_printable { Ok(token) } else { Err(AnswerError::UnusableToken.into()) }
+    }
+
+    /// Gets the manifest, which must have the digest in the reference, if there is one.
+    pub(super) async fn manifest(&self) -> Result<OciManifest, PullError> {
+        let media_types = [
+            OCI_IMAGE_MEDIA_TYPE,
+            IMAGE_MANIFEST_MEDIA_TYPE,
+            OCI_IMAGE_INDEX_MEDIA_TYPE,
+            IMAGE_MANIFEST_LIST_MEDIA_TYPE,
+        ];
+        let reference = self.pull.image.digest().or(self.pull.image.tag()).unwrap_or("latest");
+        let body = self.get(&format!("manifests/{reference}"), &media_types.join(", "), MAX_MANIFEST_BYTES).await?;
+        if body.len() > MAX_MANIFEST_BYTES {
+            return Err(AnswerError::LongManifest.into());
+        }
+        if let Some(digest) = self.pull.image.digest() {
+            Digest::parse(digest)?.verify(&body)?;
+        }
+        serde_json::from_slice(&body).map_err(|error| AnswerError::Manifest(error).into())
+    }
+
+    /// Gets a blob of this digest and size.
+    pub(super) async fn blob(&self, digest: &str, size: usize) -> Result<Vec<u8>, PullError> {
+        let parsed = Digest::parse(digest)?;
+        let blob = self.get(&format!("blobs/{digest}"), ANY_MEDIA_TYPE, size).await?;
+        if blob.len() != size {
+            return Err(PullError::WrongSize);
+        }
+        parsed.verify(&blob)?;
+        Ok(blob)
+    }
+
+    /// Gets what is at this path in the image's repository.
+    async fn get(&self, path: &str, accept: &str, limit: usize) -> Result<Vec<u8>, PullError> {
+        let mut url = self.pull.api.clone();
+        url.set_path(&format!("/v2/{}/{path}", self.pull.image.repository()));
+        let answer = self.transport.get(&url, accept, self.authorization.as_ref(), limit).await?;
+        answer.into_body(&self.login_hint)
+    }
+}
+
+/// An answer with a token. Servers use one name or the other, or both.
+#[derive(Deserialize)]
+struct Token {
+    token: Option<String>,
+    access_token: Option<String>,
+}
