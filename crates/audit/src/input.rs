@@ -6,6 +6,7 @@
 mod files;
 mod json;
 pub(crate) mod list;
+mod read_ahead;
 mod yaml;
 
 use std::fs::File;
@@ -17,6 +18,7 @@ use ruzstd::decoding::StreamingDecoder;
 
 use crate::document::{Document, Origin, Problem, STANDARD_INPUT};
 use json::MAX_DOCUMENT;
+use read_ahead::ReadAhead;
 
 pub use files::{Files, InputFile};
 pub(crate) use json::{JsonStream, check as check_json};
@@ -143,6 +145,7 @@ fn documents(
     };
     let mut input = Cursor::new(start).chain(input);
     if is_json {
+        let input = ReadAhead::new(Box::new(input));
         return Ok(Box::new(JsonStream::new(origin, is_optional, Box::new(input))));
     }
     let mut text = Vec::new();

@@ -7,10 +7,8 @@ use memchr::memchr_iter;
 use serde::de::IgnoredAny;
 
 use super::list::Defaults;
+use super::read_ahead::CHUNK;
 use crate::document::{Document, Origin, Problem, without_positions};
-
-/// The number of bytes that are read at a time.
-const CHUNK: usize = 1 << 20;
 
 /// The size in bytes of the largest document or item. The API server stores no object of more than 3 MiB.
 pub(crate) const MAX_DOCUMENT: usize = 64 << 20;
