@@ -107,6 +107,31 @@ refused() {
   [[ "$output" == *'"warnings":["job-id: '* ]]
 }
 
+# replay FILE: evaluates a request for an address in a recorded cluster.
+replay() {
+  local allow=(--allow-context-aware)
+  if kwctl run --help | grep --quiet allowed-host-capabilities; then
+    allow+=(--allowed-host-capabilities kubernetes/list_resources_all)
+  fi
+  settings='{"podIP": {"cidrs": ["10.250.0.0/16"]}, "cluster": {"podIPRanges": true, "podIPConflicts": true}}'
+  run kwctl run annotated-policy.wasm --request-path e2e-tests/requests/create-with-address.json \
+    --settings-json "$settings" "${allow[@]}" --replay-host-capabilities-interactions "e2e-tests/interactions/$1"
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
+@test "rejects the address of another pod in the cluster" {
+  replay other-pods.yaml
+  refused 422 pod-ip-conflict
+}
+
+@test "warns if the cluster cannot be read" {
+  replay denied.yaml
+  accepted
+  [[ "$output" == *"ask an administrator to let the policy read Nodes"* ]]
+  [[ "$output" == *"ask an administrator to let the policy read Pods"* ]]
+}
+
 @test "rejects contradictory settings" {
   run kwctl run annotated-policy.wasm --request-path e2e-tests/requests/update-adds-job-id.json \
     --settings-json '{"wstunnelTimeout": {"min": "2h"}}'

@@ -383,7 +383,7 @@ mod tests {
             r#"{{"request": {{"operation": "CREATE", "kind": {{"group": "example.org", "kind": "Fleet"}}, "userInfo": {{}},
             "uid": "5", "object": {{"metadata": {{"uid": "5", "resourceVersion": "7", "managedFields": {fields}}}, "spec": {spec}}}}}}}"#
         );
-        let answer = crate::validate(payload.as_bytes());
+        let answer = crate::validate(payload.as_bytes(), &crate::cluster::no_cluster);
         answer.message.map(|message| message.split('"').nth(3).unwrap_or("the requester").to_owned())
     }
 

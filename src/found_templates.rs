@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use json_scan::{Context, DecodeError, Value, present};
 
 use crate::annotations::{Annotations, Owner};
+use crate::cluster::Cluster;
 use crate::field_ownership::FieldOwnership;
 use crate::path::{self, Path};
 use crate::request::{Change, Metadata, OBJECT, OLD_OBJECT};
@@ -43,12 +44,14 @@ pub(crate) fn check<'a>(
     settings: &Settings<'_>,
     requester: &Requester<'_>,
     ownership: Option<&FieldOwnership<'_, 'a>>,
+    cluster: &Cluster<'_>,
 ) -> Result<Found<'a>, DecodeError> {
     let old =
         change.old_text.map(|old| OldTemplates::find(old, settings, requester)).transpose().at_path(&OLD_OBJECT)?;
     let mut search = Search {
         settings,
         requester,
+        cluster,
         owners: Owners { ownership, templates: 0, error: None },
         old: old.unwrap_or_default(),
         refused: 0,
@@ -66,6 +69,7 @@ pub(crate) fn check<'a>(
 struct Search<'r, 's, 'a> {
     settings: &'r Settings<'s>,
     requester: &'r Requester<'r>,
+    cluster: &'r Cluster<'r>,
     owners: Owners<'r, 'a>,
     old: OldTemplates<'a>,
     /// The number of reported templates that are refused, and of those with warnings.
@@ -96,7 +100,7 @@ impl<'a> Search<'_, '_, 'a> {
 
     /// Keeps a target for the response if it has violations, and is one of the first.
     fn keep(&mut self, versions: Versions<'a>) -> Result<(), DecodeError> {
-        let violations = versions.check(self.settings)?;
+        let violations = versions.check(self.settings, self.cluster)?;
         let is_refused = violations.iter().any(|violation| violation.level == Level::Deny);
         let reported = if is_refused { &mut self.refused } else { &mut self.warned };
         if !violations.is_empty() && *reported < REPORTED {

@@ -10,12 +10,15 @@
 //! 5. [`rules`] check a target and report findings.
 //! 6. `ratchet` drops the findings that the old object of an update already had. `rollout` warns about them if the
 //!    update replaces pods, and `bound_pod` checks what changes on a pod that has a node.
-//! 7. [`response`] builds the response from the remaining violations, with the levels of the [`settings`].
+//! 7. `requested_address` compares an address with the virtual nodes and the other pods, which [`cluster`] reads, if
+//!    the settings ask for it.
+//! 8. [`response`] builds the response from the remaining violations, with the levels of the [`settings`].
 //!
 //! [`validate()`] puts them together. This file contains only the waPC entry points.
 
 pub mod annotations;
 mod bound_pod;
+pub mod cluster;
 mod compact;
 mod escape;
 mod field_ownership;
@@ -23,12 +26,14 @@ mod finding;
 mod found_templates;
 pub mod go_duration;
 pub mod kinds;
+mod node_names;
 mod path;
 mod pod_count;
 mod pod_spec;
 mod prefilter;
 mod ratchet;
 mod request;
+mod requested_address;
 mod requester;
 pub mod response;
 mod rollout;
@@ -45,7 +50,7 @@ mod validate;
 mod versions;
 
 use kubewarden_policy_sdk::protocol_version_guest;
-use wapc_guest::{CallResult, register_function};
+use wapc_guest::{CallResult, host_call, register_function};
 
 pub use field_ownership::is_stored_version;
 pub use prefilter::is_irrelevant_object;
@@ -63,7 +68,8 @@ pub extern "C" fn wapc_init() {
 }
 
 fn validate_guest(payload: &[u8]) -> CallResult {
-    Ok(match validate::answer(payload) {
+    let host_call = |function: &str, request: &[u8]| host_call("kubewarden", "kubernetes", function, request);
+    Ok(match validate::answer(payload, &host_call) {
         Some(answer) => response::to_json(&answer)?,
         None => response::ACCEPTED_JSON.to_vec(),
     })

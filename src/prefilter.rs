@@ -3,14 +3,11 @@
 //! Nearly every request of a cluster ends here. Parsing takes 4 wasm instructions a byte; searching for a few rare
 //! pairs of bytes takes 2.
 
-use json_scan::simd::Bytes16;
+use json_scan::simd::{Bytes16, any_pair};
 use json_scan::{DecodeError, Reader};
 use memchr::memrchr_iter;
 
 use crate::annotations::{DOMAIN_PREFIX, JOB_ID, ends_with};
-
-/// The number of bytes in a block: one for each bit of a mask.
-const BLOCK: usize = 64;
 
 /// `k`, `K` and the last byte of U+212A have these bits of [`LAST_LETTER_MASK`] in common, with few other bytes.
 const LAST_LETTER: u8 = b'k' & LAST_LETTER_MASK;
@@ -31,30 +28,7 @@ pub fn is_irrelevant_object(object: &[u8]) -> bool {
 /// Returns whether JSON text may contain the key of an interLink annotation, ignoring ASCII case, or an escape that may
 /// be part of one.
 fn may_contain_key(text: &[u8]) -> bool {
-    let mut rest = text;
-    let mut start = 0;
-    // Each block includes one byte of the next, for the pair that ends there.
-    while let Some(block) = rest.first_chunk::<{ BLOCK + 1 }>() {
-        if any_is_key(candidates(block), start, text) {
-            return true;
-        }
-        rest = &rest[BLOCK..];
-        start += BLOCK;
-    }
-    let mut last = [0; BLOCK + 1];
-    last[..rest.len()].copy_from_slice(rest);
-    any_is_key(candidates(&last), start, text)
-}
-
-#[inline(always)]
-fn any_is_key(mut candidates: u64, start: usize, text: &[u8]) -> bool {
-    while candidates != 0 {
-        if is_key(text, start + candidates.trailing_zeros() as usize) {
-            return true;
-        }
-        candidates &= candidates - 1;
-    }
-    false
+    any_pair(text, candidates, |index| is_key(text, index))
 }
 
 /// Returns whether a candidate is part of a key, or an escape.
@@ -67,21 +41,13 @@ fn is_key(text: &[u8], index: usize) -> bool {
     }
 }
 
-/// Returns a bit for each byte of a block where `JobID` may begin, where the last two bytes of `interlink.` may begin,
-/// or where a `\\u` escape begins.
+/// Finds the bytes where `JobID` may begin, where the last two bytes of `interlink.` may begin, or where a `\\u` escape
+/// begins.
 #[inline(always)]
-fn candidates(block: &[u8; BLOCK + 1]) -> u64 {
-    let found = |offset: usize| {
-        let (bytes, next) = (Bytes16::load(block, offset), Bytes16::load(block, offset + 1));
-        let domain = bytes.keep(LAST_LETTER_MASK).eq(LAST_LETTER).and(next.eq(b'.'));
-        let escape = bytes.eq(b'\\').and(next.eq(b'u'));
-        domain.or(escape).or(bytes.eq(b'J'))
-    };
-    let found @ [a, b, c, d] = [found(0), found(16), found(32), found(48)];
-    if !a.or(b).or(c.or(d)).any() {
-        return 0;
-    }
-    found.iter().rev().fold(0, |mask, found| mask << 16 | u64::from(found.mask()))
+fn candidates(bytes: Bytes16, next: Bytes16) -> Bytes16 {
+    let domain = bytes.keep(LAST_LETTER_MASK).eq(LAST_LETTER).and(next.eq(b'.'));
+    let escape = bytes.eq(b'\\').and(next.eq(b'u'));
+    domain.or(escape).or(bytes.eq(b'J'))
 }
 
 /// Returns whether the settings of a payload without escapes may turn on the rule `plugin-annotations`, which is off by
@@ -132,6 +98,7 @@ mod tests {
 
     use super::*;
     use crate::annotations::CATALOGUE;
+    use crate::cluster::no_cluster;
     use crate::kinds::{KINDS, Kind};
     use crate::response;
     use crate::validate::{answer, evaluate};
@@ -312,9 +279,9 @@ mod tests {
         #[test]
         fn accepts_only_what_the_rules_accept(payload in payload()) {
             let payload = payload.as_bytes();
-            let evaluated = evaluate(payload).unwrap_or_else(|error| Some(response::bad_request(&error)));
+            let evaluated = evaluate(payload, &no_cluster).unwrap_or_else(|error| Some(response::bad_request(&error)));
             let json = |answer| serde_json::to_value(answer).unwrap();
-            prop_assert_eq!(json(answer(payload)), json(evaluated));
+            prop_assert_eq!(json(answer(payload, &no_cluster)), json(evaluated));
         }
 
         /// Of malformed payloads, too, it accepts none in which a rule would find something.
@@ -328,7 +295,7 @@ mod tests {
             let start = start.index(payload.len());
             payload.drain(start..payload.len().min(start + cut));
             if is_irrelevant(&payload) {
-                prop_assert!(!matches!(evaluate(&payload), Ok(Some(_))));
+                prop_assert!(!matches!(evaluate(&payload, &no_cluster), Ok(Some(_))));
             }
         }
     }

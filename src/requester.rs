@@ -46,6 +46,11 @@ impl<'a> Requester<'a> {
         decoded.at_field("groups")
     }
 
+    /// Returns the namespace of the request; empty if the object has none.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Names the requester and the setting that would trust the requester, as the end of a fix.
     pub(crate) fn trust_hint(&self) -> String {
         let name = quote(&self.username);

@@ -10,6 +10,7 @@ use crate::rule_id::{Level, RuleId, for_each_rule};
 use crate::settings::Settings;
 use crate::target::{Target, TargetLocation};
 
+pub(crate) use pod_ip::{AllowedRanges, check_range, requested};
 pub use rule::Rule;
 
 macro_rules! define_rules {

@@ -3,21 +3,13 @@
 //! A pod that is left out must be unable to run there: a taint keeps pods off a virtual node unless they tolerate it,
 //! but `nodeName` bypasses the scheduler and its taints.
 
-use json_scan::{Context, DecodeError, Value, optional_str, seek_path};
+use json_scan::{Context, DecodeError, Value, optional_str};
 
 use crate::annotations::{AnnotationInfo, AppliesTo};
 use crate::kinds::Role;
+use crate::node_names::{NodeNames, each};
 use crate::requester::Requester;
 use crate::settings::{Scope, Settings, VirtualNodes};
-
-/// The label by which a pod selects a node.
-const HOSTNAME: &str = "kubernetes.io/hostname";
-/// The field by which an affinity may select a node.
-const NODE_NAME: &str = "metadata.name";
-
-/// The path of the terms of a pod's required node affinity.
-const REQUIRED_TERMS: [&str; 3] =
-    ["nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
 
 /// Returns whether annotations with this role, and this spec beside them, are checked in full. The annotations of
 /// Bindings, Nodes and workloads always are, because no spec shows where they apply. Those of templates in a shadow
@@ -53,12 +45,23 @@ pub(crate) fn applies_outside_scope(info: &AnnotationInfo) -> bool {
 
 /// Returns whether a pod with this spec may run on a virtual node.
 fn may_run_on(spec: Value<'_>, nodes: &VirtualNodes<'_>) -> Result<bool, DecodeError> {
-    let [tolerations, node_name, selector, affinity] =
-        spec.reader().pick(["tolerations", "nodeName", "nodeSelector", "affinity"])?;
-    Ok(any(tolerations, &mut |toleration| tolerates(toleration, nodes)).at_field("tolerations")?
-        || optional_str(node_name, "nodeName")?.is_some_and(|name| is_assigned(&name, nodes))
-        || selects(selector, nodes).at_field("nodeSelector")?
-        || requires(affinity, nodes).at_field("affinity")?)
+    let [tolerations] = spec.reader().pick(["tolerations"])?;
+    if tolerates_any(tolerations, nodes).at_field("tolerations")? {
+        return Ok(true);
+    }
+    let names = NodeNames::decode(spec)?;
+    Ok(names.assigned.is_some_and(|name| is_assigned(&name, nodes))
+        || names.selected.iter().chain(&names.required).any(|name| nodes.has_name(name)))
+}
+
+/// Returns whether any of the tolerations is for a virtual node's taint.
+fn tolerates_any(tolerations: Option<Value<'_>>, nodes: &VirtualNodes<'_>) -> Result<bool, DecodeError> {
+    let mut found = false;
+    each(tolerations, &mut |toleration| {
+        found |= tolerates(toleration, nodes)?;
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// Returns whether a toleration is for a virtual node's taint, or for every taint. Its value and effect could only make
@@ -71,48 +74,7 @@ fn tolerates(toleration: Value<'_>, nodes: &VirtualNodes<'_>) -> Result<bool, De
 
 /// Returns whether a node name may be a virtual node's. Without `virtualNodes.names`, any node may be virtual.
 fn is_assigned(name: &str, nodes: &VirtualNodes<'_>) -> bool {
-    !name.is_empty() && (nodes.names.is_empty() || nodes.has_name(name))
-}
-
-/// Returns whether a node selector names a virtual node.
-fn selects(selector: Option<Value<'_>>, nodes: &VirtualNodes<'_>) -> Result<bool, DecodeError> {
-    let hostname = seek_path(selector, &[HOSTNAME])?;
-    let hostname = hostname.map(Value::to_str).transpose().at_key(HOSTNAME.as_bytes())?;
-    Ok(hostname.is_some_and(|name| nodes.has_name(&name)))
-}
-
-/// Returns whether a required node affinity names a virtual node.
-fn requires(affinity: Option<Value<'_>>, nodes: &VirtualNodes<'_>) -> Result<bool, DecodeError> {
-    let terms = seek_path(affinity, &REQUIRED_TERMS)?;
-    let requires = any(terms, &mut |term| {
-        let [expressions, fields] = term.reader().pick(["matchExpressions", "matchFields"])?;
-        Ok(any(expressions, &mut |expression| allows(expression, HOSTNAME, nodes)).at_field("matchExpressions")?
-            || any(fields, &mut |field| allows(field, NODE_NAME, nodes)).at_field("matchFields")?)
-    });
-    requires.at_path(&REQUIRED_TERMS)
-}
-
-/// Returns whether a requirement on a key names a virtual node.
-fn allows(requirement: Value<'_>, expected_key: &str, nodes: &VirtualNodes<'_>) -> Result<bool, DecodeError> {
-    let [key, operator, values] = requirement.reader().pick(["key", "operator", "values"])?;
-    let is_relevant = optional_str(key, "key")?.is_some_and(|key| key == expected_key)
-        && optional_str(operator, "operator")?.is_some_and(|operator| operator == "In");
-    Ok(is_relevant && any(values, &mut |value| Ok(nodes.has_name(&value.to_str()?))).at_field("values")?)
-}
-
-/// Returns whether the predicate returns true for any element of a list. An absent list has none.
-fn any<'a>(
-    list: Option<Value<'a>>,
-    predicate: &mut dyn FnMut(Value<'a>) -> Result<bool, DecodeError>,
-) -> Result<bool, DecodeError> {
-    let mut found = false;
-    if let Some(list) = list {
-        list.reader().elements(&mut |element| {
-            found |= predicate(element.value()?)?;
-            Ok(())
-        })?;
-    }
-    Ok(found)
+    nodes.names.is_empty() || nodes.has_name(name)
 }
 
 #[cfg(test)]
@@ -183,15 +145,6 @@ mod tests {
         for (spec, problem) in [
             (r#"{"tolerations": "all"}"#.to_owned(), "tolerations: must be a list, but is a string"),
             (r#"{"tolerations": [{"key": 7}]}"#.to_owned(), "tolerations[0].key: must be a string, but is a number"),
-            (
-                required("7"),
-                "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[1]: \
-                 must be an object, but is a number",
-            ),
-            (
-                r#"{"affinity": {"nodeAffinity": []}}"#.to_owned(),
-                "affinity.nodeAffinity: must be an object, but is a list",
-            ),
         ] {
             assert_eq!(checks(NAMED, &spec), Err(problem.to_owned()));
         }

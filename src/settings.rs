@@ -3,6 +3,7 @@
 //! Names are camelCase as in Kubernetes, enum values PascalCase, rule ids kebab-case. Every field is optional. Settings
 //! that contradict themselves are refused when the policy is deployed, not at the first request.
 
+mod cluster;
 mod decode;
 mod extra_annotations;
 mod pattern;
@@ -24,8 +25,10 @@ use crate::rule_id::{Level, RuleId};
 
 use decode::{boolean, choice, list, unknown_field};
 
+pub use cluster::ClusterReads;
 pub use extra_annotations::ExtraAnnotations;
 pub use plugin_annotations::PluginAnnotations;
+pub(crate) use pod_ip::parse_range;
 pub use pod_ip::{OctetRange, PodIp};
 pub use rule_levels::RuleLevels;
 pub use shadow_namespaces::ShadowNamespaces;
@@ -57,6 +60,8 @@ pub struct Settings<'a> {
     pub extra_annotations: ExtraAnnotations<'a>,
     /// Which annotations of plugins users may set.
     pub plugin_annotations: PluginAnnotations<'a>,
+    /// What the policy reads from the cluster.
+    pub cluster: ClusterReads,
     /// What happens to the findings of each rule.
     pub rules: RuleLevels,
 }
@@ -73,7 +78,7 @@ pub enum Scope {
 
 const SCOPES: [(&str, Scope); 2] = [("AllPods", Scope::AllPods), ("VirtualNodePods", Scope::VirtualNodePods)];
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "scope",
     "virtualNodes",
     "trustedWriters",
@@ -85,6 +90,7 @@ const FIELDS: [&str; 12] = [
     "knownAnnotations",
     "managedAnnotations",
     "pluginAnnotations",
+    "cluster",
     "rules",
 ];
 
@@ -101,6 +107,7 @@ impl Default for Settings<'_> {
             full_mesh: false,
             extra_annotations: ExtraAnnotations::default(),
             plugin_annotations: PluginAnnotations::default(),
+            cluster: ClusterReads::default(),
             rules: RuleLevels::default(),
         }
     }
@@ -145,6 +152,7 @@ impl<'a> Settings<'a> {
                     decoded.extra_annotations.managed = list(value, extra_annotations::decode_key)?;
                 }
                 b"pluginAnnotations" => decoded.plugin_annotations = PluginAnnotations::decode(value)?,
+                b"cluster" => decoded.cluster = ClusterReads::decode(value)?,
                 b"rules" => decoded.rules = RuleLevels::decode(value)?,
                 b"apiVersion" | b"kind" | b"metadata" | b"spec" | b"settings" => {
                     let problem = "is not a setting; give only what is in spec.settings of a policy";

@@ -248,6 +248,16 @@ impl<'a> Target<'a> {
         self.metadata.and_then(|metadata| Metadata::decode(metadata).ok()?.annotations)
     }
 
+    /// Returns the metadata that the annotations are in.
+    pub(crate) fn metadata(&self) -> Option<Value<'a>> {
+        self.metadata
+    }
+
+    /// Returns the spec beside that metadata.
+    pub(crate) fn spec(&self) -> Option<Value<'a>> {
+        self.spec
+    }
+
     /// Returns whether the pod is bound to a node.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use json_scan::{Context, DecodeError, Reader};
 use kubewarden_policy_sdk::response::ValidationResponse;
 
+use crate::cluster::{Cluster, HostCall};
 use crate::field_ownership::FieldOwnership;
 use crate::kinds::{Location, OTHER_KIND, Role};
 use crate::request::{AdmissionRequest, Change, OBJECT, OLD_OBJECT, Object, Payload};
@@ -15,16 +16,16 @@ use crate::{found_templates, prefilter, response};
 /// Validates the payload of a `validate` call: `{"request": AdmissionRequest, "settings": {…}}`.
 ///
 /// There is always a response. A payload that cannot be decoded is refused, with the reason.
-pub fn validate(payload: &[u8]) -> ValidationResponse {
-    answer(payload).unwrap_or_else(response::accepted)
+pub fn validate(payload: &[u8], host_call: HostCall<'_>) -> ValidationResponse {
+    answer(payload, host_call).unwrap_or_else(response::accepted)
 }
 
 /// Returns the response to a payload, or `None` if it is accepted without warnings.
-pub(crate) fn answer(payload: &[u8]) -> Option<ValidationResponse> {
+pub(crate) fn answer(payload: &[u8], host_call: HostCall<'_>) -> Option<ValidationResponse> {
     if prefilter::is_irrelevant(payload) {
         return None;
     }
-    evaluate(payload).unwrap_or_else(|error| Some(response::bad_request(&error)))
+    evaluate(payload, host_call).unwrap_or_else(|error| Some(response::bad_request(&error)))
 }
 
 /// Returns whether settings exempt the user of an `AdmissionRequest` from the rules. A request that cannot be decoded
@@ -36,7 +37,7 @@ pub fn is_trusted_request(request: &[u8], settings: &Settings<'_>) -> bool {
 }
 
 /// Decodes a payload and checks it.
-pub(crate) fn evaluate(payload: &[u8]) -> Result<Option<ValidationResponse>, DecodeError> {
+pub(crate) fn evaluate(payload: &[u8], host_call: HostCall<'_>) -> Result<Option<ValidationResponse>, DecodeError> {
     let payload = Payload::decode(payload)?;
     let request = payload.request()?;
     let Some(change) = request.change()? else {
@@ -48,10 +49,11 @@ pub(crate) fn evaluate(payload: &[u8]) -> Result<Option<ValidationResponse>, Dec
         return Ok(None);
     }
     let ownership = FieldOwnership::decode(&change, &requester, &settings).at_path(&OBJECT)?;
-    let targets = targets(&change, &settings, &requester, ownership.as_ref())?;
+    let cluster = Cluster::new(host_call, &requester);
+    let targets = targets(&change, &settings, &requester, ownership.as_ref(), &cluster)?;
     let mut violations = Vec::new();
     for versions in &targets {
-        violations.extend(versions.check(&settings)?);
+        violations.extend(versions.check(&settings, &cluster)?);
     }
     Ok(response::from_violations(&violations, ownership.is_none().then_some(&requester)))
 }
@@ -62,10 +64,11 @@ fn targets<'a>(
     settings: &Settings<'_>,
     requester: &Requester<'_>,
     ownership: Option<&FieldOwnership<'_, 'a>>,
+    cluster: &Cluster<'_>,
 ) -> Result<Vec<Versions<'a>>, DecodeError> {
     let mut targets = Vec::new();
     if *change.kind == OTHER_KIND {
-        let found = found_templates::check(change, settings, requester, ownership)?;
+        let found = found_templates::check(change, settings, requester, ownership, cluster)?;
         if !found.is_workload {
             return Ok(found.targets);
         }

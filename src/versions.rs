@@ -2,12 +2,13 @@
 
 use json_scan::{Context, DecodeError};
 
+use crate::cluster::Cluster;
 use crate::ratchet::{self, Ratcheted};
 use crate::request::OLD_OBJECT;
 use crate::rules::{self, Violation};
 use crate::settings::Settings;
 use crate::target::Target;
-use crate::{bound_pod, rollout};
+use crate::{bound_pod, requested_address, rollout};
 
 /// The targets at one location of the object and of the old object.
 pub(crate) struct Versions<'a> {
@@ -31,14 +32,22 @@ impl<'a> Versions<'a> {
     ///
     /// # Errors
     /// If a part of the old object that matters is malformed.
-    pub(crate) fn check(&self, settings: &Settings<'_>) -> Result<Vec<Violation<'_>>, DecodeError> {
+    pub(crate) fn check(
+        &self,
+        settings: &Settings<'_>,
+        cluster: &Cluster<'_>,
+    ) -> Result<Vec<Violation<'_>>, DecodeError> {
         let Self { new, old } = self;
-        let Some(old) = old else {
-            return Ok(rules::check(new, settings));
+        let mut violations = match old {
+            None => rules::check(new, settings),
+            Some(old) => {
+                let Ratcheted { introduced: mut violations, preexisting } = ratchet::check(new, old, settings);
+                violations.extend(rollout::check(new, old, preexisting));
+                violations.extend(bound_pod::check(new, old, settings).at_path(&OLD_OBJECT)?);
+                violations
+            }
         };
-        let Ratcheted { introduced: mut violations, preexisting } = ratchet::check(new, old, settings);
-        violations.extend(rollout::check(new, old, preexisting));
-        violations.extend(bound_pod::check(new, old, settings).at_path(&OLD_OBJECT)?);
+        violations.extend(requested_address::check(new, old.as_ref(), settings, cluster));
         Ok(violations)
     }
 }

@@ -1,12 +1,36 @@
 //! The policy twice: as the wasm module that ships, and as native code.
 
+use std::sync::{Arc, Mutex};
+
 use interlink_annotations_policy as native;
 use interlink_audit::host::{Module, Policy};
 use serde_json::Value;
 
+use crate::fake_cluster::{self, FakeCluster};
+
 /// The wasm module and the native code. Each call goes to both, and fails if their responses differ.
 pub struct DualPolicy {
     module: Policy,
+    /// What the module reads.
+    reads: Arc<Mutex<Reads>>,
+}
+
+/// The cluster, and the kinds of objects that a policy has read from it.
+#[derive(Default)]
+struct Reads {
+    cluster: FakeCluster,
+    kinds: Vec<String>,
+}
+
+impl Reads {
+    fn of(cluster: FakeCluster) -> Self {
+        Self { cluster, kinds: Vec::new() }
+    }
+
+    fn answer(&mut self, function: &str, request: &[u8]) -> Result<Vec<u8>, String> {
+        self.kinds.push(fake_cluster::kind(request));
+        self.cluster.answer(function, request)
+    }
 }
 
 impl DualPolicy {
@@ -15,15 +39,51 @@ impl DualPolicy {
     /// # Panics
     /// If the module is not valid.
     pub fn load() -> Self {
-        Self { module: Module::built_in().and_then(|module| module.start()).expect("the module can be started") }
+        let reads = Arc::new(Mutex::new(Reads::default()));
+        let shared = Arc::clone(&reads);
+        let module = Module::built_in().and_then(|module| {
+            module.start_with(move |function, request| Ok(shared.lock().unwrap().answer(function, request)?))
+        });
+        Self { module: module.expect("the module can be started"), reads }
     }
 
-    /// Calls `validate`.
+    /// Calls `validate` for a policy that does not read the cluster.
     ///
     /// # Errors
-    /// If the module fails, or its response differs from the native one.
+    /// If the module fails, its response differs from the native one, or one of the two reads the cluster.
     pub fn validate(&self, payload: &[u8]) -> Result<Value, String> {
-        self.compare("validate", payload, serde_json::to_value(native::validate(payload)))
+        match self.validate_in(payload, &FakeCluster::unreadable())? {
+            (response, kinds) if kinds.is_empty() => Ok(response),
+            (_, kinds) => Err(format!("the policy reads {kinds:?} from the cluster")),
+        }
+    }
+
+    /// Calls `validate`. Returns the response, and the kinds of objects that the policy reads from the cluster.
+    ///
+    /// # Errors
+    /// If the module fails, or does not do the same as the native code.
+    ///
+    /// # Panics
+    /// If an earlier call panicked.
+    pub fn validate_in(&self, payload: &[u8], cluster: &FakeCluster) -> Result<(Value, Vec<String>), String> {
+        let native_reads = Mutex::new(Reads::of(cluster.clone()));
+        let host_call = |function: &str, request: &[u8]| {
+            // The prefix is what waPC's guest library adds in the module.
+            Ok(native_reads
+                .lock()
+                .unwrap()
+                .answer(function, request)
+                .map_err(|error| format!("Host error: {error}"))?)
+        };
+        let native = native::validate(payload, &host_call);
+        *self.reads.lock().unwrap() = Reads::of(cluster.clone());
+        let response = self.compare("validate", payload, serde_json::to_value(native))?;
+        let (native, module) = (native_reads.into_inner().unwrap().kinds, &self.reads.lock().unwrap().kinds);
+        if *module == native {
+            Ok((response, native))
+        } else {
+            Err(format!("the module reads {module:?} from the cluster, the native code {native:?}"))
+        }
     }
 
     /// Calls `validate_settings`.

@@ -2,4 +2,5 @@
 
 pub mod admission_request;
 pub mod dual_policy;
+pub mod fake_cluster;
 pub mod response;

@@ -4,6 +4,7 @@
 //! `INSTA_UPDATE=always cargo test --package interlink-e2e-tests --test messages`, or `cargo insta review`, and commit
 //! the snapshot.
 
+use interlink_annotations_policy::cluster::no_cluster;
 use interlink_annotations_policy::validate;
 use interlink_e2e_tests::admission_request::AdmissionRequest;
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ fn messages_match_reviewed_snapshot() {
 
 /// Returns the messages of a response, one a line.
 fn evaluate(request: &AdmissionRequest, settings: &Value) -> Vec<String> {
-    let response = validate(&request.payload(settings));
+    let response = validate(&request.payload(settings), &no_cluster);
     let refusal = response.message.map(|message| format!("refused ({}): {message}", response.code.unwrap_or_default()));
     let warnings = response.warnings.unwrap_or_default().into_iter().map(|warning| format!("warning: {warning}"));
     refusal.into_iter().chain(warnings).collect()

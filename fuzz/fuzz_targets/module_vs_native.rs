@@ -3,6 +3,7 @@
 
 use interlink_annotations_policy_fuzz::payload;
 use interlink_e2e_tests::dual_policy::DualPolicy;
+use interlink_e2e_tests::fake_cluster::FakeCluster;
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {
@@ -11,7 +12,7 @@ thread_local! {
 
 fuzz_target!(|bytes: &[u8]| {
     POLICY.with(|policy| {
-        policy.validate(&payload(bytes)).unwrap();
+        policy.validate_in(&payload(bytes), &FakeCluster::unreadable()).unwrap();
         policy.validate_settings(bytes).unwrap();
     });
 });

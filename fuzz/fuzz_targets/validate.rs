@@ -46,7 +46,7 @@ fn reports_nothing(response: &Value) -> bool {
 
 /// Evaluates a payload, and checks that both ways to serialize the response agree.
 fn validate(payload: &[u8]) -> Value {
-    let response = policy::validate(payload);
+    let response = policy::validate(payload, &policy::cluster::no_cluster);
     let written = policy::response::to_json(&response).expect("a response can be serialized");
     let parsed: Value = serde_json::from_slice(&written).expect("a response is JSON");
     assert_eq!(parsed, serde_json::to_value(response).expect("a response can be serialized"));

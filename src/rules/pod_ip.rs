@@ -11,6 +11,9 @@
 //!   `podIP.allowReserved` is set or the range has fewer than four addresses;
 //! - an IPv4 address whose last octet is outside `podIP.octetRange`.
 //!
+//! With `cluster.podIPRanges`, the ranges of the cluster's virtual nodes are allowed too. A pod that names its node, with
+//! `nodeName`, a node selector or a required node affinity, must then request an address in that node's range.
+//!
 //! In an audit of stored objects, an address that interLink assigned may be outside these ranges. The policy assumes
 //! that interLink assigned it if a field manager in `trustedFieldManagers` owns the annotation or, on a pod with the
 //! VPN, if no owner is known.
@@ -39,6 +42,7 @@
 //!   2 and 250, the octets that interLink assigns.
 //! - `podIP.allowReserved`: `true` allows the first two addresses and the last one of a range, and any last octet if
 //!   `podIP.octetRange` is not set. The default is `false`.
+//! - `cluster.podIPRanges`: `true` also allows the ranges of the virtual nodes. The default is `false`.
 //! - `trustedFieldManagers`: the field managers that count as interLink in an audit. The default is
 //!   `vk` and `virtual-kubelet`.
 //!
@@ -71,15 +75,16 @@
 //!     interlink.eu/pod-ip: "10.250.1.100"
 //! ```
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::network::may_be_assigned;
 use super::rule::{POD_ROLES, Rule};
-use crate::annotations::{POD_IP, POD_VPN};
+use crate::annotations::{Annotation, POD_IP, POD_VPN};
 use crate::escape::{quote, summarize};
-use crate::finding::Findings;
+use crate::finding::{Finding, Findings};
 use crate::rule_id::RuleId;
 use crate::settings::{PodIp, Settings};
 use crate::target::Target;
@@ -99,19 +104,70 @@ struct Fault {
     fix: String,
 }
 
+impl Fault {
+    fn finding<'t>(self, annotation: &'t Annotation<'_>) -> Finding<'t> {
+        annotation.finding(format!("{} {}", quote(&annotation.value), self.problem)).fix(self.fix)
+    }
+}
+
+/// The ranges that an address must be in.
+#[derive(Debug)]
+pub(crate) struct AllowedRanges<'r> {
+    pub(crate) ranges: Cow<'r, [IpNet]>,
+    /// The problem with any address if there is no range.
+    pub(crate) if_none: &'static str,
+    /// The problem with an address outside of the ranges.
+    pub(crate) if_outside: &'static str,
+}
+
+impl<'r> AllowedRanges<'r> {
+    /// The ranges in the settings.
+    pub(crate) fn of_settings(pod_ip: &'r PodIp) -> Self {
+        Self {
+            ranges: Cow::Borrowed(&pod_ip.cidrs),
+            if_none: "may not be requested, because the policy's settings allow no addresses",
+            if_outside: "is outside the allowed ranges",
+        }
+    }
+}
+
 fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Findings<'t>) {
     let Some(annotation) = target.get(POD_IP) else {
         return;
     };
-    let has_vpn = target.get(POD_VPN).is_some();
-    let may_be_assigned = may_be_assigned(target, annotation);
-    let checked = parse(&annotation.value, &settings.pod_ip)
-        .and_then(|address| if may_be_assigned { Ok(()) } else { check_address(address, &settings.pod_ip) });
-    if let Err(Fault { problem, fix }) = checked {
-        let finding = annotation.finding(format!("{} {problem}", quote(&annotation.value))).fix(fix);
+    let checked = parse(&annotation.value, &settings.pod_ip).and_then(|address| {
+        // With the ranges of virtual nodes, `requested_address` checks it.
+        if settings.cluster.pod_ip_ranges || may_be_assigned(target, annotation) {
+            return Ok(());
+        }
+        check_address(address, &settings.pod_ip, &AllowedRanges::of_settings(&settings.pod_ip))
+    });
+    if let Err(fault) = checked {
+        let finding = fault.finding(annotation);
         // With the VPN, the address is only requested. Without it, interLink uses it unchecked.
+        let has_vpn = target.get(POD_VPN).is_some();
         findings.push(if has_vpn { finding } else { finding.also_wrong_as("the pod's own", &annotation.value) });
     }
+}
+
+/// Returns the address that a target requests, and its annotation; `None` if it is malformed, or if interLink may have
+/// assigned it.
+pub(crate) fn requested<'t, 'a>(
+    target: &'t Target<'a>,
+    settings: &Settings<'_>,
+) -> Option<(IpAddr, &'t Annotation<'a>)> {
+    let annotation = target.get(POD_IP).filter(|annotation| !may_be_assigned(target, annotation))?;
+    parse(&annotation.value, &settings.pod_ip).ok().map(|address| (address, annotation))
+}
+
+/// Returns the problem with an address that must be in some ranges.
+pub(crate) fn check_range<'t>(
+    address: IpAddr,
+    annotation: &'t Annotation<'_>,
+    settings: &Settings<'_>,
+    allowed: &AllowedRanges<'_>,
+) -> Option<Finding<'t>> {
+    check_address(address, &settings.pod_ip, allowed).err().map(|fault| fault.finding(annotation))
 }
 
 /// Parses an address as Go does, but accepts IPv4 addresses only in IPv4 notation.
@@ -138,28 +194,28 @@ fn parse(text: &str, allowed: &PodIp) -> Result<IpAddr, Fault> {
 fn suggest(text: &str, allowed: &PodIp) -> String {
     let candidate = text.split('/').next().unwrap_or_default().trim();
     match candidate.parse::<IpAddr>() {
-        Ok(address) if check_address(address, allowed).is_ok() => format!("set it to {candidate} alone"),
+        Ok(address) if check_address(address, allowed, &AllowedRanges::of_settings(allowed)).is_ok() => format!("set it to {candidate} alone"),
         _ if allowed.cidrs.is_empty() => "remove it".to_owned(),
         _ => format!("set it to an address in {}", list(&allowed.cidrs)),
     }
 }
 
-/// Checks that the settings allow an address.
-fn check_address(address: IpAddr, allowed: &PodIp) -> Result<(), Fault> {
-    if allowed.cidrs.is_empty() {
+/// Checks that an address is in one of some ranges, and that the settings allow it there.
+fn check_address(address: IpAddr, settings: &PodIp, allowed: &AllowedRanges<'_>) -> Result<(), Fault> {
+    if allowed.ranges.is_empty() {
         return Err(Fault {
-            problem: "may not be requested, because the policy's settings allow no addresses".to_owned(),
+            problem: allowed.if_none.to_owned(),
             fix: "remove it, or have your range added to podIP.cidrs".to_owned(),
         });
     }
-    let mut ranges = allowed.cidrs.iter().filter(|range| range.contains(&address)).peekable();
+    let mut ranges = allowed.ranges.iter().filter(|range| range.contains(&address)).peekable();
     if ranges.peek().is_none() {
         return Err(Fault {
-            problem: "is outside the allowed ranges".to_owned(),
-            fix: format!("request an address in {}", list(&allowed.cidrs)),
+            problem: allowed.if_outside.to_owned(),
+            fix: format!("request an address in {}", list(&allowed.ranges)),
         });
     }
-    if !allowed.allow_reserved
+    if !settings.allow_reserved
         && let Some(range) = ranges.find(|range| is_reserved(address, range))
     {
         return Err(Fault {
@@ -167,7 +223,7 @@ fn check_address(address: IpAddr, allowed: &PodIp) -> Result<(), Fault> {
             fix: "request another address, not the first two or the last of that range".to_owned(),
         });
     }
-    if let (IpAddr::V4(address), Some(octets)) = (address, allowed.octet_range) {
+    if let (IpAddr::V4(address), Some(octets)) = (address, settings.octet_range) {
         let last = address.octets()[3];
         if !(octets.min..=octets.max).contains(&last) {
             return Err(Fault {

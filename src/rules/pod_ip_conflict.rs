@@ -12,14 +12,19 @@
 //!   whose Jobs creates several pods;
 //! - of a `DaemonSet`.
 //!
+//! With `cluster.podIPConflicts`, also an address in a Pod or a Binding that another pod in the cluster has or requests.
+//! Finished pods do not count, nor does the node's address of a pod in the host's network. The earlier pod of a
+//! `StatefulSet` does not count either, nor does one that the same controller replaces while it is being deleted. The
+//! message names the other pod only if it is in the same namespace.
+//!
 //! A template with `interlink.eu/pod-vpn` is exempt: interLink then gives each pod an address of its own. An update may
 //! keep such a template and may scale it down, but not up.
 //!
 //! The policy does not see the subresource `scale`, with which `kubectl scale` and a `HorizontalPodAutoscaler` change
 //! the number of replicas. When a `Deployment` is scaled in this way, the policy refuses the update of its
-//! `ReplicaSet`; other workloads get their new pods. The policy does not notice that a pod outside the template has the
-//! address, and does not know how many pods a custom resource creates. During a rolling update, the old and the new pod
-//! of a `Deployment` both have the address; with the strategy `Recreate`, they do not.
+//! `ReplicaSet`; other workloads get their new pods. The policy does not know how many pods a custom resource creates.
+//! During a rolling update, the old and the new pod of a `Deployment` both have the address; with the strategy
+//! `Recreate`, they do not.
 //!
 //! ## Why
 //!
@@ -28,11 +33,12 @@
 //!
 //! ## How to fix it
 //!
-//! Remove the annotation from the template, or let the template create only one pod at a time: one replica,
+//! Request an address that no other pod has. Remove the annotation from the template, or let the template create only one pod at a time: one replica,
 //! `parallelism: 1`, `concurrencyPolicy: Forbid`. The examples below use the setting `podIP.cidrs: [10.250.0.0/16]`.
 //!
 //! ## Settings
 //!
+//! - `cluster.podIPConflicts`: `true` compares requested addresses with those of other pods. The default is `false`.
 //! - `rules.pod-ip-conflict`: `Deny` (the default), `Warn` or `Ignore`.
 //!
 //! ## References
@@ -94,7 +100,8 @@ use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::PodIpConflict,
-    refuses: "`pod-ip` in a template that creates several pods at the same time, which would all have that address",
+    refuses: "`pod-ip` in a template that creates several pods at the same time, which would all have that address, or one that \
+              another pod has, if the settings ask for it",
     about_writers: false,
     roles: &[Role::PodTemplate],
     check,

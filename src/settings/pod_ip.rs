@@ -92,7 +92,7 @@ fn parse_cidr(text: &str) -> Result<IpNet, String> {
     if text.parse::<IpAddr>().is_ok() {
         return Err("lacks its prefix length; write it as PodCIDR.Subnet does, such as 10.250.0.0/16".to_owned());
     }
-    let range = split_cidr(text).ok_or("is not a range of addresses; use one such as 10.250.0.0/16")?;
+    let range = parse_range(text).ok_or("is not a range of addresses; use one such as 10.250.0.0/16")?;
     match range {
         range if range.prefix_len() == 0 => {
             Err("matches every address; use PodCIDR.Subnet of the virtual node".to_owned())
@@ -108,7 +108,7 @@ fn parse_cidr(text: &str) -> Result<IpNet, String> {
 }
 
 /// Parses a range as Go does. `ipnet` alone would accept `010.0.0.0/08`.
-fn split_cidr(text: &str) -> Option<IpNet> {
+pub(crate) fn parse_range(text: &str) -> Option<IpNet> {
     let (address, length) = text.split_once('/')?;
     let bits: u8 = length.parse().ok()?;
     let range = IpNet::new(address.parse().ok()?, bits).ok()?;

@@ -1,6 +1,7 @@
 //! The waPC host: it loads a policy module and calls it, as Kubewarden's policy server does.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ const DEADLINES: EpochDeadlines = EpochDeadlines { wapc_init: 40, wapc_func: 40 
 
 /// The limit of a module's memory. This policy takes 8 MiB for the largest request.
 const LIMITS: ResourceLimits = ResourceLimits { max_memory_size: Some(256 << 20), max_table_elements: Some(100_000) };
+
+/// The answer to a policy's request about the cluster.
+pub type ReadResult = Result<Vec<u8>, Box<dyn Error + Send + Sync>>;
 
 /// A compiled policy module. Each thread has its own instance.
 #[derive(Clone)]
@@ -123,13 +127,29 @@ impl Module {
         Ok(Self { provider, deadlines })
     }
 
-    /// Starts an instance.
+    /// Starts an instance for which the cluster cannot be read.
     ///
     /// # Errors
     /// [`HostError::Start`].
     pub fn start(&self) -> Result<Policy, HostError> {
+        self.start_with(|_, _| Err("this command does not read the cluster for the policy".into()))
+    }
+
+    /// Starts an instance that may read the cluster with a function.
+    ///
+    /// # Errors
+    /// [`HostError::Start`].
+    pub fn start_with(
+        &self,
+        read_cluster: impl Fn(&str, &[u8]) -> ReadResult + Send + Sync + 'static,
+    ) -> Result<Policy, HostError> {
         let engine = self.provider.rehydrate(self.deadlines).map_err(HostError::Load)?;
-        let host = WapcHost::new(Box::new(engine), None).map_err(HostError::Start)?;
+        let callback =
+            move |_, binding: &str, namespace: &str, function: &str, request: &[u8]| match (binding, namespace) {
+                ("kubewarden", "kubernetes") => read_cluster(function, request),
+                _ => Err(format!("{binding} {namespace} {function} is not supported").into()),
+            };
+        let host = WapcHost::new(Box::new(engine), Some(Box::new(callback))).map_err(HostError::Start)?;
         Ok(Policy { host })
     }
 }

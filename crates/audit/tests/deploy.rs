@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use interlink_annotations_policy::kinds::{KINDS, Role};
+use interlink_annotations_policy::settings::{ClusterReads, Settings};
 use interlink_audit::host::Module;
 use interlink_audit::policy_settings;
 use kubewarden_policy_sdk::crd::policies::{AdmissionPolicy, ClusterAdmissionPolicy};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -121,6 +123,32 @@ fn kustomize_to_both_policies_in_monitor_mode() {
         policy
     });
     assert_eq!(built.collect::<Vec<_>>(), [monitor, hardening]);
+}
+
+#[test]
+fn the_component_lets_the_policies_read_what_they_need() {
+    let metadata: Value = yaml_serde::from_str(include_str!("../../../policy-metadata.yml")).unwrap();
+    let component: Value = read("cluster/kustomization.yaml");
+    let patch = &component["patches"][0];
+    let patched: Value = yaml_serde::from_str(patch["patch"].as_str().unwrap()).unwrap();
+    for file in ["protect.yaml", "hardening.yaml"] {
+        let mut policy: Value = read(file);
+        assert_eq!(policy["kind"], patch["target"]["kind"]);
+        merge(&mut policy["spec"], &patched["spec"]);
+        assert_eq!(policy["spec"]["contextAwareResources"], metadata["contextAwareResources"]);
+        let spec = serde_json::from_value::<ClusterAdmissionPolicy>(policy.clone()).unwrap().spec.unwrap();
+        assert_eq!(spec.context_aware_resources.len(), 2);
+        let settings = policy["spec"]["settings"].to_string();
+        let settings = Settings::parse(settings.as_bytes()).unwrap();
+        assert_eq!(settings.cluster, ClusterReads { pod_ip_ranges: true, pod_ip_conflicts: true });
+    }
+    assert_eq!(component["resources"], json!(["node-reader.yaml"]));
+    let reader = fs::read_to_string(FOLDER.to_owned() + "cluster/node-reader.yaml").unwrap();
+    let documents: Vec<Value> =
+        yaml_serde::Deserializer::from_str(&reader).map(|document| Value::deserialize(document).unwrap()).collect();
+    let [role, binding] = documents.as_slice() else { panic!("{documents:?}") };
+    assert_eq!(role["rules"], json!([{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]}]));
+    assert_eq!(binding["roleRef"]["name"], role["metadata"]["name"]);
 }
 
 /// Applies a strategic merge patch without lists.

@@ -83,8 +83,10 @@ fn the_metadata_is_complete() {
     assert!(["info", "low", "medium", "high", "critical"].contains(&metadata.get("severity")));
     assert_eq!((&*metadata.execution_mode, &*metadata.policy_type), ("kubewarden-wapc", "kubernetes"));
     assert!(metadata.background_audit);
-    // The policy mutates nothing and calls no host capability.
-    assert!(!metadata.mutating && metadata.context_aware_resources.is_empty() && metadata.host_capabilities.is_empty());
+    assert!(!metadata.mutating);
+    let resource = |kind| json!({"apiVersion": "v1", "kind": kind});
+    assert_eq!(metadata.context_aware_resources, ["Node", "Pod"].map(resource));
+    assert_eq!(metadata.host_capabilities, ["kubernetes/list_resources_all"]);
 }
 
 /// The other kinds are matched by deploy/hardening.yaml only.

@@ -163,6 +163,7 @@ fn sends_valid_settings_when_filled_in() {
         "fullMesh": true,
         "knownAnnotations": ["interlink.eu/original-metadata"],
         "managedAnnotations": ["interlink.eu/gang-token"],
+        "cluster": {"podIPRanges": true, "podIPConflicts": true},
         "pluginAnnotations": {"allowed": ["slurm-job.vk.io/flags"]},
     });
     for rule in &RULES {

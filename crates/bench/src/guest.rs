@@ -4,6 +4,7 @@
 //! numbers are constant, because the seed of a hash map must not change the count.
 
 use std::mem;
+use std::sync::Arc;
 
 use wasmtime_provider::wasmtime::{
     self, Caller, Config, Engine, Error, Extern, Instance, Linker, Module, Result, Store, TypedFunc,
@@ -18,6 +19,8 @@ struct Exchange {
     payload: Vec<u8>,
     response: Vec<u8>,
     error: Vec<u8>,
+    /// The host's answer to every call of the guest.
+    answer: Arc<[u8]>,
 }
 
 /// An instance of a policy module, which serves many calls.
@@ -72,9 +75,18 @@ impl Guest {
 
     /// Calls a waPC operation. Returns the response, and the number of instructions; 0 without a meter.
     pub(crate) fn call(&mut self, operation: &str, payload: &[u8]) -> Result<(Vec<u8>, u64)> {
+        self.call_with(operation, payload, &Arc::default())
+    }
+
+    /// Calls a waPC operation, in which the host gives this answer to every call of the guest.
+    pub(crate) fn call_with(&mut self, operation: &str, payload: &[u8], answer: &Arc<[u8]>) -> Result<(Vec<u8>, u64)> {
         let lengths = (u32::try_from(operation.len())?, u32::try_from(payload.len())?);
-        *self.store.data_mut() =
-            Exchange { operation: operation.into(), payload: payload.into(), ..Exchange::default() };
+        *self.store.data_mut() = Exchange {
+            operation: operation.into(),
+            payload: payload.into(),
+            answer: Arc::clone(answer),
+            ..Exchange::default()
+        };
         if self.is_metered {
             self.store.set_fuel(FUEL)?;
         }
@@ -107,6 +119,19 @@ fn add_wapc(linker: &mut Linker<Exchange>) -> Result<()> {
     linker.func_wrap("wapc", "__guest_error", |mut caller: Caller<'_, Exchange>, at: u32, length: u32| {
         caller.data_mut().error = read(&mut caller, at, length)?;
         Ok(())
+    })?;
+    // Binding, namespace, operation and payload, each with its length.
+    linker.func_wrap(
+        "wapc",
+        "__host_call",
+        |_: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32| -> u32 { 1 },
+    )?;
+    linker.func_wrap("wapc", "__host_response_len", |caller: Caller<'_, Exchange>| -> Result<u32> {
+        Ok(u32::try_from(caller.data().answer.len())?)
+    })?;
+    linker.func_wrap("wapc", "__host_response", |mut caller: Caller<'_, Exchange>, at: u32| {
+        let answer = Arc::clone(&caller.data().answer);
+        write(&mut caller, at, &answer)
     })?;
     Ok(())
 }

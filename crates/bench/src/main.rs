@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod budgets;
 mod guest;
+mod pods;
 mod requests;
 
 use std::path::Path;
@@ -34,9 +35,9 @@ fn main() -> ExitCode {
         eprintln!("usage: interlink-bench MODULE.wasm…");
         return ExitCode::from(2);
     }
-    match measure_all(&modules) {
-        Ok(table) => {
-            println!("{table}");
+    match measure_all(&modules).and_then(|table| Ok([table, measure_comparison(&modules[0])?])) {
+        Ok([table, comparison]) => {
+            println!("{table}\n\n{comparison}");
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -74,6 +75,31 @@ fn measure_all(modules: &[String]) -> Result<Table> {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
+    }
+    Ok(table)
+}
+
+/// Measures how the first module compares an address with the pods of a cluster.
+fn measure_comparison(module: &str) -> Result<Table> {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(["pods", "bytes", "instructions", "per byte", "ms", "memory, MiB"]);
+    let bytes = fs::read(module)?;
+    for count in [100, 1_000, 10_000, 100_000] {
+        let answer = pods::answer(count);
+        let mut guest = Guest::new(&bytes)?;
+        let (_, instructions) = guest.call_with("validate", &pods::request(), &answer)?;
+        let mut unmetered = Guest::unmetered(&bytes)?;
+        let start = Instant::now();
+        unmetered.call_with("validate", &pods::request(), &answer)?;
+        table.add_row([
+            count.to_string(),
+            answer.len().to_string(),
+            instructions.to_string(),
+            format!("{:.2}", ratio(instructions, answer.len() as u64)),
+            format!("{:.1}", start.elapsed().as_secs_f64() * 1e3),
+            (guest.memory() >> 20).to_string(),
+        ]);
     }
     Ok(table)
 }

@@ -81,6 +81,55 @@ impl Bytes16 {
     }
 }
 
+/// The number of bytes in a block: one for each bit of a mask.
+const BLOCK: usize = 64;
+
+/// Searches for a pair of adjacent bytes. `candidates` is given 16 bytes and, for each, the one that follows, and sets
+/// the highest bit of those that may begin a pair. Returns whether `is_match` returns true for the index of any of
+/// these. After the last byte, the one that follows is zero.
+#[inline(always)]
+pub fn any_pair(
+    text: &[u8],
+    candidates: impl Fn(Bytes16, Bytes16) -> Bytes16,
+    is_match: impl Fn(usize) -> bool,
+) -> bool {
+    let mut rest = text;
+    let mut start = 0;
+    // Each block includes one byte of the next, for the pair that ends there.
+    while let Some(block) = rest.first_chunk() {
+        if any_match(mask(block, &candidates), start, &is_match) {
+            return true;
+        }
+        rest = &rest[BLOCK..];
+        start += BLOCK;
+    }
+    let mut last = [0; BLOCK + 1];
+    last[..rest.len()].copy_from_slice(rest);
+    any_match(mask(&last, &candidates), start, &is_match)
+}
+
+#[inline(always)]
+fn any_match(mut candidates: u64, start: usize, is_match: &impl Fn(usize) -> bool) -> bool {
+    while candidates != 0 {
+        if is_match(start + candidates.trailing_zeros() as usize) {
+            return true;
+        }
+        candidates &= candidates - 1;
+    }
+    false
+}
+
+/// Returns a bit for each candidate in a block.
+#[inline(always)]
+fn mask(block: &[u8; BLOCK + 1], candidates: &impl Fn(Bytes16, Bytes16) -> Bytes16) -> u64 {
+    let found = |offset: usize| candidates(Bytes16::load(block, offset), Bytes16::load(block, offset + 1));
+    let found @ [a, b, c, d] = [found(0), found(16), found(32), found(48)];
+    if !a.or(b).or(c.or(d)).any() {
+        return 0;
+    }
+    found.iter().rev().fold(0, |mask, found| mask << 16 | u64::from(found.mask()))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

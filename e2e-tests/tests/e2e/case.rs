@@ -6,6 +6,7 @@ use std::path::Path;
 
 use interlink_e2e_tests::admission_request::AdmissionRequest;
 use interlink_e2e_tests::dual_policy::DualPolicy;
+use interlink_e2e_tests::fake_cluster::FakeCluster;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
@@ -45,6 +46,9 @@ pub(crate) struct Case {
     validate_settings: Option<Value>,
     /// The payload of `validate_settings`, as text.
     validate_settings_text: Option<String>,
+    /// The cluster that the policy can read. If it is not given, there is none.
+    #[serde(default = "FakeCluster::unreadable")]
+    cluster: FakeCluster,
     expect: Expectation,
 }
 
@@ -62,6 +66,9 @@ struct Expectation {
     /// The rule ids in the audit annotation `warnings`, sorted.
     #[serde(default)]
     warnings: Vec<String>,
+    /// The kinds of the objects that the policy reads from the cluster, in order.
+    #[serde(default)]
+    reads: Vec<String>,
     /// The whole message.
     message: Option<String>,
     /// Texts that the message or a warning contains.
@@ -114,8 +121,11 @@ impl Case {
             let problems = self.expect.check_settings(&response);
             (response, problems)
         } else {
-            let response = policy.validate(payload.as_bytes())?;
-            let problems = self.expect.check(&response);
+            let (response, reads) = policy.validate_in(payload.as_bytes(), &self.cluster)?;
+            let mut problems = self.expect.check(&response);
+            if reads != self.expect.reads {
+                problems.push(format!("should read {:?} from the cluster, reads {reads:?}", self.expect.reads));
+            }
             (response, problems)
         };
         if problems.is_empty() { Ok(()) } else { Err(format!("{}\nthe response is {response:#}", problems.join("\n"))) }

@@ -2,6 +2,7 @@
 
 use interlink_e2e_tests::admission_request::AdmissionRequest;
 use interlink_e2e_tests::dual_policy::DualPolicy;
+use interlink_e2e_tests::fake_cluster::FakeCluster;
 use serde_json::{Map, Value, json};
 
 pub(crate) const TESTS: &[crate::Test] = &[
@@ -9,6 +10,7 @@ pub(crate) const TESTS: &[crate::Test] = &[
     ("checks annotations in requests of any size and depth", checks_any_size_and_depth),
     ("limits the annotations that are checked", limits_annotations),
     ("searches custom resources of any size and depth", searches_any_size_and_depth),
+    ("compares an address with a cluster of any size", compares_with_any_size),
     ("treats a malformed request the same whatever its length", ignores_the_length_of_malformed_requests),
     ("checks annotations next to bytes that are not UTF-8", checks_despite_invalid_utf8),
 ];
@@ -43,6 +45,51 @@ fn checks_any_size_and_depth(policy: &DualPolicy) -> Result<(), String> {
         );
         let response = policy.validate(payload.as_bytes())?;
         if response["accepted"] != accepted {
+            return Err(format!("{name}: {response}"));
+        }
+    }
+    Ok(())
+}
+
+/// An answer of the host about pods, and whether the policy finds the requested address in it; `None` if it cannot read
+/// the answer.
+fn answers() -> [(&'static str, String, Option<bool>); 5] {
+    const ADDRESS: &str =
+        r#"{"metadata":{"name":"last","namespace":"default"},"status":{"podIPs":[{"ip":"10.250.1.5"}]}}"#;
+    let pod = |n: usize| {
+        let annotations = format!("\"a\":\"{}\"", "x".repeat(700));
+        let status = format!(r#"{{"phase":"Running","podIP":"10.1.0.1","podIPs":[{{"ip":"10.1.0.{}"}}]}}"#, n % 250);
+        format!(r#"{{"metadata":{{"name":"pod-{n}","annotations":{{{annotations}}}}},"spec":{{}},"status":{status}}}"#)
+    };
+    let pods: Vec<_> = (0..70_000).map(pod).collect();
+    let pods = pods.join(",");
+    let list = |items: &str| format!(r#"{{"kind":"PodList","items":[{items}]}}"#);
+    let deep = "[".repeat(200_000) + &"]".repeat(200_000);
+    [
+        ("60 MB", list(&pods), Some(false)),
+        ("60 MB, and the address last", list(&format!("{pods},{ADDRESS}")), Some(true)),
+        (
+            "60 MB of one name",
+            list(&format!(r#"{{"metadata":{{"name":"{}"}}}}"#, "ip\\\"".repeat(12_000_000))),
+            Some(false),
+        ),
+        ("a deep pod, and the address", list(&format!(r#"{{"spec":{deep}}},{ADDRESS}"#)), Some(true)),
+        ("an unfinished list with the address", list(ADDRESS).replace(']', ""), None),
+    ]
+}
+
+fn compares_with_any_size(policy: &DualPolicy) -> Result<(), String> {
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "new", "annotations": {"interlink.eu/pod-ip": "10.250.1.5"}},
+    });
+    let settings = json!({"podIP": {"cidrs": ["10.250.0.0/16"]}, "cluster": {"podIPConflicts": true}});
+    let payload = AdmissionRequest::create(pod).namespace("default").payload(&settings);
+    for (name, answer, is_found) in answers() {
+        let (response, _) = policy.validate_in(&payload, &FakeCluster::answering(answer))?;
+        let is_warned = response["warnings"].is_array();
+        if response["accepted"] != (is_found != Some(true)) || is_warned != is_found.is_none() {
             return Err(format!("{name}: {response}"));
         }
     }

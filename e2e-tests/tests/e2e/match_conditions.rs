@@ -11,6 +11,7 @@ use interlink_annotations_policy::kinds::{KINDS, Kind, Location};
 use interlink_annotations_policy::rules::{RULES, documentation};
 use interlink_e2e_tests::admission_request::AdmissionRequest;
 use interlink_e2e_tests::dual_policy::DualPolicy;
+use interlink_e2e_tests::fake_cluster::FakeCluster;
 use interlink_e2e_tests::response::rule_ids;
 use serde_json::{Value, json};
 
@@ -88,7 +89,8 @@ impl ApiServer {
     /// # Errors
     /// If there are any, but the conditions skip the request.
     fn evaluate(&self, policy: &DualPolicy, request: &Value, settings: &Value) -> Result<Vec<String>, String> {
-        let response = policy.validate(json!({"request": request, "settings": settings}).to_string().as_bytes())?;
+        let payload = json!({"request": request, "settings": settings}).to_string();
+        let (response, _) = policy.validate_in(payload.as_bytes(), &FakeCluster::unreadable())?;
         // The API server sends no malformed request.
         if response["code"] == 400 {
             return Ok(Vec::new());

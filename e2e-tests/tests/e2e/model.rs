@@ -65,7 +65,8 @@ fn compare(policy: &DualPolicy, request: fn(&mut Choices) -> AdmissionRequest) -
         let response = if number.get().is_multiple_of(MODULE_EVERY) {
             policy.validate(&payload).map_err(TestCaseError::fail)?
         } else {
-            serde_json::to_value(native::validate(&payload)).map_err(|error| TestCaseError::fail(error.to_string()))?
+            serde_json::to_value(native::validate(&payload, &native::cluster::no_cluster))
+                .map_err(|error| TestCaseError::fail(error.to_string()))?
         };
         tally.borrow_mut().count(&predicted);
         if Prediction::of_response(&response) == predicted {

@@ -1,0 +1,131 @@
+//! The virtual nodes, and the ranges of their pods' addresses.
+
+use ipnet::IpNet;
+use json_scan::{DecodeError, Value, optional_str};
+
+use super::{find_item, pick};
+use crate::node_names::{HOSTNAME, each};
+use crate::settings::parse_range;
+
+/// Asks for the names and the ranges of the nodes with interLink's label.
+pub(super) const REQUEST: &[u8] = br#"{"api_version":"v1","kind":"Node","label_selector":"virtual-node.interlink/type","field_selector":null,"field_masks":["metadata.labels","metadata.name","spec.podCIDR","spec.podCIDRs"]}"#;
+
+/// The virtual nodes of a cluster.
+#[derive(Debug, Default)]
+pub(crate) struct VirtualNodes(Vec<VirtualNode>);
+
+#[derive(Debug)]
+struct VirtualNode {
+    name: String,
+    /// The value of the label by which pods select a node.
+    hostname: String,
+    ranges: Vec<IpNet>,
+}
+
+impl VirtualNodes {
+    /// Decodes the host's answer.
+    ///
+    /// # Errors
+    /// If it is not a list of nodes.
+    pub(super) fn decode(answer: &[u8]) -> Result<Self, DecodeError> {
+        let mut nodes = Vec::new();
+        find_item(answer, &mut |item| {
+            nodes.push(VirtualNode::decode(item)?);
+            Ok(None::<()>)
+        })?;
+        Ok(Self(nodes))
+    }
+
+    /// Returns the ranges of all nodes.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = IpNet> {
+        self.0.iter().flat_map(|node| &node.ranges).copied()
+    }
+
+    /// Returns the ranges of the nodes with these names or host names; `None` unless each of them is a virtual node
+    /// that has a range.
+    pub(crate) fn ranges_of(&self, names: &[impl AsRef<str>]) -> Option<Vec<IpNet>> {
+        let mut ranges = Vec::new();
+        for name in names {
+            let is_named = |node: &&VirtualNode| node.name == name.as_ref() || node.hostname == name.as_ref();
+            let node = self.0.iter().find(is_named).filter(|node| !node.ranges.is_empty())?;
+            ranges.extend(&node.ranges);
+        }
+        (!ranges.is_empty()).then_some(ranges)
+    }
+}
+
+impl VirtualNode {
+    fn decode(node: Value<'_>) -> Result<Self, DecodeError> {
+        let [metadata, spec] = node.reader().pick(["metadata", "spec"])?;
+        let [name, labels] = pick(metadata, ["name", "labels"])?;
+        let [hostname] = pick(labels, [HOSTNAME])?;
+        let [range, ranges] = pick(spec, ["podCIDR", "podCIDRs"])?;
+        let mut decoded = Self {
+            name: optional_str(name, "name")?.unwrap_or_default().into_owned(),
+            hostname: optional_str(hostname, HOSTNAME)?.unwrap_or_default().into_owned(),
+            ranges: Vec::new(),
+        };
+        decoded.add_range(&optional_str(range, "podCIDR")?.unwrap_or_default());
+        each(ranges, &mut |range| {
+            decoded.add_range(&range.to_str()?);
+            Ok(())
+        })?;
+        Ok(decoded)
+    }
+
+    /// Adds a range, unless it is there already. A range of every address, which the settings refuse too, does not
+    /// count.
+    fn add_range(&mut self, text: &str) {
+        if let Some(range) = parse_range(text).map(|range| range.trunc())
+            && range.prefix_len() > 0
+            && !self.ranges.contains(&range)
+        {
+            self.ranges.push(range);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Tree, json};
+
+    use super::*;
+
+    fn decode(nodes: &Tree) -> Result<VirtualNodes, String> {
+        let answer = json!({"kind": "NodeList", "items": nodes}).to_string();
+        VirtualNodes::decode(answer.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    fn texts(ranges: impl IntoIterator<Item = IpNet>) -> Vec<String> {
+        ranges.into_iter().map(|range| range.to_string()).collect()
+    }
+
+    #[test]
+    fn returns_the_ranges_of_the_nodes_that_are_named() {
+        let nodes = decode(&json!([
+            {"metadata": {"name": "hpc-1"}, "spec": {"podCIDR": "10.250.0.0/16"}},
+            {
+                "metadata": {"name": "hpc-2", "labels": {"kubernetes.io/hostname": "second"}},
+                "spec": {"podCIDR": "10.251.0.7/16", "podCIDRs": ["10.251.0.0/16", "fd00::/64", "0.0.0.0/0", "x"]},
+            },
+            {"metadata": {"name": "hpc-3"}, "spec": {}},
+        ]));
+        let nodes = nodes.unwrap();
+        assert_eq!(texts(nodes.ranges()), ["10.250.0.0/16", "10.251.0.0/16", "fd00::/64"]);
+        let ranges_of = |names: &[&str]| nodes.ranges_of(names).map(texts);
+        assert_eq!(ranges_of(&["hpc-1"]), Some(vec!["10.250.0.0/16".to_owned()]));
+        assert_eq!(ranges_of(&["second"]), ranges_of(&["hpc-2"]));
+        assert_eq!(ranges_of(&["hpc-1", "hpc-2"]).unwrap().len(), 3);
+        for names in [&["hpc-3"][..], &["worker"], &["hpc-1", "hpc-3"], &[]] {
+            assert_eq!(ranges_of(names), None, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn rejects_an_answer_that_is_no_list_of_nodes() {
+        assert!(decode(&json!({})).is_err());
+        assert!(decode(&json!([7])).is_err());
+        assert!(decode(&json!([{"metadata": {"name": 7}}])).is_err());
+        assert!(VirtualNodes::decode(b"{}").is_err());
+    }
+}
