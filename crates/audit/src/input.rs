@@ -5,6 +5,7 @@
 
 mod files;
 mod json;
+mod limited;
 pub(crate) mod list;
 mod read_ahead;
 mod yaml;
@@ -22,6 +23,7 @@ use read_ahead::ReadAhead;
 
 pub use files::{Files, InputFile};
 pub(crate) use json::{JsonStream, check as check_json};
+pub use limited::read_limited;
 
 /// Documents, one by one.
 pub type Documents = Box<dyn Iterator<Item = Result<Document, Problem>> + Send>;
