@@ -230,8 +230,3 @@ impl<'f> Report<'f> {
         Ok(Finished { summary, exceptions, baseline })
     }
 }
-
-/// Replaces control characters with spaces. This policy's texts have none, but `--module` evaluates any module.
-pub fn printable_text(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
-}

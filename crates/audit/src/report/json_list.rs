@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::text::is_plain;
+use super::text::{begins_command, is_plain};
 
 /// A list within a JSON report, in which each element begins on a line of its own.
 pub(super) struct JsonList {
@@ -42,7 +42,8 @@ fn line_break(level: usize) -> String {
     format!("\n{}", "  ".repeat(level))
 }
 
-/// Returns a value as JSON that is indented by some levels. Every character that could control a terminal is escaped.
+/// Returns a value as JSON that is indented by some levels. Every character that could
+/// control a terminal or a CI server is escaped.
 pub(super) fn to_json(value: &impl Serialize, level: usize) -> io::Result<String> {
     let line_break = line_break(level);
     let json = serde_json::to_string_pretty(value)?;
@@ -51,7 +52,7 @@ pub(super) fn to_json(value: &impl Serialize, level: usize) -> io::Result<String
         // No string has a line break: JSON escapes it.
         if character == '\n' {
             escaped.push_str(&line_break);
-        } else if is_plain(character) {
+        } else if is_plain(character) && !begins_command(&escaped, character) {
             escaped.push(character);
         } else {
             let mut units = [0; 2];

@@ -6,9 +6,10 @@ use anstyle::{AnsiColor, Style};
 use interlink_annotations_policy::Level;
 use textwrap::{Options, WordSplitter, fill};
 
-use super::{Format, Output, Summary, printable_text};
+use super::text::{excepted_line, visible};
+use super::{Format, Output, Summary};
 use crate::document::{Origin, Problem};
-use crate::outcome::{ExceptedFinding, Finding, Outcome, Verdict};
+use crate::outcome::{Finding, Outcome, Verdict};
 use crate::streams::print_line;
 
 const REFUSED: Style = AnsiColor::Red.on_default().bold();
@@ -38,7 +39,8 @@ impl Table {
     fn finding(&mut self, origin: &Origin, finding: &Finding) -> io::Result<()> {
         let (level, style) = if finding.level == Level::Deny { ("deny", REFUSED) } else { ("warn", WARNING) };
         let place = Origin { line: finding.line, ..origin.clone() };
-        writeln!(self.output, "  {style}{level}{style:#} {} at {place}", printable_text(finding.rule()))?;
+        let text = visible(&format!("{} at {place}", finding.rule()));
+        writeln!(self.output, "  {style}{level}{style:#} {text}")?;
         self.wrap(&finding.text())?;
         if !finding.fix.is_empty() {
             self.wrap(&format!("fix: {}", finding.fix))?;
@@ -49,7 +51,7 @@ impl Table {
     /// Writes text below a finding, wrapped between words.
     fn wrap(&mut self, text: &str) -> io::Result<()> {
         const INDENT: &str = "       ";
-        let text = printable_text(text);
+        let text = visible(text);
         match self.width {
             Some(width) => {
                 let options = Options::new(width.max(40)).initial_indent(INDENT).subsequent_indent(INDENT);
@@ -76,23 +78,17 @@ impl Format for Table {
         };
         let namespace = match outcome.namespace.as_str() {
             "" => String::new(),
-            namespace => format!("{}/", namespace.escape_debug()),
+            namespace => format!("{namespace}/"),
         };
         let name = if outcome.name.is_empty() { "-" } else { &outcome.name };
-        writeln!(
-            self.output,
-            "{style}{verdict:VERDICT_COLUMNS$}{style:#}  {} {namespace}{}  {}, {}",
-            outcome.kind.escape_debug(),
-            name.escape_debug(),
-            outcome.origin,
-            outcome.evaluated_as.name(),
-        )?;
+        let Outcome { kind, origin, evaluated_as, .. } = outcome;
+        let object = visible(&format!("{kind} {namespace}{name}  {origin}, {}", evaluated_as.name()));
+        writeln!(self.output, "{style}{verdict:VERDICT_COLUMNS$}{style:#}  {object}")?;
         for finding in &outcome.findings {
             self.finding(&outcome.origin, finding)?;
         }
-        for ExceptedFinding { finding, reason } in &outcome.excepted_findings {
-            let text = format!("{} {}: {reason}", finding.rule(), finding.full_path());
-            writeln!(self.output, "  excepted {}", printable_text(&text))?;
+        for excepted in &outcome.excepted_findings {
+            writeln!(self.output, "  excepted {}", visible(&excepted_line(excepted)))?;
         }
         if outcome.omitted_findings > 0 {
             writeln!(self.output, "  and {} more", outcome.omitted_findings)?;
@@ -113,6 +109,7 @@ impl Format for Table {
         if self.show_statistics && !summary.rules.is_empty() {
             let width = summary.rules.keys().map(String::len).max().unwrap_or_default();
             for (rule, count) in &summary.rules {
+                let rule = visible(rule);
                 writeln!(self.output, "{rule:width$}  {} deny, {} warn", count.deny, count.warn)?;
             }
             writeln!(self.output)?;
@@ -166,5 +163,6 @@ pub fn print_error(problem: &Problem) {
 
 /// Writes a message of a kind, such as a note, to standard error.
 pub fn print_message(kind: &str, text: &str) {
-    print_line(&format!("{kind}: {}", printable_text(text)));
+    // A library's error can have several lines.
+    print_line(&format!("{kind}: {}", visible(&text.replace('\n', " "))));
 }

@@ -393,6 +393,17 @@ fn escapes_control_characters_in_names() {
 }
 
 #[test]
+fn breaks_up_commands_of_ci_servers_in_names() {
+    let hostile = BAD.replace("name: bad", "name: '##[stop-commands]x', namespace: '##vso[task.complete]'");
+    for (file, text) in [("##[error]a.yaml", &*hostile), ("##vso[a].yaml", "a: [")] {
+        for format in ["table", "github", "json"] {
+            let (_, report, errors) = run(&[(file, text)], &["check", file, "--format", format]);
+            assert!(!report.contains("##") && !errors.contains("##"), "{report}{errors}");
+        }
+    }
+}
+
+#[test]
 fn keeps_a_key_with_separators_in_one_finding() {
     let forged = "apiVersion: v1\nkind: Pod\nmetadata: {annotations: {\"a; job-id: metadata: nothing\": 7}}\n";
     let (_, json, _) = run(&[("f.yaml", forged)], &["check", "f.yaml", "--format", "json"]);
