@@ -107,9 +107,9 @@ impl Format for Sarif {
     }
 }
 
-/// Returns a message without links: SARIF reads `[text](address)` as one.
+/// Returns a message without links: SARIF reads `[text](address)` as one, unless a backslash comes before a bracket.
 fn message(text: &str) -> Value {
-    json!({ "text": visible(text).replace("](", "\\](") })
+    json!({ "text": visible(text).replace('\\', r"\\").replace("](", r"\](") })
 }
 
 fn physical_location(origin: &Origin, finding: Option<usize>) -> Value {
