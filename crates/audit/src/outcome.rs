@@ -13,6 +13,9 @@ use crate::request::{DEFAULT_USERNAME, EvaluatedAs, Request};
 /// The text that takes the place of a rule's id if an object cannot be decoded.
 pub const UNREADABLE: &str = "unreadable";
 
+/// The text that takes the place of a rule's id for findings that are left out of an answer.
+pub(crate) const OMITTED: &str = "omitted";
+
 /// The outcome of one object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -209,9 +212,24 @@ impl Outcome {
         }
     }
 
-    /// Returns whether the policy has a warning about the object.
+    /// Returns an entry for the findings that are left out, if there are any. Their levels and rules are not known.
+    pub(crate) fn omitted(&self) -> Option<Finding> {
+        let (findings, are) = if self.omitted_findings == 1 { ("finding", "is") } else { ("findings", "are") };
+        (self.omitted_findings > 0).then(|| Finding {
+            rule: Some(OMITTED.to_owned()),
+            level: if self.verdict == Verdict::Refused { Level::Deny } else { Level::Warn },
+            path: String::new(),
+            key: None,
+            problem: format!("has {} more {findings}, which {are} left out here", self.omitted_findings),
+            fix: "fix those that are shown, and run this again".to_owned(),
+            line: None,
+            documentation: None,
+        })
+    }
+
+    /// Returns whether the policy has a warning about the object, or has left one out.
     pub fn has_warnings(&self) -> bool {
-        self.findings.iter().any(|finding| finding.level == Level::Warn)
+        self.findings.iter().chain(&self.omitted()).any(|finding| finding.level == Level::Warn)
     }
 }
 

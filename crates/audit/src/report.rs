@@ -214,7 +214,7 @@ impl<'f> Report<'f> {
         count(&mut self.summary, &outcome);
         let is_shown = match self.show {
             Show::All => true,
-            Show::Findings => !outcome.findings.is_empty(),
+            Show::Findings => !outcome.findings.is_empty() || outcome.omitted_findings > 0,
             Show::Refused => outcome.verdict == Verdict::Refused,
         };
         if is_shown { self.format.outcome(&outcome) } else { Ok(()) }

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use interlink_annotations_policy::Level;
 
 use super::table::totals;
-use super::text::{file, line, message, visible};
+use super::text::{excepted_message, file, line, message, visible};
 use super::{Format, Output, Summary};
 use crate::document::{Origin, Problem};
-use crate::outcome::{Outcome, UNREADABLE};
+use crate::outcome::{ExceptedFinding, Outcome, UNREADABLE};
 
 /// A command for each finding and problem, and a line with the totals.
 pub struct GitHub {
@@ -29,10 +29,15 @@ impl GitHub {
 
 impl Format for GitHub {
     fn outcome(&mut self, outcome: &Outcome) -> io::Result<()> {
-        for finding in &outcome.findings {
+        for finding in outcome.findings.iter().chain(&outcome.omitted()) {
             let name = if finding.level == Level::Deny { "error" } else { "warning" };
             let line = line(&outcome.origin, finding.line);
             self.command(name, &outcome.origin, line, finding.rule(), &message(outcome, finding))?;
+        }
+        for excepted in &outcome.excepted_findings {
+            let ExceptedFinding { finding, .. } = excepted;
+            let line = line(&outcome.origin, finding.line);
+            self.command("notice", &outcome.origin, line, finding.rule(), &excepted_message(outcome, excepted))?;
         }
         self.output.flush()
     }

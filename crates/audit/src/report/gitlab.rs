@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::fingerprint::Fingerprints;
 use super::json_list::JsonList;
 use super::table::print_error;
-use super::text::{file, line, message, visible};
+use super::text::{excepted_message, file, line, message, visible};
 use super::{Format, Output, Summary};
 use crate::document::{Origin, Problem};
-use crate::outcome::{Outcome, UNREADABLE};
+use crate::outcome::{Finding, Outcome, UNREADABLE};
 
 /// A JSON list of all findings and problems.
 pub struct GitLab {
@@ -25,19 +25,27 @@ impl GitLab {
     pub fn new(output: Output) -> Self {
         Self { output, issues: JsonList::after("", 1), fingerprints: Fingerprints::default() }
     }
+
+    fn finding(&mut self, outcome: &Outcome, finding: &Finding, severity: &str, text: &str) -> io::Result<()> {
+        let issue = json!({
+            "description": visible(text),
+            "check_name": finding.rule(),
+            "fingerprint": self.fingerprints.finding(outcome, finding),
+            "severity": severity,
+            "location": location(&outcome.origin, finding.line),
+        });
+        self.issues.push(&mut self.output, &issue)
+    }
 }
 
 impl Format for GitLab {
     fn outcome(&mut self, outcome: &Outcome) -> io::Result<()> {
-        for finding in &outcome.findings {
-            let issue = json!({
-                "description": visible(&message(outcome, finding)),
-                "check_name": finding.rule(),
-                "fingerprint": self.fingerprints.finding(outcome, finding),
-                "severity": if finding.level == Level::Deny { "major" } else { "minor" },
-                "location": location(&outcome.origin, finding.line),
-            });
-            self.issues.push(&mut self.output, &issue)?;
+        for finding in outcome.findings.iter().chain(&outcome.omitted()) {
+            let severity = if finding.level == Level::Deny { "major" } else { "minor" };
+            self.finding(outcome, finding, severity, &message(outcome, finding))?;
+        }
+        for excepted in &outcome.excepted_findings {
+            self.finding(outcome, &excepted.finding, "info", &excepted_message(outcome, excepted))?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use interlink_annotations_policy::Level;
 
-use super::text::{advice, file, line, object, visible};
+use super::text::{advice, excepted_line, file, line, object, visible};
 use super::{Format, Output, Summary};
 use crate::document::{Origin, Problem};
 use crate::outcome::{Finding, Outcome, UNREADABLE, Verdict};
@@ -53,17 +53,28 @@ impl JUnit {
 impl Format for JUnit {
     fn outcome(&mut self, outcome: &Outcome) -> io::Result<()> {
         self.begin_case(&outcome.origin, &object(outcome))?;
+        let omitted = outcome.omitted();
         let (refusals, warnings): (Vec<_>, Vec<_>) =
-            outcome.findings.iter().partition(|finding| finding.level == Level::Deny);
+            outcome.findings.iter().chain(&omitted).partition(|finding| finding.level == Level::Deny);
+        let excepted: Vec<_> = outcome.excepted_findings.iter().map(excepted_line).collect();
         match outcome.verdict {
             Verdict::Refused => {
                 let rules: Vec<_> = refusals.iter().map(|finding| finding.rule()).collect();
                 self.element("failure", &rules.join(","), "refused", &lines(outcome, &refusals))?;
             }
-            Verdict::Trusted | Verdict::NotChecked | Verdict::Excepted => {
+            Verdict::Excepted => {
+                let message = format!("excepted: {}", excepted.join("; "));
+                writeln!(self.output, r#"      <skipped message="{}"/>"#, escape(&message))?;
+            }
+            Verdict::Trusted | Verdict::NotChecked => {
                 writeln!(self.output, r#"      <skipped message="{}"/>"#, outcome.verdict.name())?;
             }
             Verdict::Accepted | Verdict::WritersUnknown => {}
+        }
+        if outcome.verdict != Verdict::Excepted {
+            for line in &excepted {
+                writeln!(self.output, "      <system-out>excepted: {}</system-out>", escape(line))?;
+            }
         }
         if outcome.writers_unknown {
             writeln!(self.output, "      <system-out>{}</system-out>", outcome.verdict_name())?;

@@ -18,7 +18,7 @@ use super::table::print_error;
 use super::text::{advice, file, line, visible};
 use super::{Format, Output, Summary};
 use crate::document::Problem;
-use crate::outcome::{Finding, Outcome, Verdict};
+use crate::outcome::{ExceptedFinding, Finding, Outcome, Verdict};
 
 /// The source of the reports.
 const SOURCE: &str = "interlink-audit";
@@ -58,13 +58,16 @@ impl PolicyReport {
 
     /// Returns the results of an object: its findings, or else its verdict.
     fn results(&self, outcome: &Outcome) -> Vec<ReportResult> {
-        let mut results: Vec<_> = outcome.findings.iter().map(|finding| self.finding(outcome, finding)).collect();
+        let omitted = outcome.omitted();
+        let findings = outcome.findings.iter().chain(&omitted);
+        let mut results: Vec<_> = findings.map(|finding| self.finding(outcome, finding)).collect();
+        results.extend(outcome.excepted_findings.iter().map(|excepted| self.excepted(outcome, excepted)));
         let verdict = match outcome.verdict {
-            Verdict::Refused => return results,
+            Verdict::Refused | Verdict::Excepted => return results,
             Verdict::Accepted if !results.is_empty() => return results,
             Verdict::Accepted => "pass",
             Verdict::WritersUnknown => "warn",
-            Verdict::Trusted | Verdict::NotChecked | Verdict::Excepted => "skip",
+            Verdict::Trusted | Verdict::NotChecked => "skip",
         };
         let file = file(&outcome.origin).to_owned();
         results.push(self.result(verdict, outcome.verdict.name(), BTreeMap::from([("file", file)])));
@@ -73,13 +76,22 @@ impl PolicyReport {
 
     fn finding(&self, outcome: &Outcome, finding: &Finding) -> ReportResult {
         let result = if finding.level == Level::Deny { "fail" } else { "warn" };
+        self.about(outcome, finding, result, &advice(finding))
+    }
+
+    fn excepted(&self, outcome: &Outcome, excepted: &ExceptedFinding) -> ReportResult {
+        let text = format!("excepted: {}; {}", excepted.reason, excepted.finding.text());
+        self.about(outcome, &excepted.finding, "skip", &text)
+    }
+
+    fn about(&self, outcome: &Outcome, finding: &Finding, result: &'static str, text: &str) -> ReportResult {
         let mut properties = BTreeMap::from([
             ("file", file(&outcome.origin).to_owned()),
             ("line", line(&outcome.origin, finding.line).to_string()),
             ("path", finding.full_path()),
         ]);
         properties.extend(finding.documentation.clone().map(|link| ("documentation", link)));
-        ReportResult { rule: finding.rule().to_owned(), ..self.result(result, &advice(finding), properties) }
+        ReportResult { rule: finding.rule().to_owned(), ..self.result(result, text, properties) }
     }
 
     fn result(&self, result: &'static str, message: &str, properties: BTreeMap<&'static str, String>) -> ReportResult {

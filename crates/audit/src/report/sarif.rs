@@ -61,7 +61,8 @@ fn head() -> String {
 
 impl Format for Sarif {
     fn outcome(&mut self, outcome: &Outcome) -> io::Result<()> {
-        let counted = outcome.findings.iter().map(|finding| (finding, None));
+        let omitted = outcome.omitted();
+        let counted = outcome.findings.iter().chain(&omitted).map(|finding| (finding, None));
         let excepted = outcome.excepted_findings.iter().map(|it| (&it.finding, Some(it.reason.as_str())));
         for (finding, reason) in counted.chain(excepted) {
             let mut result = json!({

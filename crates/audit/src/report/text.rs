@@ -59,6 +59,11 @@ pub(super) fn message(outcome: &Outcome, finding: &Finding) -> String {
     format!("{}: {}", object(outcome), advice(finding))
 }
 
+/// Returns a finding that does not count as one line without its rule.
+pub(super) fn excepted_message(outcome: &Outcome, excepted: &ExceptedFinding) -> String {
+    format!("{}: {}; excepted: {}", object(outcome), excepted.finding.text(), excepted.reason)
+}
+
 /// Returns the rule and path of a finding that does not count, and why it does not.
 pub(super) fn excepted_line(excepted: &ExceptedFinding) -> String {
     format!("{} {}: {}", excepted.finding.rule(), excepted.finding.full_path(), excepted.reason)

@@ -6,10 +6,10 @@ use interlink_generate::reference;
 use serde_json::{Value, json};
 
 use crate::cross_checks::Check;
-use crate::outcome::{Finding, UNREADABLE};
+use crate::outcome::{Finding, OMITTED, UNREADABLE};
 
-/// Returns the descriptors of all rules, of the entry for objects that cannot be decoded, and of the checks across
-/// objects.
+/// Returns the descriptors of all rules, of the entry for objects that cannot be decoded, of the checks across objects,
+/// and of the entry for findings that are left out.
 pub(super) fn descriptors() -> Vec<Value> {
     let text = crate::documentation::UNREADABLE;
     let unreadable = json!({
@@ -19,12 +19,23 @@ pub(super) fn descriptors() -> Vec<Value> {
         "help": { "text": section(text, "How to fix it"), "markdown": text },
         "defaultConfiguration": { "level": "error" },
     });
-    RULES.iter().map(descriptor).chain([unreadable]).chain(Check::ALL.map(check_descriptor)).collect()
+    let omitted = json!({
+        "id": OMITTED,
+        "shortDescription": { "text": "findings that are left out of the answer" },
+        "fullDescription": { "text": "The policy shows as many findings as fit into its answer." },
+        "help": { "text": "Fix the other findings of the object, and run this again." },
+        "defaultConfiguration": { "level": "error" },
+    });
+    let checks = Check::ALL.map(check_descriptor);
+    RULES.iter().map(descriptor).chain([unreadable]).chain(checks).chain([omitted]).collect()
 }
 
 /// Returns the index of the descriptor for a finding.
 pub(super) fn index(finding: &Finding) -> usize {
     let rule = finding.rule.as_deref();
+    if rule == Some(OMITTED) {
+        return RULES.len() + 1 + Check::ALL.len();
+    }
     let check = rule.and_then(Check::find).map(|check| RULES.len() + 1 + check as usize);
     check.or_else(|| rule.and_then(RuleId::find).map(|id| id as usize)).unwrap_or(RULES.len())
 }
