@@ -47,6 +47,9 @@ pub struct Outcome {
     pub omitted_findings: usize,
     /// Findings that do not count.
     pub excepted_findings: Vec<ExceptedFinding>,
+    /// Whether the findings are those about an object among all others.
+    #[serde(skip)]
+    pub is_across_objects: bool,
 }
 
 /// A finding that does not count.
@@ -168,6 +171,7 @@ impl Outcome {
             findings,
             omitted_findings,
             excepted_findings: Vec::new(),
+            is_across_objects: false,
         }
     }
 
@@ -188,12 +192,14 @@ impl Outcome {
             findings: Vec::new(),
             omitted_findings: 0,
             excepted_findings: Vec::new(),
+            is_across_objects: true,
         }
     }
 
     /// Returns the name of the verdict, and of what is unknown.
     pub fn verdict_name(&self) -> &'static str {
         match self.verdict {
+            _ if self.is_across_objects => "compared",
             Verdict::Refused if self.writers_unknown => "refused, writers unknown",
             verdict => verdict.name(),
         }

@@ -71,6 +71,8 @@ impl Format for Table {
             None => outcome.verdict_name().to_owned(),
         };
         let style = match outcome.verdict {
+            // The policy's own verdict is in another row.
+            _ if outcome.is_across_objects => WARNING,
             Verdict::Refused => REFUSED,
             Verdict::Accepted => ACCEPTED,
             Verdict::WritersUnknown | Verdict::Trusted | Verdict::Excepted => WARNING,

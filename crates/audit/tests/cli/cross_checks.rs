@@ -96,7 +96,7 @@ fn warnings_across_objects_count_as_others() {
     assert_eq!(audit(&[], &["--fail-on", "warn"]).0, 1);
     let (_, table, _) = audit(&[], &["--quiet"]);
     let totals = "\n0 refused, 3 accepted, 4 with findings across objects, 3 without interLink annotations\n";
-    assert!(table.starts_with("accepted       Pod n/second  dump.json:") && table.ends_with(totals), "{table}");
+    assert!(table.starts_with("compared       Pod n/second  dump.json:") && table.ends_with(totals), "{table}");
     assert!(!audit(&[], &["--only-refused"]).1.contains("duplicate-pod-ip"));
 }
 
