@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use globset::{Glob, GlobMatcher};
 use interlink_annotations_policy::RuleId;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::cross_checks::Check;
 use crate::document::{Origin, Problem};
+use crate::input;
 use crate::outcome::{Finding, Outcome, UNREADABLE};
+use crate::report::object;
+use crate::suggestion::closest;
 
 /// The version of the baseline's format.
 const VERSION: u32 = 1;
@@ -32,33 +35,75 @@ pub struct Exceptions {
 pub struct Exception {
     rule: String,
     kind: Option<String>,
-    namespace: Option<GlobMatcher>,
-    name: Option<GlobMatcher>,
+    namespace: Option<Pattern>,
+    name: Option<Pattern>,
     reason: String,
 }
+
+/// Text in which `*` stands for any text.
+#[derive(Debug, Clone, Deserialize)]
+struct Pattern(String);
 
 /// An exception as written in the configuration.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExceptionText {
+    // An error about a field has its line, one about the whole exception has that of the first exception.
+    #[serde(deserialize_with = "rule")]
     rule: String,
     kind: Option<String>,
-    namespace: Option<String>,
-    name: Option<String>,
+    namespace: Option<Pattern>,
+    name: Option<Pattern>,
+    #[serde(deserialize_with = "reason")]
     reason: String,
 }
 
 /// The reason why an exception is invalid.
 #[derive(Debug, thiserror::Error)]
 enum InvalidException {
-    #[error("{0:?} is not a rule; interlink-audit rules lists them")]
+    #[error("rule is {0:?}, which is not a rule; {fix}", fix = suggest_rule(.0))]
     UnknownRule(String),
     #[error("reason is empty; say why these findings do not count")]
     NoReason,
-    #[error("names no objects by kind, namespace or name; to turn a rule off, set its level in the policy's settings")]
-    NoObject,
-    #[error("{0}")]
-    Pattern(#[from] globset::Error),
+    #[error(
+        "the exception for the rule {0} names no objects by kind, namespace or name; to turn a rule off, set its level \
+         in the policy's settings"
+    )]
+    NoObject(String),
+}
+
+fn rule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let rule = String::deserialize(deserializer)?;
+    if rule != UNREADABLE && RuleId::find(&rule).is_none() && Check::find(&rule).is_none() {
+        return Err(D::Error::custom(InvalidException::UnknownRule(rule)));
+    }
+    Ok(rule)
+}
+
+fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let reason = String::deserialize(deserializer)?;
+    if reason.trim().is_empty() { Err(D::Error::custom(InvalidException::NoReason)) } else { Ok(reason) }
+}
+
+fn suggest_rule(text: &str) -> String {
+    let ids = RuleId::ALL.into_iter().map(RuleId::as_str).chain([UNREADABLE]);
+    match closest(text, ids.chain(Check::ALL.map(Check::as_str))) {
+        Some(rule) => format!("did you mean {rule}?"),
+        None => "interlink-audit rules lists them".to_owned(),
+    }
+}
+
+impl Pattern {
+    fn matches(&self, text: &str) -> bool {
+        let Some((start, rest)) = self.0.split_once('*') else { return self.0 == text };
+        let Some(mut text) = text.strip_prefix(start) else { return false };
+        let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+        for part in middle.split('*') {
+            let Some((_, after)) = text.split_once(part) else { return false };
+            text = after;
+        }
+        text.ends_with(end)
+    }
 }
 
 impl TryFrom<ExceptionText> for Exception {
@@ -66,24 +111,16 @@ impl TryFrom<ExceptionText> for Exception {
 
     fn try_from(text: ExceptionText) -> Result<Self, InvalidException> {
         let ExceptionText { rule, kind, namespace, name, reason } = text;
-        if rule != UNREADABLE && RuleId::find(&rule).is_none() && Check::find(&rule).is_none() {
-            return Err(InvalidException::UnknownRule(rule));
-        }
-        if reason.trim().is_empty() {
-            return Err(InvalidException::NoReason);
-        }
         if kind.is_none() && namespace.is_none() && name.is_none() {
-            return Err(InvalidException::NoObject);
+            return Err(InvalidException::NoObject(rule));
         }
-        let pattern = |text: String| Glob::new(&text).map(|glob| glob.compile_matcher());
-        let [namespace, name] = [namespace, name].map(|text| text.map(pattern).transpose());
-        Ok(Self { rule, kind, namespace: namespace?, name: name?, reason })
+        Ok(Self { rule, kind, namespace, name, reason })
     }
 }
 
 impl Exception {
     fn matches(&self, outcome: &Outcome, finding: &Finding) -> bool {
-        let is_match = |pattern: &Option<GlobMatcher>, text: &str| pattern.as_ref().is_none_or(|it| it.is_match(text));
+        let is_match = |pattern: &Option<Pattern>, text: &str| pattern.as_ref().is_none_or(|it| it.matches(text));
         self.rule == finding.rule()
             && self.kind.as_ref().is_none_or(|kind| *kind == outcome.kind)
             && is_match(&self.namespace, &outcome.namespace)
@@ -98,14 +135,13 @@ impl Exception {
     /// Names the exception.
     pub fn describe(&self) -> String {
         let part = |name: &str, value: Option<&str>| value.map_or_else(String::new, |it| format!(", {name} {it:?}"));
-        let pattern = |pattern: &Option<GlobMatcher>| pattern.as_ref().map(|it| it.glob().glob().to_owned());
-        let [namespace, name] = [&self.namespace, &self.name].map(pattern);
+        let [namespace, name] = [&self.namespace, &self.name].map(|pattern| pattern.as_ref().map(|it| it.0.as_str()));
         format!(
             "rule {:?}{}{}{}",
             self.rule,
             part("kind", self.kind.as_deref()),
-            part("namespace", namespace.as_deref()),
-            part("name", name.as_deref())
+            part("namespace", namespace),
+            part("name", name)
         )
     }
 }
@@ -155,11 +191,14 @@ impl Exceptions {
 pub struct Baseline {
     version: u32,
     findings: BTreeSet<BaselineFinding>,
+    /// The objects with findings that the policy's answer left out, and the number of those.
+    #[serde(skip)]
+    incomplete: Vec<(String, usize)>,
 }
 
 impl Default for Baseline {
     fn default() -> Self {
-        Self { version: VERSION, findings: BTreeSet::new() }
+        Self { version: VERSION, findings: BTreeSet::new(), incomplete: Vec::new() }
     }
 }
 
@@ -189,7 +228,7 @@ impl BaselineFinding {
 /// The reason why a baseline cannot be used.
 #[derive(Debug, thiserror::Error)]
 enum BaselineError {
-    #[error("cannot be read: {0}")]
+    #[error("cannot be read: {0}; write it with --write-baseline")]
     Read(#[source] std::io::Error),
     #[error("is not a baseline: {0}; write one with --write-baseline")]
     Syntax(#[source] serde_json::Error),
@@ -206,8 +245,8 @@ impl Baseline {
     /// If the file cannot be read, or is not a baseline.
     pub fn read(file: &Path) -> Result<Self, Problem> {
         let problem = |error| Origin::path(file).problem(error);
-        let text = fs::read(file).map_err(|error| problem(BaselineError::Read(error)))?;
-        let baseline: Self = serde_json::from_slice(&text).map_err(|error| problem(BaselineError::Syntax(error)))?;
+        let text = input::read_limited(file).map_err(|error| problem(BaselineError::Read(error)))?;
+        let baseline: Self = serde_json::from_str(&text).map_err(|error| problem(BaselineError::Syntax(error)))?;
         if baseline.version != VERSION {
             return Err(problem(BaselineError::Version(baseline.version)));
         }
@@ -216,7 +255,16 @@ impl Baseline {
 
     /// Adds the findings of an outcome.
     pub(crate) fn add(&mut self, outcome: &Outcome) {
+        if outcome.omitted_findings > 0 {
+            self.incomplete.push((object(outcome), outcome.omitted_findings));
+        }
         self.findings.extend(outcome.findings.iter().map(|finding| BaselineFinding::new(outcome, finding)));
+    }
+
+    /// Returns the objects with findings that are not in the baseline, since the policy's answer left them out, and the
+    /// number of those.
+    pub fn incomplete(&self) -> &[(String, usize)] {
+        &self.incomplete
     }
 
     /// Returns the number of findings.
@@ -237,5 +285,27 @@ impl Baseline {
         let text = serde_json::to_string_pretty(self).map_err(std::io::Error::from);
         let written = text.and_then(|text| fs::write(file, text + "\n"));
         written.map_err(|error| Origin::path(file).problem(BaselineError::Write(error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_star_stands_for_other_text() {
+        for (pattern, matching, other) in [
+            ("a", "a", "ab"),
+            ("a*", "abc", "ba"),
+            ("*a", "a", "ab"),
+            ("*a*b*", "xaxbx", "ba"),
+            ("ab*ba", "abba", "aba"),
+            ("{a,b}", "{a,b}", "a"),
+            ("[a?", "[a?", "[ab"),
+        ] {
+            let pattern = Pattern(pattern.to_owned());
+            assert!(pattern.matches(matching), "{pattern:?}");
+            assert!(!pattern.matches(other), "{pattern:?}");
+        }
     }
 }

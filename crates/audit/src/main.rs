@@ -8,6 +8,7 @@ mod progress;
 mod shell;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -43,6 +44,9 @@ const CLOSED_PIPE: u8 = 141;
 #[derive(Debug, thiserror::Error)]
 #[error("can be read only once, but several arguments are -; give the others as files")]
 struct StandardInputTwice;
+
+/// The number of messages of one kind that are printed.
+const MAX_MESSAGES: usize = 5;
 
 /// The outcome of a run.
 struct Run {
@@ -214,8 +218,9 @@ fn run(
     // Only an audit checks across objects, but `check` may have the same configuration.
     let is_audit = matches!(evaluator.mode, Mode::Stored);
     let unused = exceptions.unused().filter(|it| is_audit || !it.is_across_objects());
-    for exception in unused.filter(|_| !output.quiet) {
-        print_message("note", &format!("an exception matches no finding: {}", exception.describe()));
+    if !output.quiet {
+        let notes = unused.map(|exception| format!("an exception matches no finding: {}", exception.describe()));
+        print_first("note", notes, "more exceptions match no finding");
     }
     Ok(Run { evaluator, summary, baseline, has_warning })
 }
@@ -251,10 +256,32 @@ impl Run {
             baseline.write(file)?;
             let findings = if baseline.len() == 1 { "finding" } else { "findings" };
             print_message("note", &format!("wrote {} {findings} to {}", baseline.len(), file.display()));
+            print_incomplete(baseline, file);
         } else if is_refused {
             return Ok(ExitCode::from(REFUSED));
         }
         Ok(if self.summary.problems > 0 { ExitCode::from(USAGE_ERROR) } else { ExitCode::SUCCESS })
+    }
+}
+
+/// Warns about the findings that are not in a new baseline.
+fn print_incomplete(baseline: &Baseline, file: &Path) {
+    let warnings = baseline.incomplete().iter().map(|(object, count)| {
+        format!(
+            "{}: lacks {count} findings of {object}, which are left out of its result; fix some of the others, and \
+             write the baseline again",
+            file.display()
+        )
+    });
+    print_first("warning", warnings, "more objects have findings that the baseline lacks");
+}
+
+/// Prints the first of many messages, and the number of the others.
+fn print_first(kind: &str, mut messages: impl Iterator<Item = String>, others: &str) {
+    messages.by_ref().take(MAX_MESSAGES).for_each(|message| print_message(kind, &message));
+    let count = messages.count();
+    if count > 0 {
+        print_message(kind, &format!("{count} {others}"));
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn line(origin: &Origin, finding: Option<usize>) -> usize {
 }
 
 /// Returns the object's name in a sentence, such as `Pod default/web`.
-pub(super) fn object(outcome: &Outcome) -> String {
+pub(crate) fn object(outcome: &Outcome) -> String {
     let separator = if outcome.namespace.is_empty() { "" } else { "/" };
     let name = if outcome.name.is_empty() { "-" } else { &outcome.name };
     format!("{} {}{separator}{name}", outcome.kind, outcome.namespace)

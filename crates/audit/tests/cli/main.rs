@@ -143,11 +143,16 @@ fn prints_the_whole_answer_as_json() {
     assert_eq!((&report["summary"]["refused"], &report["summary"]["rules"]["job-id"]["deny"]), (&1.into(), &1.into()));
 }
 
-#[test]
-fn counts_the_findings_that_do_not_fit() {
+/// Returns an object with 20 findings, of which not all fit into the policy's answer.
+fn many_templates() -> String {
     let template = |n| format!("  t{n}: {{metadata: {{annotations: {{JobID: '1'}}}}, spec: {{containers: []}}}}\n");
     let templates: String = (0..20).map(template).collect();
-    let object = format!("apiVersion: example.org/v1\nkind: Fleet\nmetadata: {{name: f}}\nspec:\n{templates}");
+    format!("apiVersion: example.org/v1\nkind: Fleet\nmetadata: {{name: f}}\nspec:\n{templates}")
+}
+
+#[test]
+fn counts_the_findings_that_do_not_fit() {
+    let object = many_templates();
     let (code, json, _) = run(&[("f.yaml", &*object)], &["check", "--format", "json", "f.yaml"]);
     let report: Value = serde_json::from_str(&json).unwrap();
     let result = &report["results"][0];
