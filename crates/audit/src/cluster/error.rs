@@ -16,10 +16,10 @@ const SHOWN_CHARS: usize = 500;
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
     /// The kubeconfig cannot be used.
-    #[error("{0}; kubectl config get-contexts shows what is in it")]
+    #[error("{}; kubectl config get-contexts shows what is in it", describe(.0))]
     Kubeconfig(#[from] KubeconfigError),
     /// There is no kubeconfig, and the command does not run in a pod.
-    #[error("{0}; name a kubeconfig with --kubeconfig or KUBECONFIG")]
+    #[error("{}; name a kubeconfig with --kubeconfig or KUBECONFIG", describe(.0))]
     NoKubeconfig(#[source] KubeconfigError),
     /// The command runs in a pod that lacks the files of a service account.
     #[error("the pod's service account cannot be used: {0}")]
@@ -30,6 +30,16 @@ pub enum ConnectionError {
     /// The asynchronous runtime cannot be started.
     #[error("cannot be connected to: {0}")]
     Runtime(#[source] io::Error),
+}
+
+/// Returns the error's text. The library puts the path into quotes twice.
+fn describe(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::ReadConfig(error, path) => {
+            format!("the kubeconfig {} cannot be read: {error}", path.display())
+        }
+        error => error.to_string(),
+    }
 }
 
 /// The reason why a list, or the rest of a list, was not read.
