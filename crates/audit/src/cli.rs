@@ -147,7 +147,7 @@ pub(crate) struct Folders {
 #[derive(Args)]
 pub(crate) struct ClusterOptions {
     /// Audit the objects of a live cluster instead of files. The cluster is only read.
-    #[arg(long, conflicts_with_all = ["files", "exclude", "strict"], help_heading = CLUSTER)]
+    #[arg(long, conflicts_with_all = ["exclude", "strict"], help_heading = CLUSTER)]
     pub(crate) cluster: bool,
     /// The context in the kubeconfig.
     #[arg(long, value_name = "NAME", requires = "cluster", help_heading = CLUSTER)]

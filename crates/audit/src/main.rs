@@ -45,6 +45,12 @@ const CLOSED_PIPE: u8 = 141;
 #[error("can be read only once, but several arguments are -; give the others as files")]
 struct StandardInputTwice;
 
+/// Files are named although the cluster is to be audited. Not declared to clap, which would no longer require --cluster
+/// for the flags that need it.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot be used with files; leave out one of them")]
+struct FilesAndCluster;
+
 /// The number of messages of one kind that are printed.
 const MAX_MESSAGES: usize = 5;
 
@@ -136,6 +142,9 @@ fn check(arguments: Check) -> Result<ExitCode, Failure> {
 fn audit(arguments: Audit) -> Result<ExitCode, Failure> {
     let Audit { files, mut folders, cluster, mut policy, mut output, configuration, require_managed_fields } =
         arguments;
+    if cluster.cluster && !files.is_empty() {
+        return Err(Origin::file("--cluster").problem(FilesAndCluster).into());
+    }
     let mut config = Config::read(&configuration)?;
     config.complete(&mut folders, &mut policy, &mut output);
     let require_managed_fields = require_managed_fields || config.require_managed_fields;

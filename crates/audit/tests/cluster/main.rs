@@ -410,6 +410,25 @@ fn reports_what_is_wrong_with_the_connection() {
     }
     let run = audit_with(&[], &[]);
     assert!(run.errors.ends_with("; name a kubeconfig with --kubeconfig or KUBECONFIG\n"), "{}", run.errors);
+    assert!(!run.errors.contains(['"', '\'']), "{}", run.errors);
+}
+
+#[test]
+fn rejects_flags_for_a_cluster_without_one() {
+    for flag in [
+        &["-n", "a"][..],
+        &["--context", "a"],
+        &["-l", "a"],
+        &["-A"],
+        &["--resource", "ray.io/v1/rayclusters"],
+        &["--kubeconfig", "a"],
+    ] {
+        let command = Command::new(env!("CARGO_BIN_EXE_interlink-audit")).args(["audit", "c.json"]).args(flag).output();
+        let output = command.unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(errors.contains("required arguments were not provided:\n  --cluster\n"), "{errors}");
+    }
 }
 
 #[test]
