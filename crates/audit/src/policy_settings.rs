@@ -60,7 +60,7 @@ pub fn from_file(file: &str, policy: &Policy) -> Result<PolicySettings, Problem>
 /// If something cannot be read or Kubewarden would not accept it, if the policies have different settings, or the
 /// policy refuses them.
 pub fn from_manifest(path: &str, name: Option<&str>, module: &Policy) -> Result<PolicySettings, Problem> {
-    let manifests = policies::read(path)?;
+    let manifests = policies::read(path, name.is_some())?;
     let at_path = |error: ChoiceError| Origin::file(path).problem(error);
     let chosen = policies::choose(policies::policies(&manifests)?, name).map_err(at_path)?;
     let settings = chosen.iter().map(|policy| of_policy(policy, module)).collect::<Result<Vec<_>, _>>()?;

@@ -35,7 +35,9 @@ pub(super) struct Policy<'d> {
 
 #[derive(Debug, thiserror::Error)]
 enum ManifestError {
-    #[error("is a Kustomization; pass the output of kubectl kustomize to --policy -")]
+    #[error(
+        "is a Kustomization; pass the output of kubectl kustomize to --policy -, or name a policy with --policy-name"
+    )]
     Kustomization,
     #[error("is a policy whose spec is missing, or not a map")]
     NoSpec,
@@ -63,10 +65,11 @@ pub(super) enum ChoiceError {
 /// Reads the manifests of policies in a file, a folder or standard input.
 ///
 /// # Errors
-/// If a document cannot be read, or is a Kustomization: what it builds may have other settings.
-pub(super) fn read(path: &str) -> Result<Vec<Document>, Problem> {
+/// If a document cannot be read, or is a Kustomization although no policy is named: what it builds may have other
+/// settings.
+pub(super) fn read(path: &str, is_named: bool) -> Result<Vec<Document>, Problem> {
     let mut documents = input::read_all(path)?;
-    if let Some(kustomization) = documents.iter().find(|document| is_kustomization(document)) {
+    if let Some(kustomization) = documents.iter().find(|document| !is_named && is_kustomization(document)) {
         return Err(kustomization.origin.clone().problem(ManifestError::Kustomization));
     }
     documents.retain(|document| {
@@ -262,7 +265,7 @@ mod tests {
     #[test]
     fn knows_the_pattern_of_the_manifests_in_deploy() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/protect.yaml");
-        let manifests = read(file).unwrap();
+        let manifests = read(file, false).unwrap();
         assert!(policies(&manifests).unwrap()[0].excludes_plugins());
         let start = DEFAULT_PATTERN.trim_end_matches('\'');
         assert!(documentation(RuleId::PluginAnnotations).contains(&format!("{start}|")));

@@ -101,6 +101,7 @@ fn asks_for_what_a_kustomization_builds() {
             "{errors}"
         );
     }
+    assert_eq!(run(&files, &["check", "bad.yaml", "--policy", "p", "--policy-name", "a"]).0, 0);
 }
 
 #[test]
