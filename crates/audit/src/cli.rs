@@ -97,7 +97,7 @@ pub(crate) struct Check {
     #[arg(long = "as", value_name = "USER", value_parser = NonEmptyStringValueParser::new(), help_heading = REQUEST)]
     pub(crate) username: Option<String>,
     /// With --as, make every request as a member of this group. Can be given several times.
-    #[arg(long = "as-group", value_name = "GROUP", requires = "username", help_heading = REQUEST)]
+    #[arg(long = "as-group", value_name = "GROUP", help_heading = REQUEST)]
     pub(crate) groups: Vec<String>,
     /// The namespace for objects without one, as with kubectl.
     #[arg(long, short, value_name = "NAMESPACE", value_parser = parse_namespace, help_heading = REQUEST)]
@@ -179,7 +179,7 @@ pub(crate) struct PolicyOptions {
     #[arg(long, value_name = "FILE", help_heading = POLICY)]
     pub(crate) policy: Option<String>,
     /// Take the policy with this name from --policy, if there are several. GROUP/MEMBER names a policy group's member.
-    #[arg(long, value_name = "NAME", requires = "policy", help_heading = POLICY)]
+    #[arg(long, value_name = "NAME", help_heading = POLICY)]
     pub(crate) policy_name: Option<String>,
     /// Evaluate this module instead of the built-in one: a .wasm file, or
     /// registry://HOST[:PORT]/REPOSITORY[:TAG][@DIGEST] with the credentials of docker login.
@@ -198,7 +198,8 @@ pub(crate) struct Output {
     /// Show only objects that are refused.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) only_refused: bool,
-    /// Show only objects with findings, and no notes. Errors and warnings are always printed.
+    /// Show only objects with findings, and no notes but that on the configuration. Errors and warnings are always
+    /// printed.
     #[arg(long, short, help_heading = OUTPUT)]
     pub(crate) quiet: bool,
     /// Show how often each rule has a finding, in the format table. JSON always contains it.

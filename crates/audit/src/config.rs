@@ -1,16 +1,22 @@
 //! The configuration file: flags for every run, and exceptions.
 
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::mem::take;
 use std::path::{Path, PathBuf};
 
+use interlink_audit::cluster::parse_namespace;
 use interlink_audit::document::{Origin, Problem};
 use interlink_audit::exceptions::Exception;
+use interlink_audit::input;
+use interlink_audit::report::print_message;
 use interlink_audit::request::Impersonation;
-use serde::Deserialize;
+use interlink_audit::suggestion::closest;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use toml::Table;
 
 use crate::cli::{Configuration, FailOn, Folders, Output, PolicyOptions};
+use crate::policy::check_exists;
 
 /// The name of the file that is read from the current folder.
 const FILE: &str = "interlink-audit.toml";
@@ -24,15 +30,18 @@ pub(crate) struct Config {
     settings: Option<String>,
     exclude: Vec<String>,
     strict: bool,
-    #[serde(rename = "as")]
+    #[serde(rename = "as", deserialize_with = "username")]
     username: Option<String>,
     #[serde(rename = "as-group")]
     groups: Vec<String>,
+    #[serde(deserialize_with = "namespace")]
     namespace: Option<String>,
     fail_on: Option<FailOn>,
     pub(crate) require_managed_fields: bool,
     baseline: Option<PathBuf>,
     pub(crate) exceptions: Vec<Exception>,
+    #[serde(skip)]
+    file: PathBuf,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -40,12 +49,30 @@ enum ConfigError {
     #[error("cannot be read: {0}")]
     Read(#[source] io::Error),
     // The library's text has several lines, including the faulty one.
-    #[error("{}", .0.message())]
-    Syntax(#[source] toml::de::Error),
+    #[error("{}{hint}", .source.message())]
+    Syntax { source: toml::de::Error, hint: String },
+    #[error("sets both policy and settings; remove one of them")]
+    PolicyAndSettings,
+}
+
+/// A flag lacks the one that it belongs to.
+#[derive(Debug, thiserror::Error)]
+#[error("needs {0}, on the command line or in the configuration")]
+struct Needs(&'static str);
+
+fn username<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if name.is_empty() { Err(D::Error::custom("as is empty; name a user")) } else { Ok(Some(name)) }
+}
+
+fn namespace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    parse_namespace(&name).map(Some).map_err(|error| D::Error::custom(format!("namespace is {name:?}, but {error}")))
 }
 
 impl Config {
-    /// Reads the configuration that the flags name, or else the one in the current folder, if there is one.
+    /// Reads the configuration that the flags name, or else the one in the current folder, if there is one. A note says
+    /// what it sets: it may be that of a repository that someone else has written.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -55,15 +82,21 @@ impl Config {
         }
         let file = flags.config.as_deref().unwrap_or(Path::new(FILE));
         let origin = || Origin::path(file);
-        let text = match fs::read_to_string(file) {
+        let text = match input::read_limited(file) {
             Err(error) if flags.config.is_none() && error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
             text => text.map_err(|error| origin().problem(ConfigError::Read(error)))?,
         };
         let mut config: Self = toml::from_str(&text).map_err(|error| {
             let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
-            line.map_or_else(origin, |line| origin().at_line(line)).problem(ConfigError::Syntax(error))
+            let hint = hint(&error, &text);
+            line.map_or_else(origin, |line| origin().at_line(line)).problem(ConfigError::Syntax { source: error, hint })
         })?;
+        if config.policy.is_some() && config.settings.is_some() {
+            return Err(origin().problem(ConfigError::PolicyAndSettings));
+        }
+        print_note(&origin(), &text);
         config.resolve(file.parent().unwrap_or(Path::new("")));
+        file.clone_into(&mut config.file);
         Ok(config)
     }
 
@@ -78,29 +111,80 @@ impl Config {
     }
 
     /// Sets the flags that are not given.
-    pub(crate) fn complete(&mut self, folders: &mut Folders, policy: &mut PolicyOptions, output: &mut Output) {
-        folders.exclude.append(&mut self.exclude);
+    ///
+    /// # Errors
+    /// If a file does not exist, or a policy is named, but no manifest.
+    pub(crate) fn complete(
+        &mut self,
+        folders: &mut Folders,
+        policy: &mut PolicyOptions,
+        output: &mut Output,
+    ) -> Result<(), Problem> {
+        if folders.exclude.is_empty() {
+            folders.exclude = take(&mut self.exclude);
+        }
         folders.strict |= self.strict;
         if policy.policy.is_none() && policy.settings.is_none() {
-            policy.policy = self.policy.take();
-            policy.settings = self.settings.take().filter(|_| policy.policy.is_none());
+            policy.policy = self.existing("policy", self.policy.as_ref())?;
+            policy.settings = self.existing("settings", self.settings.as_ref())?;
             policy.policy_name = policy.policy_name.take().or(self.policy_name.take());
         }
+        if policy.policy_name.is_some() && policy.policy.is_none() {
+            return Err(Origin::file("--policy-name").problem(Needs("--policy")));
+        }
         output.fail_on = output.fail_on.or(self.fail_on);
-        output.baseline = output.baseline.take().or(self.baseline.take());
+        if output.write_baseline.is_none() {
+            output.baseline = output.baseline.take().or(self.baseline.take());
+        }
+        Ok(())
+    }
+
+    fn existing(&self, field: &str, path: Option<&String>) -> Result<Option<String>, Problem> {
+        let named_by = || format!("{field} in {}", self.file.display());
+        path.map(|path| check_exists(path, &named_by()).map(|()| path.clone())).transpose()
     }
 
     /// Returns the requester of manifests, by the flags, or else by the configuration.
+    ///
+    /// # Errors
+    /// If there is a group, but no user.
     pub(crate) fn impersonation(
         &mut self,
         username: Option<String>,
         groups: Vec<String>,
         namespace: Option<String>,
-    ) -> Impersonation {
+    ) -> Result<Impersonation, Problem> {
         let namespace = namespace.or(self.namespace.take());
-        match username {
-            Some(_) => Impersonation { username, groups, namespace },
-            None => Impersonation { username: self.username.take(), groups: take(&mut self.groups), namespace },
+        // Another user has other groups.
+        let default_groups = if username.is_some() { Vec::new() } else { take(&mut self.groups) };
+        let groups = if groups.is_empty() { default_groups } else { groups };
+        let username = username.or(self.username.take());
+        if username.is_none() && !groups.is_empty() {
+            return Err(Origin::file("--as-group").problem(Needs("--as")));
         }
+        Ok(Impersonation { username, groups, namespace })
+    }
+}
+
+/// Prints the names of the fields in a configuration.
+fn print_note(origin: &Origin, text: &str) {
+    let fields: Vec<_> = toml::from_str::<Table>(text).unwrap_or_default().into_iter().map(|(name, _)| name).collect();
+    if let Some((last, others)) = fields.split_last() {
+        let and = if others.is_empty() { "" } else { " and " };
+        print_message("note", &format!("{origin} sets {}{and}{last}", others.join(", ")));
+    }
+}
+
+/// Returns how to fix an error in a configuration, if that can be guessed.
+fn hint(error: &toml::de::Error, text: &str) -> String {
+    let table: Table = toml::from_str(text).unwrap_or_default();
+    if table.get("exceptions").is_some_and(toml::Value::is_table) {
+        return "; write [[exceptions]]".to_owned();
+    }
+    // The library's text has the unknown name and the known ones in backticks.
+    let mut quoted = error.message().split('`').skip(1).step_by(2);
+    match quoted.next().and_then(|name| closest(name, quoted)) {
+        Some(name) => format!("; did you mean {name}?"),
+        None => String::new(),
     }
 }

@@ -111,9 +111,10 @@ fn check(arguments: Check) -> Result<ExitCode, Failure> {
     let Check { files, mut folders, mut policy, mut output, configuration, username, groups, namespace, old } =
         arguments;
     let mut config = Config::read(&configuration)?;
-    config.complete(&mut folders, &mut policy, &mut output);
-    let impersonation = config.impersonation(username, groups, namespace);
+    config.complete(&mut folders, &mut policy, &mut output)?;
+    let impersonation = config.impersonation(username, groups, namespace)?;
     check_standard_input(files.iter().chain(&old), &policy)?;
+    old.iter().try_for_each(|path| policy::check_exists(path, "--old"))?;
     let old = old.as_deref().map(Versions::read).transpose()?.unwrap_or_default();
     let mode = Mode::Manifests { impersonation, old };
     let mut run = run(|| read_files(&files, &folders), &policy, &output, config.exceptions, mode)?;
@@ -146,7 +147,7 @@ fn audit(arguments: Audit) -> Result<ExitCode, Failure> {
         return Err(Origin::file("--cluster").problem(FilesAndCluster).into());
     }
     let mut config = Config::read(&configuration)?;
-    config.complete(&mut folders, &mut policy, &mut output);
+    config.complete(&mut folders, &mut policy, &mut output)?;
     let require_managed_fields = require_managed_fields || config.require_managed_fields;
     check_standard_input(files.iter(), &policy)?;
     let is_live = cluster.cluster;
@@ -259,14 +260,18 @@ impl Run {
     /// # Errors
     /// If the baseline cannot be written.
     fn exit_code(&self, output: &cli::Output) -> Result<ExitCode, Failure> {
-        let has_warning = self.has_warning || self.summary.with_warnings + self.summary.across_objects > 0;
-        let is_refused = self.summary.refused > 0 || output.fail_on == Some(FailOn::Warn) && has_warning;
+        let has_warnings = self.summary.with_warnings + self.summary.across_objects > 0;
+        let fails_on_warning = output.fail_on == Some(FailOn::Warn) && (self.has_warning || has_warnings);
+        let is_refused = self.summary.refused > 0 || fails_on_warning;
         if let (Some(baseline), Some(file)) = (&self.baseline, &output.write_baseline) {
             baseline.write(file)?;
             let findings = if baseline.len() == 1 { "finding" } else { "findings" };
             print_message("note", &format!("wrote {} {findings} to {}", baseline.len(), file.display()));
             print_incomplete(baseline, file);
         } else if is_refused {
+            if self.summary.refused == 0 && has_warnings && output.only_refused && !output.quiet {
+                print_message("note", "the exit code is 1 because of warnings, which --only-refused hides");
+            }
             return Ok(ExitCode::from(REFUSED));
         }
         Ok(if self.summary.problems > 0 { ExitCode::from(USAGE_ERROR) } else { ExitCode::SUCCESS })

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::path::Path;
 use std::{fs, io};
 
-use interlink_audit::document::{Origin, Problem};
+use interlink_audit::document::{Origin, Problem, STANDARD_INPUT};
 use interlink_audit::host::Module;
 use interlink_audit::policy_settings::{self, PolicySettings};
 use interlink_audit::report::print_message;
@@ -48,11 +49,25 @@ fn file_error(name: &str, error: io::Error) -> Box<dyn Error + Send + Sync> {
 /// If they cannot be read, or the policy refuses them.
 pub(crate) fn load_settings(options: &PolicyOptions, module: &Module) -> Result<PolicySettings, Problem> {
     let instance = || module.start().map_err(|error| Origin::file("the module").problem(error));
+    for (path, flag) in [(&options.settings, "--settings"), (&options.policy, "--policy")] {
+        path.iter().try_for_each(|path| check_exists(path, flag))?;
+    }
     match (&options.settings, &options.policy) {
         (Some(file), _) => policy_settings::from_file(file, &instance()?),
         (None, Some(path)) => policy_settings::from_manifest(path, options.policy_name.as_deref(), &instance()?),
         (None, None) => Ok(PolicySettings::default()),
     }
+}
+
+/// Checks that a file or folder exists, and says otherwise what named it.
+///
+/// # Errors
+/// If it does not exist.
+pub(crate) fn check_exists(path: &str, named_by: &str) -> Result<(), Problem> {
+    if path == STANDARD_INPUT || Path::new(path).try_exists().unwrap_or(true) {
+        return Ok(());
+    }
+    Err(Origin::file(path).problem(format!("does not exist, but {named_by} names it")))
 }
 
 /// Prints a note or a warning about the settings, and returns whether it is a warning.
