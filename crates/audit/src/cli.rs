@@ -20,7 +20,7 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  nothing was refused
+  0  nothing was refused, or only for findings that do not count
   1  something was refused, even if other documents could not be read
   2  wrong usage, or a document could not be read and nothing was refused
   141  the reader of the report closed the pipe, and not everything was evaluated";
