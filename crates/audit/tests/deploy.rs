@@ -41,6 +41,18 @@ fn are_valid_for_kubewarden_and_the_module() {
     }
 }
 
+/// The audit scanner copies them from the policy's annotations to the reports.
+#[test]
+fn have_the_category_and_severity_of_the_metadata() {
+    let metadata: Value = yaml_serde::from_str(include_str!("../../../policy-metadata.yml")).unwrap();
+    for file in ["monitor.yaml", "protect.yaml", "namespace.yaml", "hardening.yaml", "custom-resources.yaml"] {
+        for name in ["io.kubewarden.policy.category", "io.kubewarden.policy.severity"] {
+            let annotations = &read::<Value>(file)["metadata"]["annotations"];
+            assert_eq!(annotations[name], metadata["annotations"][name], "{file}");
+        }
+    }
+}
+
 #[test]
 fn differ_only_in_mode_and_scope() {
     let [monitor, protect, namespaced] = ["monitor.yaml", "protect.yaml", "namespace.yaml"].map(read::<Value>);
@@ -74,7 +86,8 @@ fn match_every_kind_together() {
     let [protect, hardening] = ["protect.yaml", "hardening.yaml"].map(|file| read::<Value>(file)["spec"].take());
     assert_eq!(protect["rules"], metadata["rules"]);
     let [mut usual, mut hardening] = [protect, hardening].map(|spec| matched_resources(&spec["rules"]));
-    for kind in &KINDS {
+    // No controller creates pods from a PodTemplate, and Kubewarden rejects an AdmissionPolicy that matches it.
+    for kind in KINDS.iter().filter(|kind| kind.name != "PodTemplate") {
         let resource = format!("{}/{}s", kind.group, kind.name.to_lowercase());
         let (rules, operations) = match kind.pod_location().role {
             Role::Pod | Role::PodTemplate | Role::Workload => (&mut usual, vec!["CREATE", "UPDATE"]),
@@ -85,6 +98,25 @@ fn match_every_kind_together() {
     }
     assert!(usual.is_empty(), "{usual:?}");
     assert_eq!(hardening.keys().collect::<Vec<_>>(), ["/nodes/status", "/pods/binding", "/pods/status"]);
+}
+
+/// Since version 1.38, Kubewarden rejects an AdmissionPolicy as a whole if it matches a resource outside of a list in its
+/// configuration, by default among others these.
+#[test]
+fn match_in_a_namespace_only_what_kubewarden_allows() {
+    const ALLOWED: [&str; 8] = [
+        "/pods",
+        "/replicationcontrollers",
+        "apps/daemonsets",
+        "apps/deployments",
+        "apps/replicasets",
+        "apps/statefulsets",
+        "batch/cronjobs",
+        "batch/jobs",
+    ];
+    let spec = read::<Value>("namespace.yaml")["spec"].take();
+    let resources = matched_resources(&spec["rules"]);
+    assert!(resources.keys().all(|resource| ALLOWED.contains(&&**resource)), "{:?}", resources.keys());
 }
 
 /// Conditions would skip annotations: CEL cannot search an object.

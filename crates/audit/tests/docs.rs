@@ -141,3 +141,14 @@ fn actions_are_pinned() {
         }
     }
 }
+
+/// Since version 1.37.2, the names of webhooks begin with `kw.`.
+#[test]
+fn pages_use_the_present_names_of_webhooks() {
+    for page in pages() {
+        let text = read(&page);
+        for old in ["clusterwide-interlink", "namespaced-"] {
+            assert!(!text.contains(old), "{}: {old}", page.display());
+        }
+    }
+}
