@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use json_scan::Reader;
+use json_scan::{DecodeError, Reader};
 use memchr::memchr_iter;
 use serde::de::IgnoredAny;
 
@@ -27,6 +27,10 @@ enum JsonError {
     TooLong,
     #[error("has items twice")]
     ItemsTwice,
+    #[error("{0}")]
+    Malformed(#[source] DecodeError),
+    #[error("is not valid JSON: the name of a field is malformed")]
+    FieldName,
 }
 
 /// Checks that a text is one JSON value.
@@ -152,9 +156,11 @@ impl JsonStream {
             let mut header = self.take(length);
             header.extend(b"null}");
             self.consume_byte(b'[')?;
-            let defaults = Defaults::of_items(&header);
-            let [metadata] = Reader::new(&header).pick(["metadata"]).unwrap_or_default();
+            // The other reader of field names does not decode escapes, so there may be items before these.
+            let fields = Reader::new(&header).pick(["kind", "apiVersion", "metadata", "items"]);
+            let [_, _, metadata, _] = fields.map_err(|error| origin.clone().problem(JsonError::Malformed(error)))?;
             self.list_metadata = metadata.map(|metadata| metadata.text().to_vec());
+            let defaults = Defaults::of_items(&header);
             self.state = State::Items(List { origin, defaults, is_bare: false, count: 0 });
             return Ok(None);
         }
@@ -200,21 +206,28 @@ impl JsonStream {
                 b',' => self.consume(1),
                 _ => return Err(self.problem(JsonError::Missing("a comma"))),
             }
-            self.expect_byte()?;
-            let length = self.read(whole_value)?;
-            let name = self.take(length);
-            if name == b"\"items\"" {
+            let name = self.field_name()?;
+            if name == "items" {
                 return Err(self.problem(JsonError::ItemsTwice));
             }
             self.consume_byte(b':')?;
             self.expect_byte()?;
             let length = self.read(whole_value)?;
-            if name == b"\"metadata\"" {
+            if name == "metadata" {
                 self.list_metadata = Some(self.take(length));
             } else {
                 self.consume(length);
             }
         }
+    }
+
+    /// Reads the name of a field, and decodes its escapes.
+    fn field_name(&mut self) -> Result<String, Problem> {
+        self.expect_byte()?;
+        let length = self.read(whole_value)?;
+        let name = self.take(length);
+        let decoded = Reader::new(&name).value().and_then(|name| Ok(name.to_str()?.into_owned()));
+        decoded.map_err(|_| self.problem(JsonError::FieldName))
     }
 
     /// Reads with a function that is given the text from here on, until it needs no more.
@@ -424,6 +437,8 @@ mod tests {
         let mut custom = page("{\"items\": [{}], \"kind\": \"JobSetList\", \"metadata\": {}}");
         assert!(custom.next().is_some() && custom.list_metadata().is_none());
         assert!(custom.next().is_none() && custom.list_metadata() == Some(b"{}"));
+        let mut escaped = page("{\"items\": [], \"meta\\u0064ata\": {\"continue\": \"a\"}}");
+        assert!(escaped.next().is_none() && escaped.list_metadata().is_some());
         assert_eq!(
             page("{\"items\": [7").last().unwrap().unwrap_err().to_string(),
             "c pods: is not valid JSON: it ends too early"
@@ -459,6 +474,11 @@ mod tests {
             ("{\"items\": [\n{\"a\": ", "f.json:2: is not valid JSON: EOF"),
             ("{\"items\": [{}\n{}]}", "f.json:2: is not valid JSON: a comma is missing"),
             ("{\"items\": [{}], \"items\": [{}]}", "f.json:1: has items twice"),
+            ("{\"items\": [], \"it\\u0065ms\": [{}]}", "f.json:1: has items twice"),
+            ("{\"it\\u0065ms\": [{}], \"items\": []}", "f.json:1: items: appears twice"),
+            ("{\"kind\": \"Pod\", \"k\\u0069nd\": \"List\", \"items\": []}", "f.json:1: kind: appears twice"),
+            ("{\"items\": [], 7: [{}]}", "f.json:1: is not valid JSON: the name of a field"),
+            ("{\"items\": [], \"\\x\": [{}]}", "f.json:1: is not valid JSON: the name of a field"),
             ("{\"items\": [{}] \"kind\": 1}", "f.json:1: is not valid JSON: a comma is missing"),
             ("{\"items\": [], \"kind\" 1}", "f.json:1: is not valid JSON: a colon is missing"),
             ("nul", "f.json:1: is not valid JSON: "),

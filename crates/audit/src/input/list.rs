@@ -55,12 +55,20 @@ fn items(text: &[u8]) -> Result<Option<(&'static str, Vec<Value<'_>>)>, ListErro
 /// Returns whether an object has items and the kind of a list. This is quick for all other objects, but does not
 /// recognize a list of another kind.
 pub(crate) fn is_list(object: &[u8]) -> bool {
-    let field = |name| {
-        let mut reader = Reader::new(object);
-        (reader.seek_field(name) == Some(true)).then_some(reader)
-    };
-    let has_kind = |mut kind: Reader<'_>| kind.value().is_ok_and(|kind| kind.text().ends_with(b"List\""));
-    field("kind").is_some_and(has_kind) && field("items").is_some_and(|mut items| items.peek() == Some(b'['))
+    if Reader::new(object).peek() != Some(b'{') || has_other_kind(object) {
+        return false;
+    }
+    let fields = Reader::new(object).pick(["kind", "items"]);
+    fields.map_or(true, |[kind, items]| {
+        text(kind).ends_with("List") && items.is_some_and(|items| items.text().starts_with(b"["))
+    })
+}
+
+/// Returns whether an object has a kind that is not a list's. A name or kind with escapes is not recognized.
+fn has_other_kind(object: &[u8]) -> bool {
+    let mut reader = Reader::new(object);
+    let is_other = |kind: Value<'_>| !kind.text().ends_with(b"List\"") && !kind.text().contains(&b'\\');
+    reader.seek_field("kind") == Some(true) && reader.value().is_ok_and(is_other)
 }
 
 fn elements<'a>(reader: &mut Reader<'a>) -> Result<Vec<Value<'a>>, DecodeError> {
@@ -135,8 +143,15 @@ mod tests {
 
     #[test]
     fn finds_lists_by_kind_and_items() {
-        assert!(is_list(br#"{"items": [], "kind": "PodList"}"#));
-        for other in [r#"{"kind": "AllowList", "spec": {"items": []}}"#, r#"{"kind": "Pod", "items": []}"#, "[]", "{"] {
+        for list in [
+            r#"{"items": [], "kind": "PodList"}"#,
+            r#"{"it\u0065ms": [], "kind": "PodList"}"#,
+            r#"{"items": [], "k\u0069nd": "PodList"}"#,
+            r#"{"items": [], "kind": "Pod\u004cist"}"#,
+        ] {
+            assert!(is_list(list.as_bytes()), "{list}");
+        }
+        for other in [r#"{"kind": "AllowList", "spec": {"items": []}}"#, r#"{"kind": "Pod", "items": []}"#, "[]"] {
             assert!(!is_list(other.as_bytes()), "{other}");
         }
     }

@@ -2,6 +2,7 @@
 
 mod cross_checks;
 mod exceptions;
+mod input;
 mod policies;
 
 use std::fs;
