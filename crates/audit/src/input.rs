@@ -57,7 +57,7 @@ pub fn read(files: Files) -> Documents {
 /// # Errors
 /// If the file cannot be read, or holds nothing.
 fn open_documents(file: &InputFile) -> Result<Documents, Problem> {
-    let origin = Origin::file(&file.path);
+    let origin = Origin::path(&file.path);
     let input = open(&file.path).map_err(|error| origin.clone().problem(error))?;
     documents(origin, file.is_optional, input, extension(&file.path))
 }
@@ -72,9 +72,16 @@ pub(crate) fn read_all(path: &str) -> Result<Vec<Document>, Problem> {
 }
 
 /// Returns the extension of a file's name, without that of a compressed file.
-fn extension(file: &str) -> Option<&str> {
-    let name = file.trim_end_matches(".gz").trim_end_matches(".zst");
-    Path::new(name).extension().and_then(|extension| extension.to_str())
+fn extension(file: &Path) -> Option<&str> {
+    let name = match last_extension(file) {
+        Some("gz" | "zst") => Path::new(file.file_stem()?),
+        _ => file,
+    };
+    last_extension(name)
+}
+
+fn last_extension(file: &Path) -> Option<&str> {
+    file.extension().and_then(|extension| extension.to_str())
 }
 
 /// Reads the documents of a file that is not a dump. A list is one document.
@@ -84,29 +91,28 @@ fn extension(file: &str) -> Option<&str> {
 pub(crate) fn read_document(file: &str) -> Result<Vec<Document>, Problem> {
     let origin = Origin::file(file);
     let mut text = String::new();
-    let read = open(file).and_then(|mut input| Ok(input.read_to_string(&mut text)?));
+    let read = open(Path::new(file)).and_then(|mut input| Ok(input.read_to_string(&mut text)?));
     read.map_err(|error| origin.clone().problem(error))?;
     let text = text.trim_start_matches('\u{feff}').to_owned();
-    if extension(file) == Some("json") || looks_like_json(text.as_bytes()) == Some(true) {
+    if extension(Path::new(file)) == Some("json") || looks_like_json(text.as_bytes()) == Some(true) {
         return Ok(vec![Document { origin: origin.at_line(1), text: text.into_bytes(), is_optional: false }]);
     }
     yaml::documents(origin, false, text).collect()
 }
 
 /// Opens a file or standard input, and decompresses it.
-fn open(file: &str) -> Result<Box<dyn Read + Send>, Box<dyn std::error::Error + Send + Sync>> {
+fn open(file: &Path) -> Result<Box<dyn Read + Send>, Box<dyn std::error::Error + Send + Sync>> {
     let input: Box<dyn Read + Send> =
-        if file == STANDARD_INPUT { Box::new(io::stdin()) } else { Box::new(File::open(file)?) };
+        if file == Path::new(STANDARD_INPUT) { Box::new(io::stdin()) } else { Box::new(File::open(file)?) };
     let mut input = BufReader::with_capacity(1 << 16, input);
-    let last_extension = Path::new(file).extension().and_then(|extension| extension.to_str());
     Ok(match input.fill_buf()? {
         [0x1F, 0x8B, ..] => Box::new(MultiGzDecoder::new(input)),
         [0x28, 0xB5, 0x2F, 0xFD, ..] => {
             let decoder = StreamingDecoder::new(input).map_err(|error| InputError::Zstd(error.to_string()))?;
             Box::new(decoder)
         }
-        _ if last_extension == Some("gz") => return Err(InputError::NotCompressed("gzip").into()),
-        _ if last_extension == Some("zst") => return Err(InputError::NotCompressed("zstd").into()),
+        _ if last_extension(file) == Some("gz") => return Err(InputError::NotCompressed("gzip").into()),
+        _ if last_extension(file) == Some("zst") => return Err(InputError::NotCompressed("zstd").into()),
         _ => Box::new(input),
     })
 }

@@ -1,7 +1,8 @@
 //! Finds the files to read.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, WalkBuilder};
@@ -31,7 +32,8 @@ enum FilesError {
 /// A file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputFile {
-    pub(crate) path: String,
+    /// As the user named it, or as it was found in a folder. It need not be UTF-8.
+    pub(crate) path: PathBuf,
     /// Whether documents in the file that are not Kubernetes objects are skipped.
     pub(crate) is_optional: bool,
 }
@@ -48,7 +50,7 @@ impl Files {
         let mut found: Vec<Box<dyn Iterator<Item = Result<InputFile, Problem>> + Send>> = Vec::new();
         for path in paths {
             if path == STANDARD_INPUT || !Path::new(path).is_dir() {
-                found.push(Box::new(std::iter::once(Ok(InputFile { path: path.clone(), is_optional: false }))));
+                found.push(Box::new(std::iter::once(Ok(InputFile { path: path.into(), is_optional: false }))));
             } else {
                 found.push(Box::new(files_in(path, overrides(path, exclude)?, !strict).into_iter()));
             }
@@ -87,10 +89,7 @@ fn files_in(folder: &str, overrides: Override, is_optional: bool) -> Vec<Result<
     let mut files = Vec::new();
     for entry in walk(folder).overrides(overrides).build() {
         match entry {
-            Ok(entry) if is_manifest(&entry) => {
-                let path = entry.path().display().to_string();
-                files.push(Ok(InputFile { path, is_optional }));
-            }
+            Ok(entry) if is_manifest(&entry) => files.push(Ok(InputFile { path: entry.into_path(), is_optional })),
             Ok(_) => {}
             Err(error) => files.push(Err(walk_problem(folder, &error))),
         }
