@@ -100,16 +100,17 @@ fn files_in(folder: &str, overrides: Override, is_optional: bool) -> Vec<Result<
     files
 }
 
-/// Begins a walk through a folder, which leaves out what `.gitignore` excludes.
+/// Begins a walk through a folder, which leaves out what `.gitignore` excludes. As for `kubectl`, links to folders are not
+/// followed: they may lead out of the folder, or to the same files in many ways.
 fn walk(folder: &str) -> WalkBuilder {
     let mut walk = WalkBuilder::new(folder);
-    walk.follow_links(true)
+    walk.follow_links(false)
         .hidden(false)
         .ignore(false)
         .git_global(false)
         .git_exclude(false)
         .sort_by_file_name(Ord::cmp)
-        .filter_entry(|entry| entry.depth() == 0 || !is_config_map_copy(entry));
+        .filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git");
     walk
 }
 
@@ -136,18 +137,21 @@ fn walk_problem(folder: &str, error: &ignore::Error) -> Problem {
 }
 
 fn is_manifest(entry: &DirEntry) -> bool {
-    entry.path().is_file() && has_extension(entry.path())
+    let path = entry.path();
+    // A broken link counts, so that it is reported.
+    has_extension(path) && fs::metadata(path).map_or(true, |file| file.is_file()) && !is_config_map_copy(entry)
 }
 
-/// Returns whether a folder repeats the files of a mounted `ConfigMap`: the link `..data`, or the folder that it points
-/// to.
+/// Returns whether a file of a mounted `ConfigMap` is also read through a link of the same name, as the kubelet makes
+/// them: from `a.yaml` to `..data/a.yaml`, and from `..data` to a folder such as `..2026_11_30_12_00_00.1`.
 fn is_config_map_copy(entry: &DirEntry) -> bool {
-    let data = |path: &Path| path.with_file_name("..data");
-    if entry.path() == data(entry.path()) {
-        return entry.path_is_symlink();
-    }
-    let target = fs::read_link(data(entry.path())).unwrap_or_default();
-    entry.path().is_dir() && target == *entry.file_name()
+    let path = entry.path();
+    let Some(folder) = path.parent().filter(|_| entry.depth() >= 2) else { return false };
+    let Some(version) = folder.file_name().filter(|name| name.as_encoded_bytes().starts_with(b"..")) else {
+        return false;
+    };
+    let links = |from: &OsStr, to: &Path| fs::read_link(folder.with_file_name(from)).is_ok_and(|target| target == to);
+    links("..data".as_ref(), version.as_ref()) && links(entry.file_name(), &Path::new("..data").join(entry.file_name()))
 }
 
 fn has_extension(path: &Path) -> bool {

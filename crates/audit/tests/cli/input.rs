@@ -1,6 +1,9 @@
 //! Input that tries to hide an object, or to use up memory and time.
 
 use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
 
 use super::{command, outcome, run};
 
@@ -34,4 +37,83 @@ fn reads_a_file_whose_name_is_not_utf8() {
     let (code, table, errors) = outcome(command(folder.path(), &["check", "m"]).output().unwrap());
     assert_eq!((code, errors.as_str()), (1, ""), "{table}");
     assert!(table.contains("m/\u{FFFD}.yaml:1"), "{table}");
+}
+
+/// Makes a link, and the folder that it is in.
+#[cfg(unix)]
+fn link(folder: &Path, target: &str, name: &str) {
+    let name = folder.join(name);
+    fs::create_dir_all(name.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(target, name).unwrap();
+}
+
+/// Runs `check` on the folder `m`, and returns the exit code and the files of the refused objects.
+#[cfg(unix)]
+fn check_folder(folder: &Path) -> (i32, Vec<String>) {
+    let (code, report, errors) = outcome(command(folder, &["check", "--format", "json", "m"]).output().unwrap());
+    let report: Value = serde_json::from_str(&report).unwrap_or_else(|_| panic!("{errors}"));
+    let files = report["results"].as_array().unwrap().iter();
+    (code, files.map(|result| result["file"].as_str().unwrap().to_owned()).collect())
+}
+
+#[cfg(unix)]
+#[test]
+fn reads_each_file_of_a_folder_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // A mounted ConfigMap, one of whose files is in a folder.
+    fs::create_dir_all(folder.join("m/..2026_11_30/sub")).unwrap();
+    for file in ["m/..2026_11_30/a.yaml", "m/..2026_11_30/sub/b.yaml", "m/..2026_11_30/unlinked.yaml"] {
+        fs::write(folder.join(file), EVIL).unwrap();
+    }
+    for (target, name) in [("..2026_11_30", "..data"), ("..data/a.yaml", "a.yaml"), ("..data/sub", "sub")] {
+        link(folder, target, &format!("m/{name}"));
+    }
+    let files = ["m/..2026_11_30/sub/b.yaml", "m/..2026_11_30/unlinked.yaml", "m/a.yaml"];
+    assert_eq!(check_folder(folder), (1, files.map(str::to_owned).to_vec()));
+}
+
+#[cfg(unix)]
+#[test]
+fn does_not_let_a_link_hide_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir_all(folder.join("m/evil")).unwrap();
+    fs::write(folder.join("m/evil/evil.yaml"), EVIL).unwrap();
+    link(folder, "evil", "m/..data");
+    assert_eq!(check_folder(folder), (1, vec!["m/evil/evil.yaml".to_owned()]));
+}
+
+#[cfg(unix)]
+#[test]
+fn follows_links_to_files_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for file in ["outside/evil.yaml", "m/.git/evil.yaml", "m/here.yaml"] {
+        fs::create_dir_all(folder.join(file).parent().unwrap()).unwrap();
+        fs::write(folder.join(file), EVIL).unwrap();
+    }
+    link(folder, "../outside", "m/folder");
+    link(folder, "/", "m/root.yaml");
+    link(folder, "/dev/zero", "m/zero.yaml");
+    link(folder, "../outside/evil.yaml", "m/linked.yaml");
+    assert_eq!(check_folder(folder), (1, vec!["m/here.yaml".to_owned(), "m/linked.yaml".to_owned()]));
+    link(folder, "none", "m/broken.yaml");
+    let (_, _, errors) = outcome(command(folder, &["check", "m"]).output().unwrap());
+    assert!(errors.starts_with("error: m/broken.yaml: No such file"), "{errors}");
+}
+
+#[cfg(unix)]
+#[test]
+fn does_not_follow_links_in_circles() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for depth in 0..40 {
+        for name in ["a", "b"] {
+            link(folder, &format!("../{}", depth + 1), &format!("m/{depth}/{name}"));
+        }
+    }
+    fs::create_dir(folder.join("m/40")).unwrap();
+    fs::write(folder.join("m/40/evil.yaml"), EVIL).unwrap();
+    assert_eq!(check_folder(folder), (1, vec!["m/40/evil.yaml".to_owned()]));
 }
