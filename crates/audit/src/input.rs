@@ -9,17 +9,18 @@ mod limited;
 pub(crate) mod list;
 mod read_ahead;
 mod yaml;
+mod zstd;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
-use ruzstd::decoding::StreamingDecoder;
 
 use crate::document::{Document, Origin, Problem, STANDARD_INPUT};
 use json::MAX_DOCUMENT;
 use read_ahead::ReadAhead;
+use zstd::ZstdReader;
 
 pub use files::{Files, InputFile};
 pub(crate) use json::{JsonStream, check as check_json};
@@ -38,8 +39,6 @@ enum InputError {
     NotUtf8,
     #[error("is not {0}, despite its name")]
     NotCompressed(&'static str),
-    #[error("is not valid zstd: {0}")]
-    Zstd(String),
     #[error("has more than {} MiB; write it as JSON, which is read as a stream", MAX_DOCUMENT >> 20)]
     TooLong,
 }
@@ -107,10 +106,7 @@ fn open(file: &Path) -> Result<Box<dyn Read + Send>, Box<dyn std::error::Error +
     let mut input = BufReader::with_capacity(1 << 16, input);
     Ok(match input.fill_buf()? {
         [0x1F, 0x8B, ..] => Box::new(MultiGzDecoder::new(input)),
-        [0x28, 0xB5, 0x2F, 0xFD, ..] => {
-            let decoder = StreamingDecoder::new(input).map_err(|error| InputError::Zstd(error.to_string()))?;
-            Box::new(decoder)
-        }
+        data if zstd::is_zstd(data) => Box::new(ZstdReader::new(input)),
         _ if last_extension(file) == Some("gz") => return Err(InputError::NotCompressed("gzip").into()),
         _ if last_extension(file) == Some("zst") => return Err(InputError::NotCompressed("zstd").into()),
         _ => Box::new(input),
