@@ -115,7 +115,8 @@ fn check(arguments: Check) -> Result<ExitCode, Failure> {
     let impersonation = config.impersonation(username, groups, namespace)?;
     check_standard_input(files.iter().chain(&old), &policy)?;
     old.iter().try_for_each(|path| policy::check_exists(path, "--old"))?;
-    let old = old.as_deref().map(Versions::read).transpose()?.unwrap_or_default();
+    let read_old = |path: &str| Versions::read(path, impersonation.namespace.as_deref());
+    let old = old.as_deref().map(read_old).transpose()?.unwrap_or_default();
     let mode = Mode::Manifests { impersonation, old };
     let mut run = run(|| read_files(&files, &folders), &policy, &output, config.exceptions, mode)?;
     if let Mode::Manifests { old, .. } = &run.evaluator.mode

@@ -61,9 +61,9 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// Returns whether the object names its namespace.
-    pub(crate) fn names_namespace(&self) -> bool {
-        !self.namespace.is_empty()
+    /// Returns the namespace; if the object names none, the given one, as `kubectl --namespace` does.
+    pub(crate) fn namespace_or<'s>(&'s self, given: Option<&'s str>) -> &'s str {
+        given.filter(|_| self.namespace.is_empty()).unwrap_or_else(|| self.namespace())
     }
 
     /// Returns the name; a `*` stands for what the API server will append to it.

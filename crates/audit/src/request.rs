@@ -209,19 +209,15 @@ impl Request {
             Mode::Stored if header.is_stored() => (EvaluatedAs::Stored, json!({}), None),
             Mode::Stored => return Err(RequestError::NoStoredVersion),
             Mode::Manifests { impersonation, old } => {
-                let old = old.earlier_version_of(header);
+                let old = old.earlier_version_of(header, impersonation.namespace.as_deref());
                 let evaluated_as = if old.is_some() { EvaluatedAs::Update } else { EvaluatedAs::Creation };
                 (evaluated_as, user_info(impersonation), old)
             }
         };
         let kind = header.known_kind();
         let namespace = match mode {
-            Mode::Manifests { impersonation: Impersonation { namespace: Some(namespace), .. }, .. }
-                if !header.names_namespace() =>
-            {
-                namespace
-            }
-            _ => header.namespace(),
+            Mode::Manifests { impersonation, .. } => header.namespace_or(impersonation.namespace.as_deref()),
+            Mode::Stored => header.namespace(),
         };
         // The audit scanner's requests have the uid of the object.
         let uid = if evaluated_as == EvaluatedAs::Stored { &header.uid } else { NO_UID };

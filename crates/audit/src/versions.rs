@@ -29,13 +29,13 @@ enum VersionError {
 }
 
 impl Versions {
-    /// Reads the objects in a file, a folder or standard input.
+    /// Reads the objects in a file, a folder or standard input. Those that name no namespace are in the given one.
     ///
     /// An object without a name, which the API server generates, has no earlier version and is left out.
     ///
     /// # Errors
     /// If something cannot be read, is not a Kubernetes object, or is there twice.
-    pub fn read(path: &str) -> Result<Self, Problem> {
+    pub fn read(path: &str, namespace: Option<&str>) -> Result<Self, Problem> {
         let mut versions: HashMap<Identity, Version> = HashMap::new();
         for document in input::read(Files::find(&[path.to_owned()], &[], true)?) {
             for document in list::flatten(document?) {
@@ -45,7 +45,7 @@ impl Versions {
                 if header.kind.is_empty() || header.api_version.is_empty() {
                     return Err(document.origin.problem(VersionError::NotAnObject));
                 }
-                let Some(identity) = identity(&header) else {
+                let Some(identity) = identity(&header, namespace) else {
                     continue;
                 };
                 if let Some(other) = versions.get(&identity) {
@@ -58,9 +58,10 @@ impl Versions {
         Ok(Self(versions))
     }
 
-    /// Returns the earlier version of an object, if there is one, and notes that it has a later one.
-    pub(crate) fn earlier_version_of(&self, object: &Header<'_>) -> Option<&[u8]> {
-        let version = self.0.get(&identity(object)?)?;
+    /// Returns the earlier version of an object, if there is one, and notes that it has a later one. An object that names
+    /// no namespace is in the given one.
+    pub(crate) fn earlier_version_of(&self, object: &Header<'_>, namespace: Option<&str>) -> Option<&[u8]> {
+        let version = self.0.get(&identity(object, namespace)?)?;
         version.has_later_version.store(true, Ordering::Relaxed);
         Some(&version.document.text)
     }
@@ -76,8 +77,8 @@ impl Versions {
     }
 }
 
-fn identity(object: &Header<'_>) -> Option<Identity> {
-    let parts = [object.group(), &object.kind, object.namespace(), &object.name];
+fn identity(object: &Header<'_>, namespace: Option<&str>) -> Option<Identity> {
+    let parts = [object.group(), &object.kind, object.namespace_or(namespace), &object.name];
     (!object.name.is_empty()).then(|| parts.map(str::to_owned))
 }
 
@@ -91,7 +92,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("old.json");
         std::fs::write(&file, objects.to_string()).unwrap();
-        Versions::read(file.to_str().unwrap()).map_err(|problem| problem.message())
+        Versions::read(file.to_str().unwrap(), None).map_err(|problem| problem.message())
     }
 
     fn counts(versions: &Versions) -> (usize, usize) {
@@ -104,7 +105,7 @@ mod tests {
 
     fn earlier(versions: &Versions, object: &Value) -> Option<Value> {
         let text = object.to_string();
-        let version = versions.earlier_version_of(&Header::decode(text.as_bytes()).unwrap())?;
+        let version = versions.earlier_version_of(&Header::decode(text.as_bytes()).unwrap(), None)?;
         Some(serde_json::from_slice(version).unwrap())
     }
 

@@ -117,3 +117,23 @@ fn does_not_follow_links_in_circles() {
     fs::write(folder.join("m/40/evil.yaml"), EVIL).unwrap();
     assert_eq!(check_folder(folder), (1, vec!["m/40/evil.yaml".to_owned()]));
 }
+
+#[test]
+fn matches_earlier_versions_in_the_namespace_of_the_request() {
+    let evil = |namespace: &str| {
+        format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: evil, annotations: {{JobID: '1'}}{namespace}}}\n")
+    };
+    let (unnamed, default, physics) = (evil(""), evil(", namespace: default"), evil(", namespace: physics"));
+    let files = [("unnamed.yaml", &*unnamed), ("default.yaml", &default), ("physics.yaml", &physics)];
+    for (old, new, evaluated_as) in [
+        ("default.yaml", "unnamed.yaml", "creation"),
+        ("unnamed.yaml", "default.yaml", "creation"),
+        ("physics.yaml", "unnamed.yaml", "update"),
+        ("unnamed.yaml", "physics.yaml", "update"),
+        ("unnamed.yaml", "unnamed.yaml", "update"),
+        ("default.yaml", "default.yaml", "update"),
+    ] {
+        let (_, table, _) = run(&files, &["check", "--old", old, "-n", "physics", new]);
+        assert!(table.contains(&format!("{new}:1, {evaluated_as}")), "{old}: {table}");
+    }
+}
