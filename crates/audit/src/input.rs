@@ -26,6 +26,9 @@ pub use files::{Files, InputFile};
 pub(crate) use json::{JsonStream, check as check_json};
 pub use limited::read_limited;
 
+/// The maximum depth of maps and lists. The API server's JSON parser and the policy read no more either.
+const MAX_DEPTH: usize = 128;
+
 /// Documents, one by one.
 pub type Documents = Box<dyn Iterator<Item = Result<Document, Problem>> + Send>;
 

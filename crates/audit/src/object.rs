@@ -100,11 +100,12 @@ pub(crate) fn with_fields(object: &[u8], fields: &[(&str, Json)]) -> Result<Vec<
     let mut text = fields.iter().cloned().collect::<Json>().to_string().into_bytes();
     text.pop();
     let mut lines = 0;
+    let mut counter = LineCounter::new(object);
     Reader::new(object).fields(&mut |name, value| {
         let value = value.value()?;
         let name = String::from_utf8_lossy(name);
         if names.clone().all(|other| other != name) {
-            let before = lines_before(object, value);
+            let before = counter.lines_before(value);
             text.push(if text.len() > 1 { b',' } else { b' ' });
             text.extend(std::iter::repeat_n(b'\n', before.saturating_sub(lines)));
             text.extend(format!("{}:", Json::from(name)).into_bytes());
@@ -125,6 +126,26 @@ pub(crate) fn line_breaks(text: &[u8]) -> usize {
 /// Returns the number of line breaks before a value in a text.
 pub(crate) fn lines_before(text: &[u8], value: Value<'_>) -> usize {
     line_breaks(before(text, value))
+}
+
+/// Counts the line breaks before values that follow each other in a text, without counting any of them twice.
+pub(crate) struct LineCounter<'t> {
+    rest: &'t [u8],
+    lines: usize,
+}
+
+impl<'t> LineCounter<'t> {
+    pub(crate) fn new(text: &'t [u8]) -> Self {
+        Self { rest: text, lines: 0 }
+    }
+
+    /// Returns the number of line breaks before a value.
+    pub(crate) fn lines_before(&mut self, value: Value<'_>) -> usize {
+        let passed = before(self.rest, value);
+        self.rest = &self.rest[passed.len()..];
+        self.lines += line_breaks(passed);
+        self.lines
+    }
 }
 
 /// Returns the number of line breaks before the key of a value in a text.

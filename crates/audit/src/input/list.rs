@@ -3,13 +3,21 @@
 use json_scan::{DecodeError, Reader, Value, optional_str};
 use serde_json::json;
 
-use crate::document::{Document, Problem};
-use crate::object::{lines_before, text, with_fields};
+use super::MAX_DEPTH;
+use crate::document::{Document, Origin, Problem};
+use crate::object::{LineCounter, text, with_fields};
+
+/// The maximum number of items in a document, those of lists within lists included.
+const MAX_ITEMS: usize = 100_000;
 
 #[derive(Debug, thiserror::Error)]
 enum ListError {
     #[error("is a list without items")]
     NoItems,
+    #[error("is nested more than {MAX_DEPTH} levels deep")]
+    TooDeep,
+    #[error("is after the first {MAX_ITEMS} items of a list; split the list")]
+    TooMany,
     #[error("{0}")]
     Malformed(#[from] DecodeError),
 }
@@ -17,22 +25,62 @@ enum ListError {
 /// Returns the items of a document one by one, those of lists within lists too, or the document itself if it is not a
 /// list.
 pub(crate) fn flatten(document: Document) -> Vec<Result<Document, Problem>> {
-    let mut documents = Vec::new();
-    match items(&document.text) {
-        Ok(None) => documents.push(Ok(document)),
-        Ok(Some((step, items))) => {
-            let defaults = Defaults::of_items(&document.text);
-            let is_optional = document.is_optional && step.is_empty();
-            for (index, item) in items.into_iter().enumerate() {
-                let mut origin = document.origin.item(&format!("{step}[{index}]"));
-                origin.line = origin.line.map(|line| line + lines_before(&document.text, item));
-                let text = defaults.add_to(item.text().to_vec());
-                documents.extend(flatten(Document { origin, text, is_optional }));
-            }
-        }
-        Err(error) => documents.push(Err(document.origin.problem(error))),
+    if matches!(items(&document.text), Ok(None)) {
+        return vec![Ok(document)];
     }
-    documents
+    let Document { origin, text, is_optional } = document;
+    let mut found = Vec::new();
+    if let Err(problem) = add_items(Part { origin, text: &text, is_optional }, &Defaults::default(), 0, &mut found) {
+        found.push(Err(problem));
+    }
+    found
+}
+
+/// A document, or an item in it. Its text is copied only if it is not a list, since lists may be nested.
+struct Part<'d> {
+    origin: Origin,
+    text: &'d [u8],
+    is_optional: bool,
+}
+
+/// Adds the items of a part, or the part itself if it is not a list.
+///
+/// # Errors
+/// If there are too many, after which nothing more is added.
+fn add_items(
+    part: Part<'_>,
+    defaults: &Defaults,
+    depth: usize,
+    found: &mut Vec<Result<Document, Problem>>,
+) -> Result<(), Problem> {
+    let Part { origin, text, is_optional } = part;
+    if found.len() == MAX_ITEMS {
+        return Err(origin.problem(ListError::TooMany));
+    }
+    let (step, items) = match items(text) {
+        Ok(Some(list)) if depth < MAX_DEPTH => list,
+        Ok(Some(_)) => {
+            found.push(Err(origin.problem(ListError::TooDeep)));
+            return Ok(());
+        }
+        Ok(None) => {
+            found.push(Ok(Document { origin, text: defaults.add_to(text.to_vec()), is_optional }));
+            return Ok(());
+        }
+        Err(error) => {
+            found.push(Err(origin.problem(error)));
+            return Ok(());
+        }
+    };
+    let defaults = Defaults::of_items(text);
+    let is_optional = is_optional && step.is_empty();
+    let mut lines = LineCounter::new(text);
+    for (index, item) in items.into_iter().enumerate() {
+        let mut origin = origin.item(&format!("{step}[{index}]"));
+        origin.line = origin.line.map(|line| line + lines.lines_before(item));
+        add_items(Part { origin, text: item.text(), is_optional }, &defaults, depth + 1, found)?;
+    }
+    Ok(())
 }
 
 /// Returns the items of a list, and the name of the field that they are in, which is empty for a bare list.
@@ -120,7 +168,6 @@ fn kind_and_version(object: &[u8]) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Origin;
 
     fn flattened(text: &str) -> Vec<Result<(String, serde_json::Value), String>> {
         let document =
@@ -162,6 +209,33 @@ mod tests {
             assert_eq!(flattened(list), [Err("f.yaml:7: is a list without items".to_owned())]);
         }
         assert!(flattened(r#"{"items": [], "items": [{}]}"#)[0].as_ref().unwrap_err().contains("items: appears twice"));
+    }
+
+    #[test]
+    fn limits_nesting() {
+        let nested = |depth: usize| flattened(&format!("{}1{}", "[".repeat(depth), "]".repeat(depth)));
+        assert_eq!(nested(MAX_DEPTH)[0].as_ref().unwrap().1, json!(1));
+        let problem = nested(100_000)[0].clone().unwrap_err();
+        assert!(problem.ends_with("[0]: is nested more than 128 levels deep"), "{problem}");
+    }
+
+    #[test]
+    fn limits_the_number_of_items() {
+        let list = |count: usize| format!("[[1],[{}1]]", "1,".repeat(count - 2));
+        assert!(flattened(&list(MAX_ITEMS)).last().unwrap().is_ok());
+        let items = flattened(&list(MAX_ITEMS + 10));
+        assert_eq!(items.len(), MAX_ITEMS + 1);
+        let problem = items[MAX_ITEMS].as_ref().unwrap_err();
+        assert_eq!(problem, "f.yaml:7 [1].[99999]: is after the first 100000 items of a list; split the list");
+    }
+
+    #[test]
+    fn counts_lines_once() {
+        let items = flattened(&format!("{{\"kind\": \"PodList\", \"items\": [{}", "\n\n{},".repeat(90_000) + "{}]}"));
+        assert_eq!(items.last().unwrap().as_ref().unwrap().0, "f.yaml:180007 items[90000]");
+        let fields: Vec<_> = (0..90_000).map(|number| format!("\n\"{number}\": 1")).collect();
+        let items = flattened(&format!("{{\"kind\": \"PodList\", \"items\": [{{{}}}]}}", fields.join(",")));
+        assert!(items[0].is_ok());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod write;
 
 use saphyr_parser::ScanError;
 
+use super::MAX_DEPTH;
 use super::json::MAX_DOCUMENT;
 use crate::document::{Document, Origin, Problem};
 
@@ -41,7 +42,7 @@ enum Fault {
     Alias { line: usize },
     #[error("more text follows the end of the document; separate documents with ---")]
     SeveralDocuments { line: usize },
-    #[error("is nested more than {} levels deep", tree::MAX_DEPTH)]
+    #[error("is nested more than {MAX_DEPTH} levels deep")]
     TooDeep { line: usize },
     #[error("its aliases repeat too much text; write the objects out")]
     TooMuch { line: usize },

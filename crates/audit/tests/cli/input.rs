@@ -137,3 +137,12 @@ fn matches_earlier_versions_in_the_namespace_of_the_request() {
         assert!(table.contains(&format!("{new}:1, {evaluated_as}")), "{old}: {table}");
     }
 }
+
+#[test]
+fn reports_lists_that_are_nested_too_deeply() {
+    let nested = format!(r#"{{"JobID": 1, "items": [{}{}]}} {EVIL}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let (code, table, errors) = run(&[("f.json", &nested)], &["check", "f.json"]);
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains("is nested more than 128 levels deep"), "{errors}");
+    assert!(table.contains("1 refused, 0 accepted, 1 not evaluated"), "{table}");
+}

@@ -4,11 +4,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
-use super::Fault;
-use super::scalar;
-
-/// The maximum depth of maps and lists. The API server's JSON parser and the policy read no more either.
-pub(super) const MAX_DEPTH: usize = 128;
+use super::{Fault, MAX_DEPTH, scalar};
 
 /// The index of a node.
 pub(super) type Id = usize;

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use serde_json::json;
 
-use super::Fault;
-use super::tree::{Content, Element, Id, Key, MAX_DEPTH, Tree};
+use super::tree::{Content, Element, Id, Key, Tree};
+use super::{Fault, MAX_DEPTH};
 
 /// The maximum number of bytes that aliases may add to a document.
 const MAX_EXPANSION: usize = 8 << 20;
