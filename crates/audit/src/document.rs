@@ -104,6 +104,11 @@ impl Problem {
         &self.origin
     }
 
+    /// Adds a note about the consequences.
+    pub(crate) fn with_note(self, note: &str) -> Self {
+        self.origin.problem(format!("{}; {note}", self.error))
+    }
+
     /// Returns what is wrong, without the origin.
     pub(crate) fn message(&self) -> String {
         self.error.to_string()

@@ -18,7 +18,6 @@ use std::path::Path;
 use flate2::bufread::MultiGzDecoder;
 
 use crate::document::{Document, Origin, Problem, STANDARD_INPUT};
-use json::MAX_DOCUMENT;
 use read_ahead::ReadAhead;
 use zstd::ZstdReader;
 
@@ -28,6 +27,12 @@ pub use limited::read_limited;
 
 /// The maximum depth of maps and lists. The API server's JSON parser and the policy read no more either.
 const MAX_DEPTH: usize = 128;
+
+/// The maximum size in bytes of a document or a list's item. The API server stores no object of more than 3 MiB.
+const MAX_DOCUMENT: usize = 8 << 20;
+
+/// The maximum size in bytes of a YAML file, which memory holds as a whole.
+const MAX_YAML: usize = 16 << 20;
 
 /// Documents, one by one.
 pub type Documents = Box<dyn Iterator<Item = Result<Document, Problem>> + Send>;
@@ -42,8 +47,10 @@ enum InputError {
     NotUtf8,
     #[error("is not {0}, despite its name")]
     NotCompressed(&'static str),
-    #[error("has more than {} MiB; write it as JSON, which is read as a stream", MAX_DOCUMENT >> 20)]
+    #[error("has more than {} MiB; write it as JSON, which is read as a stream", MAX_YAML >> 20)]
     TooLong,
+    #[error("begins with more than {} MiB of white space", MAX_DOCUMENT >> 20)]
+    Blank,
 }
 
 /// Reads the documents of files, in order; each item of a JSON list is one, but a YAML list as a whole.
@@ -126,7 +133,11 @@ fn documents(
     let mut start = Vec::new();
     let is_json = loop {
         let length = start.len();
-        if let Err(error) = input.by_ref().take(1 << 12).read_to_end(&mut start) {
+        if length > MAX_DOCUMENT {
+            return Err(origin.problem(InputError::Blank));
+        }
+        // At least as much as before, so that no byte is looked at many times.
+        if let Err(error) = input.by_ref().take(length.max(1 << 12) as u64).read_to_end(&mut start) {
             return Err(origin.problem(error));
         }
         if start.starts_with(&[0xFF, 0xFE]) || start.starts_with(&[0xFE, 0xFF]) || start.iter().take(2).any(|b| *b == 0)
@@ -156,10 +167,10 @@ fn documents(
         return Ok(Box::new(JsonStream::new(origin, is_optional, Box::new(input))));
     }
     let mut text = Vec::new();
-    if let Err(error) = input.by_ref().take(MAX_DOCUMENT as u64 + 1).read_to_end(&mut text) {
+    if let Err(error) = input.by_ref().take(MAX_YAML as u64 + 1).read_to_end(&mut text) {
         return Err(origin.problem(error));
     }
-    if text.len() > MAX_DOCUMENT {
+    if text.len() > MAX_YAML {
         return Err(origin.problem(InputError::TooLong));
     }
     let text = String::from_utf8(text).map_err(|_| origin.clone().problem(InputError::NotUtf8))?;

@@ -6,12 +6,13 @@ use json_scan::{DecodeError, Reader};
 use memchr::memchr_iter;
 use serde::de::IgnoredAny;
 
+use super::MAX_DOCUMENT;
 use super::list::Defaults;
 use super::read_ahead::CHUNK;
 use crate::document::{Document, Origin, Problem, without_positions};
 
-/// The size in bytes of the largest document or item. The API server stores no object of more than 3 MiB.
-pub(crate) const MAX_DOCUMENT: usize = 64 << 20;
+/// The note on a problem after which there is more input.
+const REST_UNREAD: &str = "the rest of the input was not read";
 
 #[derive(Debug, thiserror::Error)]
 enum JsonError {
@@ -103,7 +104,8 @@ impl Iterator for JsonStream {
                 // Nothing can be found after a fault.
                 Err(problem) => {
                     self.state = State::Finished;
-                    return Some(Err(problem));
+                    let has_rest = self.peek().is_ok_and(|next| next.is_some());
+                    return Some(Err(if has_rest { problem.with_note(REST_UNREAD) } else { problem }));
                 }
             }
         }
@@ -306,20 +308,23 @@ impl JsonStream {
     fn fill(&mut self) -> Result<(), Problem> {
         self.buffer.drain(..self.start);
         self.start = 0;
-        if self.buffer.len() > MAX_DOCUMENT {
+        let length = self.buffer.len();
+        if length > MAX_DOCUMENT {
             return Err(self.problem(JsonError::TooLong));
         }
-        let wanted = CHUNK.max(self.buffer.len());
-        let length = self.buffer.len();
+        let wanted = CHUNK.max(length).min(MAX_DOCUMENT + 1 - length);
         // What comes before a fault is in the buffer all the same.
         self.fault = self.input.by_ref().take(wanted as u64).read_to_end(&mut self.buffer).err();
         self.is_at_end = self.buffer.len() < length + wanted;
         Ok(())
     }
 
-    /// Returns the fault after the buffer, if there is one.
+    /// Returns the fault after the buffer, if there is one. The part of a value before it is of no use.
     fn fault(&mut self) -> Option<Problem> {
-        self.fault.take().map(|error| self.problem(JsonError::Read(error)))
+        let error = self.fault.take()?;
+        let problem = self.problem(JsonError::Read(error));
+        self.consume(self.buffer.len() - self.start);
+        Some(problem)
     }
 
     fn problem(&self, error: JsonError) -> Problem {
@@ -487,6 +492,32 @@ mod tests {
             let read = read(text);
             let last = read.last().unwrap().as_ref().unwrap_err();
             assert!(last.starts_with(problem), "{text}: {last}");
+        }
+    }
+
+    #[test]
+    fn notes_that_the_rest_was_not_read() {
+        for (text, has_rest) in [
+            ("{\"a\": tru} {}", true),
+            ("{\"a\": tru}\n", false),
+            ("{\"items\": [{} {}]}", true),
+            ("{\"items\": [{}", false),
+            ("{\"items\": [], \"items\": []} {}", true),
+        ] {
+            let problem = read(text).pop().unwrap().unwrap_err();
+            assert_eq!(problem.ends_with("; the rest of the input was not read"), has_rest, "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn limits_the_size_of_a_document() {
+        let text = |length: usize| format!("[\"{}\", 1]", "x".repeat(length - 2));
+        assert_eq!(read(&text(MAX_DOCUMENT)).len(), 2);
+        for length in [MAX_DOCUMENT + 1, MAX_DOCUMENT + CHUNK, 3 * MAX_DOCUMENT] {
+            let read = read(&text(length));
+            assert_eq!(read.len(), 1);
+            let problem = read[0].as_ref().unwrap_err();
+            assert_eq!(problem, "f.json:1: has more than 8 MiB; the rest of the input was not read");
         }
     }
 

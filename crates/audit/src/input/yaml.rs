@@ -8,8 +8,7 @@ mod write;
 
 use saphyr_parser::ScanError;
 
-use super::MAX_DEPTH;
-use super::json::MAX_DOCUMENT;
+use super::{MAX_DEPTH, MAX_DOCUMENT};
 use crate::document::{Document, Origin, Problem};
 
 /// A text that is not YAML, or that `kubectl` could read in another way.
@@ -46,7 +45,7 @@ enum Fault {
     TooDeep { line: usize },
     #[error("its aliases repeat too much text; write the objects out")]
     TooMuch { line: usize },
-    #[error("has more than {} MiB; write it as JSON", MAX_DOCUMENT >> 20)]
+    #[error("has more than {} MiB; write it as JSON, whose lists are read as streams", MAX_DOCUMENT >> 20)]
     TooLong,
 }
 
