@@ -45,6 +45,8 @@ enum Fault {
     TooDeep { line: usize },
     #[error("its aliases repeat too much text; write the objects out")]
     TooMuch { line: usize },
+    #[error("has too many values; write it as JSON, whose lists are read as streams")]
+    TooManyValues { line: usize },
     #[error("has more than {} MiB; write it as JSON, whose lists are read as streams", MAX_DOCUMENT >> 20)]
     TooLong,
 }
@@ -64,7 +66,8 @@ impl Fault {
             | Self::Alias { line }
             | Self::SeveralDocuments { line }
             | Self::TooDeep { line }
-            | Self::TooMuch { line } => Some(*line),
+            | Self::TooMuch { line }
+            | Self::TooManyValues { line } => Some(*line),
             Self::TooLong => None,
         }
     }
@@ -316,6 +319,27 @@ mod tests {
             deep += &format!("c{level}: &c{level} [*c{}]\n", level - 1);
         }
         assert!(problem(&deep).contains("is nested more than 128 levels deep"));
+    }
+
+    #[test]
+    fn limits_what_a_document_costs() {
+        let keys = |count: usize| (0..count).map(|key| format!("k{key}: 1")).collect::<Vec<_>>().join(", ");
+        let again = |text: &str, count: usize| vec![text; count].join(", ");
+        for (text, fault) in [
+            (format!("a: &a {{{}}}\nb: {{<<: [{}]}}", keys(8000), again("{<<: *a}", 8000)), "repeat too much"),
+            (format!("a: &a {{{}}}\nb: {{<<: [{}]}}", keys(20_000), again("*a", 20_000)), "repeat too much"),
+            (
+                format!("a: &a {{}}\nb: &b [{}]\nc: [{}]", again("*a", 20_000), again("{<<: *b}", 20_000)),
+                "repeat too much",
+            ),
+            (format!("a: [{}]", again("[]", MAX_DOCUMENT / 16)), "too many values"),
+            (format!("a: &a x\nb: [{}]", again("*a", MAX_DOCUMENT / 16)), "too many values"),
+        ] {
+            let problem = problem(&text);
+            assert!(problem.contains(fault), "{problem}");
+        }
+        let replaced = format!("a: &a {{{0}}}\nb: {{<<: *a, {0}}}", keys(30_000));
+        assert_eq!(value(&replaced)["b"].as_object().unwrap().len(), 30_000);
     }
 
     proptest! {

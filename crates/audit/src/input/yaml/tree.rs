@@ -4,7 +4,12 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
-use super::{Fault, MAX_DEPTH, scalar};
+use super::super::{MAX_DEPTH, MAX_DOCUMENT};
+use super::{Fault, scalar};
+
+/// The maximum number of values in a document: one for 16 bytes of the longest document. A value may take 3 bytes of
+/// text, and 100 in memory.
+const MAX_VALUES: usize = MAX_DOCUMENT / 16;
 
 /// The index of a node.
 pub(super) type Id = usize;
@@ -83,6 +88,8 @@ pub(super) fn parse(text: &str) -> Result<Option<Tree>, Fault> {
 struct Builder {
     tree: Tree,
     has_root: bool,
+    /// The number of values, of which an alias is one.
+    values: usize,
     /// The maps and lists that have not ended.
     open: Vec<Open>,
     /// The nodes with an anchor; `None` while they have not ended.
@@ -164,6 +171,10 @@ impl Builder {
 
     /// Adds a node to the map or list that is open.
     fn add_element(&mut self, id: Id, line: usize) -> Result<(), Fault> {
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return Err(Fault::TooManyValues { line });
+        }
         let mut element = Element { id, line, key_line: line };
         match self.open.last_mut() {
             None => {

@@ -5,22 +5,27 @@ use std::rc::Rc;
 
 use serde_json::json;
 
+use super::super::MAX_DEPTH;
+use super::Fault;
 use super::tree::{Content, Element, Id, Key, Tree};
-use super::{Fault, MAX_DEPTH};
 
 /// The maximum number of bytes that aliases may add to a document.
 const MAX_EXPANSION: usize = 8 << 20;
 
-/// The maximum number of bytes of JSON for a byte of YAML: an escape.
-const MAX_ESCAPE: usize = 6;
+/// The maximum number of bytes of JSON for a byte of YAML: a line break in a text, and the one that keeps lines aligned.
+const MAX_ESCAPE: usize = 3;
+
+/// The maximum number of entries that are merged into maps, and of maps that they come from.
+const MAX_MERGED: usize = 1 << 18;
 
 /// The entries of a map with those that it merges.
-type Entries = Rc<Vec<(String, Element)>>;
+type Entries<'t> = Rc<Vec<(&'t str, Element)>>;
 
 /// Writes a tree as JSON that begins after some lines. `length` is that of the YAML.
 pub(super) fn to_json(tree: &Tree, length: usize, lines_before: usize) -> Result<Vec<u8>, Fault> {
     let limit = length * MAX_ESCAPE + MAX_EXPANSION;
-    let mut writer = Writer { tree, merged: HashMap::new(), limit, json: Vec::new(), line: lines_before + 1 };
+    let mut writer =
+        Writer { tree, merged: HashMap::new(), merge_count: 0, limit, json: Vec::new(), line: lines_before + 1 };
     let root = tree.root();
     let line = tree.node(root).line;
     writer.write(Element { id: root, line, key_line: line }, 0)?;
@@ -29,15 +34,17 @@ pub(super) fn to_json(tree: &Tree, length: usize, lines_before: usize) -> Result
 
 struct Writer<'t> {
     tree: &'t Tree,
-    /// The entries of the maps that have been merged, so that each is merged once.
-    merged: HashMap<Id, Entries>,
+    /// The entries of the maps that have been merged into others, so that each is put together once.
+    merged: HashMap<Id, Entries<'t>>,
+    /// The number of entries that have been merged, and of maps that they came from.
+    merge_count: usize,
     limit: usize,
     json: Vec<u8>,
     /// The line that is being written.
     line: usize,
 }
 
-impl Writer<'_> {
+impl<'t> Writer<'t> {
     fn write(&mut self, element: Element, depth: usize) -> Result<(), Fault> {
         let Element { id, line, .. } = element;
         self.move_to(line);
@@ -47,7 +54,8 @@ impl Writer<'_> {
         if self.json.len() > self.limit {
             return Err(Fault::TooMuch { line });
         }
-        match &self.tree.node(id).content {
+        let tree = self.tree;
+        match &tree.node(id).content {
             Content::Scalar(text) => self.json.extend(text.as_bytes()),
             Content::List(elements) => {
                 self.json.push(b'[');
@@ -87,12 +95,13 @@ impl Writer<'_> {
     }
 
     /// Returns the entries of a map. Those of a `<<` are replaced by keys that follow it.
-    fn entries(&mut self, element: Element, depth: usize) -> Result<Entries, Fault> {
+    fn entries(&mut self, element: Element, depth: usize) -> Result<Entries<'t>, Fault> {
         let Element { id, line, .. } = element;
         if let Some(entries) = self.merged.get(&id) {
             return Ok(entries.clone());
         }
-        let Content::Map(own) = &self.tree.node(id).content else {
+        let tree = self.tree;
+        let Content::Map(own) = &tree.node(id).content else {
             return Err(Fault::Merge { line });
         };
         if depth > MAX_DEPTH {
@@ -105,16 +114,20 @@ impl Writer<'_> {
                 Key::Merge => {
                     // Of several maps, the first wins.
                     for map in self.merged_maps(*value)?.into_iter().rev() {
-                        entries.merge(&self.entries(map, depth + 1)?, value.line)?;
+                        let others = self.entries(map, depth + 1)?;
+                        self.merge_count += others.len() + 1;
+                        if self.merge_count > MAX_MERGED {
+                            return Err(Fault::TooMuch { line });
+                        }
+                        entries.merge(&others, value.line)?;
                     }
                 }
             }
-            if entries.list.len() > self.limit {
-                return Err(Fault::TooMuch { line });
-            }
         }
-        let entries = Rc::new(entries.list);
-        self.merged.insert(id, entries.clone());
+        let entries = Rc::new(entries.finish());
+        if depth > 0 {
+            self.merged.insert(id, entries.clone());
+        }
         Ok(entries)
     }
 
@@ -129,41 +142,43 @@ impl Writer<'_> {
 
 /// The entries of a map while others are merged into it.
 #[derive(Default)]
-struct Merging {
-    list: Vec<(String, Element)>,
+struct Merging<'t> {
+    /// `None` for a merged entry that the map itself replaces.
+    list: Vec<Option<(&'t str, Element)>>,
     /// The index of each key, and whether the map itself sets it.
-    keys: HashMap<String, (usize, bool)>,
+    keys: HashMap<&'t str, (usize, bool)>,
 }
 
-impl Merging {
+impl<'t> Merging<'t> {
     /// Sets a key of the map itself.
-    fn set(&mut self, key: &str, value: Element) -> Result<(), Fault> {
-        match self.keys.insert(key.to_owned(), (self.list.len(), true)) {
+    fn set(&mut self, key: &'t str, value: Element) -> Result<(), Fault> {
+        match self.keys.insert(key, (self.list.len(), true)) {
             Some((_, true)) => return Err(Fault::KeyTwice { line: value.line, key: key.to_owned() }),
             // It replaces the merged key, at its own position, so that lines stay in order.
-            Some((index, false)) => {
-                self.list.remove(index);
-                self.keys.values_mut().filter(|(other, _)| *other > index).for_each(|(other, _)| *other -= 1);
-            }
+            Some((index, false)) => self.list[index] = None,
             None => {}
         }
-        self.list.push((key.to_owned(), value));
+        self.list.push(Some((key, value)));
         Ok(())
     }
 
     /// Adds the entries of another map on a line. They replace those of maps that were merged before.
-    fn merge(&mut self, others: &[(String, Element)], line: usize) -> Result<(), Fault> {
+    fn merge(&mut self, others: &[(&'t str, Element)], line: usize) -> Result<(), Fault> {
         for (key, value) in others {
             let value = Element { line, key_line: line, ..*value };
             match self.keys.get(key) {
-                Some((_, true)) => return Err(Fault::MergeOrder { line, key: key.clone() }),
-                Some((index, false)) => self.list[*index].1 = value,
+                Some((_, true)) => return Err(Fault::MergeOrder { line, key: (*key).to_owned() }),
+                Some((index, false)) => self.list[*index] = Some((key, value)),
                 None => {
-                    self.keys.insert(key.clone(), (self.list.len(), false));
-                    self.list.push((key.clone(), value));
+                    self.keys.insert(key, (self.list.len(), false));
+                    self.list.push(Some((key, value)));
                 }
             }
         }
         Ok(())
+    }
+
+    fn finish(self) -> Vec<(&'t str, Element)> {
+        self.list.into_iter().flatten().collect()
     }
 }
