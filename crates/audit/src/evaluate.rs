@@ -8,6 +8,7 @@ use interlink_annotations_policy::is_irrelevant_object;
 use crate::cross_checks::{Collector, Record};
 use crate::document::{Document, Problem};
 use crate::host::{Answer, HostError, Module, Policy};
+use crate::in_flight::{InFlight, Permit};
 use crate::input::{check_json, list};
 use crate::object::is_object;
 use crate::outcome::Outcome;
@@ -18,6 +19,9 @@ use crate::trust::Trust;
 /// so that the first outcomes appear at once.
 const BATCH_BYTES: usize = 512 << 10;
 const BATCH_LENGTH: usize = 256;
+
+/// The maximum bytes of a request after which the policy's instance is used again.
+const MAX_REUSED_BYTES: usize = 1 << 20;
 
 /// The number of batches that wait for a thread.
 const WAITING: usize = 2;
@@ -55,7 +59,11 @@ pub enum Evaluation {
 #[error("is not checked, since trustedWriters matches the user {DEFAULT_USERNAME}; name another user with --as")]
 struct TrustsOwnUser;
 
-type Batch = Vec<Result<Document, Problem>>;
+/// Documents that a thread evaluates.
+struct Batch<'f> {
+    documents: Vec<Result<Document, Problem>>,
+    permit: Permit<'f>,
+}
 
 /// The results for a batch.
 #[derive(Debug, Default)]
@@ -78,6 +86,7 @@ impl Evaluator {
     ) -> Result<(), E> {
         let mut collector = self.compares_objects().then(|| Collector::new(&self.settings));
         let threads = thread::available_parallelism().map_or(1, usize::from);
+        let in_flight = InFlight::default();
         thread::scope(|scope| {
             let (senders, receivers): (Vec<_>, Vec<_>) = (0..threads)
                 .map(|_| {
@@ -87,7 +96,8 @@ impl Evaluator {
                     (batches, results)
                 })
                 .unzip();
-            scope.spawn(move || distribute(documents, &senders));
+            let in_flight = &in_flight;
+            scope.spawn(move || distribute(documents, &senders, in_flight));
             // Each thread in turn has the next batch, so that outcomes stay in order.
             for results in receivers.iter().cycle() {
                 let Ok(Results { evaluations, records }) = results.recv() else { break };
@@ -111,13 +121,14 @@ impl Evaluator {
     }
 
     /// Evaluates batches until there are no more, or the receiver of the results is gone.
-    fn work(&self, batches: &Receiver<Batch>, results: &SyncSender<Results>) {
+    fn work(&self, batches: &Receiver<Batch<'_>>, results: &SyncSender<Results>) {
         let mut worker = Worker { evaluator: self, trust: Trust::new(&self.settings, &self.mode), policy: None };
-        for batch in batches {
+        for Batch { documents, permit } in batches {
             let mut batch_results = Results::default();
-            for document in batch {
+            for document in documents {
                 worker.evaluate_all(document, &mut batch_results);
             }
+            drop(permit);
             if results.send(batch_results).is_err() {
                 return;
             }
@@ -126,7 +137,11 @@ impl Evaluator {
 }
 
 /// Sends documents in batches to the threads, to each in turn.
-fn distribute(mut documents: impl Iterator<Item = Result<Document, Problem>>, threads: &[SyncSender<Batch>]) {
+fn distribute<'f>(
+    mut documents: impl Iterator<Item = Result<Document, Problem>>,
+    threads: &[SyncSender<Batch<'f>>],
+    in_flight: &'f InFlight,
+) {
     let mut length = 1;
     for thread in threads.iter().cycle() {
         let (mut batch, mut bytes) = (Vec::new(), 0);
@@ -136,7 +151,7 @@ fn distribute(mut documents: impl Iterator<Item = Result<Document, Problem>>, th
             batch.push(document);
         }
         let is_last = batch.is_empty();
-        if is_last || thread.send(batch).is_err() {
+        if is_last || thread.send(Batch { documents: batch, permit: in_flight.enter(bytes) }).is_err() {
             return;
         }
         length = (length * 2).min(BATCH_LENGTH);
@@ -210,8 +225,8 @@ impl Worker<'_> {
             None => self.evaluator.module.start()?,
         };
         let answer = policy.validate(&request.text, &self.evaluator.settings)?;
-        // An instance that failed is not used again.
-        self.policy = Some(policy);
+        // An instance that failed is not used again, nor is one whose memory has grown, since it never shrinks.
+        self.policy = (request.text.len() <= MAX_REUSED_BYTES).then_some(policy);
         Ok(answer)
     }
 

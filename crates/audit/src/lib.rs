@@ -15,6 +15,7 @@ pub mod documentation;
 pub mod evaluate;
 pub mod exceptions;
 pub mod host;
+mod in_flight;
 pub mod input;
 mod line;
 mod object;
