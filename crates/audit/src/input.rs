@@ -11,7 +11,7 @@ mod read_ahead;
 mod yaml;
 mod zstd;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
@@ -49,6 +49,10 @@ enum InputError {
     NotCompressed(&'static str),
     #[error("has more than {} MiB; write it as JSON, which is read as a stream", MAX_YAML >> 20)]
     TooLong,
+    #[error("is more than {} MiB", max_bytes >> 20)]
+    TooMuch { max_bytes: usize },
+    #[error("is not a regular file; use - for standard input")]
+    NotRegular,
     #[error("begins with more than {} MiB of white space", MAX_DOCUMENT >> 20)]
     Blank,
 }
@@ -71,13 +75,37 @@ fn open_documents(file: &InputFile) -> Result<Documents, Problem> {
     documents(origin, file.is_optional, input, extension(&file.path))
 }
 
-/// Reads the objects in a file, a folder or standard input, those of lists one by one.
+/// Reads the objects in regular files and standard input, those of lists one by one.
 ///
 /// # Errors
-/// If one of them cannot be read.
-pub(crate) fn read_all(path: &str) -> Result<Vec<Document>, Problem> {
-    let documents = read(Files::find(&[path.to_owned()], &[], false)?);
-    documents.flat_map(|document| document.map_or_else(|problem| vec![Err(problem)], list::flatten)).collect()
+/// If one of them cannot be read, or if they take more memory than this together.
+pub(crate) fn read_all(files: Files, max_bytes: usize) -> Result<Vec<Document>, Problem> {
+    let mut found = Vec::new();
+    let mut bytes = 0;
+    for file in files {
+        let file = file?;
+        check_is_regular(&file.path).map_err(|error| Origin::path(&file.path).problem(error))?;
+        for document in open_documents(&file)? {
+            for document in list::flatten(document?) {
+                let document = document?;
+                bytes += document.text.len() + size_of::<Document>();
+                if bytes > max_bytes {
+                    return Err(document.origin.problem(InputError::TooMuch { max_bytes }));
+                }
+                found.push(document);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Checks that a path is a regular file or standard input: others may have no end, or wait for a writer.
+fn check_is_regular(path: &Path) -> io::Result<()> {
+    if path == Path::new(STANDARD_INPUT) || fs::metadata(path)?.is_file() {
+        Ok(())
+    } else {
+        Err(io::Error::other(InputError::NotRegular))
+    }
 }
 
 /// Returns the extension of a file's name, without that of a compressed file.
@@ -99,14 +127,20 @@ fn last_extension(file: &Path) -> Option<&str> {
 /// If one of them cannot be read.
 pub(crate) fn read_document(file: &str) -> Result<Vec<Document>, Problem> {
     let origin = Origin::file(file);
-    let mut text = String::new();
-    let read = open(Path::new(file)).and_then(|mut input| Ok(input.read_to_string(&mut text)?));
-    read.map_err(|error| origin.clone().problem(error))?;
+    let text = read_text(Path::new(file)).map_err(|error| origin.clone().problem(error))?;
     let text = text.trim_start_matches('\u{feff}').to_owned();
     if extension(Path::new(file)) == Some("json") || looks_like_json(text.as_bytes()) == Some(true) {
         return Ok(vec![Document { origin: origin.at_line(1), text: text.into_bytes(), is_optional: false }]);
     }
     yaml::documents(origin, false, text).collect()
+}
+
+/// Reads the text of a regular file or standard input.
+fn read_text(file: &Path) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    check_is_regular(file)?;
+    let mut text = String::new();
+    open(file)?.take(MAX_DOCUMENT as u64 + 1).read_to_string(&mut text)?;
+    if text.len() > MAX_DOCUMENT { Err(InputError::TooMuch { max_bytes: MAX_DOCUMENT }.into()) } else { Ok(text) }
 }
 
 /// Opens a file or standard input, and decompresses it.

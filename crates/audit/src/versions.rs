@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::document::{Document, Origin, Problem};
-use crate::input::{self, Files, list};
+use crate::input::{self, Files};
 use crate::object::Header;
+
+/// The maximum bytes of all earlier versions, which memory holds together.
+const MAX_BYTES: usize = 64 << 20;
 
 /// The group, kind, namespace and name that two versions of an object have in common.
 type Identity = [String; 4];
@@ -37,23 +40,20 @@ impl Versions {
     /// If something cannot be read, is not a Kubernetes object, or is there twice.
     pub fn read(path: &str, namespace: Option<&str>) -> Result<Self, Problem> {
         let mut versions: HashMap<Identity, Version> = HashMap::new();
-        for document in input::read(Files::find(&[path.to_owned()], &[], true)?) {
-            for document in list::flatten(document?) {
-                let document = document?;
-                input::check_json(&document)?;
-                let header = Header::decode(&document.text).map_err(|error| document.origin.clone().problem(error))?;
-                if header.kind.is_empty() || header.api_version.is_empty() {
-                    return Err(document.origin.problem(VersionError::NotAnObject));
-                }
-                let Some(identity) = identity(&header, namespace) else {
-                    continue;
-                };
-                if let Some(other) = versions.get(&identity) {
-                    let error = VersionError::Duplicate(other.document.origin.clone());
-                    return Err(document.origin.problem(error));
-                }
-                versions.insert(identity, Version { document, has_later_version: AtomicBool::new(false) });
+        for document in input::read_all(Files::find(&[path.to_owned()], &[], true)?, MAX_BYTES)? {
+            input::check_json(&document)?;
+            let header = Header::decode(&document.text).map_err(|error| document.origin.clone().problem(error))?;
+            if header.kind.is_empty() || header.api_version.is_empty() {
+                return Err(document.origin.problem(VersionError::NotAnObject));
             }
+            let Some(identity) = identity(&header, namespace) else {
+                continue;
+            };
+            if let Some(other) = versions.get(&identity) {
+                let error = VersionError::Duplicate(other.document.origin.clone());
+                return Err(document.origin.problem(error));
+            }
+            versions.insert(identity, Version { document, has_later_version: AtomicBool::new(false) });
         }
         Ok(Self(versions))
     }

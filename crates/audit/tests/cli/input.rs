@@ -146,3 +146,35 @@ fn reports_lists_that_are_nested_too_deeply() {
     assert!(errors.contains("is nested more than 128 levels deep"), "{errors}");
     assert!(table.contains("1 refused, 0 accepted, 1 not evaluated"), "{table}");
 }
+
+#[cfg(unix)]
+#[test]
+fn refuses_devices_where_a_file_is_read_as_a_whole() {
+    for flag in ["--policy", "--settings", "--old"] {
+        let (code, _, errors) = run(&[("good.yaml", super::GOOD)], &["check", flag, "/dev/zero", "good.yaml"]);
+        let error = "error: /dev/zero: is not a regular file; use - for standard input\n";
+        assert_eq!((code, errors.as_str()), (2, error), "{flag}");
+    }
+}
+
+#[test]
+fn limits_files_that_are_read_as_a_whole() {
+    let long = format!("# {}\n{}", "x".repeat(9 << 20), super::GOOD);
+    let files = [("good.yaml", super::GOOD), ("long.yaml", &long)];
+    let (code, _, errors) = run(&files, &["check", "--settings", "long.yaml", "good.yaml"]);
+    assert_eq!((code, errors.as_str()), (2, "error: long.yaml: is more than 8 MiB\n"));
+    let (code, _, errors) = run(&files, &["check", "--policy", "long.yaml", "good.yaml"]);
+    assert_eq!(code, 2);
+    assert!(errors.starts_with("error: long.yaml:"), "{errors}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn reads_a_pipe_that_the_user_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    std::io::Write::write_all(&mut writer, EVIL.as_bytes()).unwrap();
+    drop(writer);
+    let output = command(folder.path(), &["check", "/dev/stdin"]).stdin(reader).output().unwrap();
+    assert_eq!(outcome(output).0, 1);
+}
