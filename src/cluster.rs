@@ -123,11 +123,3 @@ fn find_item<'a, T>(
     })?;
     Ok(found)
 }
-
-/// Returns the values of some fields of an object that may be absent.
-fn pick<'a, const N: usize>(
-    object: Option<Value<'a>>,
-    names: [&str; N],
-) -> Result<[Option<Value<'a>>; N], DecodeError> {
-    object.map_or(Ok([None; N]), |object| object.reader().pick(names))
-}

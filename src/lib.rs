@@ -26,6 +26,7 @@ mod finding;
 mod found_templates;
 pub mod go_duration;
 pub mod kinds;
+mod log;
 mod node_names;
 mod path;
 mod pod_count;
@@ -68,11 +69,17 @@ pub extern "C" fn wapc_init() {
 }
 
 fn validate_guest(payload: &[u8]) -> CallResult {
-    let host_call = |function: &str, request: &[u8]| host_call("kubewarden", "kubernetes", function, request);
-    Ok(match validate::answer(payload, &host_call) {
-        Some(answer) => response::to_json(&answer)?,
-        None => response::ACCEPTED_JSON.to_vec(),
-    })
+    let read_cluster = |function: &str, request: &[u8]| host_call("kubewarden", "kubernetes", function, request);
+    let Some(answer) = validate::answer(payload, &read_cluster) else {
+        return Ok(response::ACCEPTED_JSON.to_vec());
+    };
+    if !answer.accepted
+        && let Some(entry) = log::refusal(payload, &answer)
+    {
+        // A host without a log makes no difference to the requester.
+        host_call("kubewarden", "tracing", "log", &entry).ok();
+    }
+    Ok(response::to_json(&answer)?)
 }
 
 fn validate_settings_guest(payload: &[u8]) -> CallResult {

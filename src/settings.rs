@@ -188,8 +188,12 @@ impl<'a> Settings<'a> {
     }
 }
 
+/// The policy's name before an error: the policy server does not say whose settings are wrong.
+pub const ERROR_PREFIX: &str = "interlink-annotations: ";
+
 /// Answers a `validate_settings` call: whether a policy with these settings may be deployed.
 pub fn validate(payload: &[u8]) -> SettingsValidationResponse {
     let settings = Settings::parse(payload);
-    SettingsValidationResponse { valid: settings.is_ok(), message: settings.err().map(|error| error.to_string()) }
+    let message = settings.as_ref().err().map(|error| format!("{ERROR_PREFIX}{error}"));
+    SettingsValidationResponse { valid: settings.is_ok(), message }
 }

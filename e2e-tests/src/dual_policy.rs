@@ -11,20 +11,22 @@ use crate::fake_cluster::{self, FakeCluster};
 /// The wasm module and the native code. Each call goes to both, and fails if their responses differ.
 pub struct DualPolicy {
     module: Policy,
-    /// What the module reads.
-    reads: Arc<Mutex<Reads>>,
+    /// The module's host.
+    host: Arc<Mutex<FakeHost>>,
 }
 
-/// The cluster, and the kinds of objects that a policy has read from it.
+/// The host of a policy during one call.
 #[derive(Default)]
-struct Reads {
+struct FakeHost {
     cluster: FakeCluster,
+    /// The kinds of objects that the policy has read from the cluster.
     kinds: Vec<String>,
+    log: Vec<Value>,
 }
 
-impl Reads {
+impl FakeHost {
     fn of(cluster: FakeCluster) -> Self {
-        Self { cluster, kinds: Vec::new() }
+        Self { cluster, ..Self::default() }
     }
 
     fn answer(&mut self, function: &str, request: &[u8]) -> Result<Vec<u8>, String> {
@@ -39,12 +41,22 @@ impl DualPolicy {
     /// # Panics
     /// If the module is not valid.
     pub fn load() -> Self {
-        let reads = Arc::new(Mutex::new(Reads::default()));
-        let shared = Arc::clone(&reads);
+        let host = Arc::new(Mutex::new(FakeHost::default()));
+        let shared = Arc::clone(&host);
         let module = Module::built_in().and_then(|module| {
-            module.start_with(move |function, request| Ok(shared.lock().unwrap().answer(function, request)?))
+            module.start_with(move |namespace, function, request| {
+                let mut host = shared.lock().unwrap();
+                match (namespace, function) {
+                    ("kubernetes", _) => Ok(host.answer(function, request)?),
+                    ("tracing", "log") => {
+                        host.log.push(serde_json::from_slice(request)?);
+                        Ok(Vec::new())
+                    }
+                    _ => Err(format!("the policy calls {namespace} {function}").into()),
+                }
+            })
         });
-        Self { module: module.expect("the module can be started"), reads }
+        Self { module: module.expect("the module can be started"), host }
     }
 
     /// Calls `validate` for a policy that does not read the cluster.
@@ -66,24 +78,28 @@ impl DualPolicy {
     /// # Panics
     /// If an earlier call panicked.
     pub fn validate_in(&self, payload: &[u8], cluster: &FakeCluster) -> Result<(Value, Vec<String>), String> {
-        let native_reads = Mutex::new(Reads::of(cluster.clone()));
+        let native_host = Mutex::new(FakeHost::of(cluster.clone()));
         let host_call = |function: &str, request: &[u8]| {
             // The prefix is what waPC's guest library adds in the module.
-            Ok(native_reads
-                .lock()
-                .unwrap()
-                .answer(function, request)
-                .map_err(|error| format!("Host error: {error}"))?)
+            Ok(native_host.lock().unwrap().answer(function, request).map_err(|error| format!("Host error: {error}"))?)
         };
         let native = native::validate(payload, &host_call);
-        *self.reads.lock().unwrap() = Reads::of(cluster.clone());
+        *self.host.lock().unwrap() = FakeHost::of(cluster.clone());
         let response = self.compare("validate", payload, serde_json::to_value(native))?;
-        let (native, module) = (native_reads.into_inner().unwrap().kinds, &self.reads.lock().unwrap().kinds);
+        let (native, module) = (native_host.into_inner().unwrap().kinds, &self.host.lock().unwrap().kinds);
         if *module == native {
             Ok((response, native))
         } else {
             Err(format!("the module reads {module:?} from the cluster, the native code {native:?}"))
         }
+    }
+
+    /// Returns the entries that the module wrote into the log during the last call of `validate`.
+    ///
+    /// # Panics
+    /// If an earlier call panicked.
+    pub fn log(&self) -> Vec<Value> {
+        self.host.lock().unwrap().log.clone()
     }
 
     /// Calls `validate_settings`.

@@ -1,9 +1,9 @@
 //! The virtual nodes, and the ranges of their pods' addresses.
 
 use ipnet::IpNet;
-use json_scan::{DecodeError, Value, optional_str};
+use json_scan::{DecodeError, Value, optional_str, pick};
 
-use super::{find_item, pick};
+use super::find_item;
 use crate::node_names::{HOSTNAME, each};
 use crate::settings::parse_range;
 

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use json_scan::simd::{Bytes16, any_pair};
-use json_scan::{DecodeError, Reader, Value, optional_str, present};
+use json_scan::{DecodeError, Reader, Value, optional_str, pick, present};
 
-use super::{find_item, items, pick};
+use super::{find_item, items};
 use crate::annotations::POD_IP;
 
 /// Asks for what shows which addresses pods have or request.

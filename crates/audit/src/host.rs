@@ -5,6 +5,7 @@ use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
+use interlink_annotations_policy::settings::ERROR_PREFIX;
 use interlink_policy_module::{COMPILED, MODULE};
 use serde::Deserialize;
 use wapc::WapcHost;
@@ -21,8 +22,8 @@ const DEADLINES: EpochDeadlines = EpochDeadlines { wapc_init: 40, wapc_func: 40 
 /// The limit of a module's memory. This policy takes 8 MiB for the largest request.
 const LIMITS: ResourceLimits = ResourceLimits { max_memory_size: Some(256 << 20), max_table_elements: Some(100_000) };
 
-/// The answer to a policy's request about the cluster.
-pub type ReadResult = Result<Vec<u8>, Box<dyn Error + Send + Sync>>;
+/// The answer to a policy's call of its host.
+pub type HostAnswer = Result<Vec<u8>, Box<dyn Error + Send + Sync>>;
 
 /// A compiled policy module. Each thread has its own instance.
 #[derive(Clone)]
@@ -127,28 +128,26 @@ impl Module {
         Ok(Self { provider, deadlines })
     }
 
-    /// Starts an instance for which the cluster cannot be read.
+    /// Starts an instance that can neither read the cluster nor write a log.
     ///
     /// # Errors
     /// [`HostError::Start`].
     pub fn start(&self) -> Result<Policy, HostError> {
-        self.start_with(|_, _| Err("this command does not read the cluster for the policy".into()))
+        self.start_with(|_, _, _| Err("this command does not read the cluster for the policy".into()))
     }
 
-    /// Starts an instance that may read the cluster with a function.
+    /// Starts an instance whose calls of Kubewarden's host a function answers. It gets the namespace and the name of the
+    /// host's function, such as `kubernetes` and `list_resources_all`, and the request.
     ///
     /// # Errors
     /// [`HostError::Start`].
     pub fn start_with(
         &self,
-        read_cluster: impl Fn(&str, &[u8]) -> ReadResult + Send + Sync + 'static,
+        answer: impl Fn(&str, &str, &[u8]) -> HostAnswer + Send + Sync + 'static,
     ) -> Result<Policy, HostError> {
         let engine = self.provider.rehydrate(self.deadlines).map_err(HostError::Load)?;
         let callback =
-            move |_, binding: &str, namespace: &str, function: &str, request: &[u8]| match (binding, namespace) {
-                ("kubewarden", "kubernetes") => read_cluster(function, request),
-                _ => Err(format!("{binding} {namespace} {function} is not supported").into()),
-            };
+            move |_, _: &str, namespace: &str, function: &str, request: &[u8]| answer(namespace, function, request);
         let host = WapcHost::new(Box::new(engine), Some(Box::new(callback))).map_err(HostError::Start)?;
         Ok(Policy { host })
     }
@@ -195,7 +194,12 @@ impl Policy {
         let answer = self.call("validate_settings", settings)?;
         match serde_json::from_slice(&answer) {
             Ok(SettingsAnswer { valid: true, .. }) => Ok(()),
-            Ok(SettingsAnswer { message, .. }) => Err(HostError::InvalidSettings(message.unwrap_or_default())),
+            Ok(SettingsAnswer { message, .. }) => {
+                let message = message.unwrap_or_default();
+                // The command itself names the policy's manifest.
+                let error = message.strip_prefix(ERROR_PREFIX).unwrap_or(&message);
+                Err(HostError::InvalidSettings(error.to_owned()))
+            }
             Err(_) => Err(unknown_answer("validate_settings", &answer)),
         }
     }

@@ -116,6 +116,18 @@ pub fn seek_path<'a>(start: Option<Value<'a>>, names: &[&str]) -> Result<Option<
     path.end()
 }
 
+/// Returns the values of some fields of an object, `None` for those that are absent or `null`. If the object itself is
+/// absent or `null`, so are its fields.
+///
+/// # Errors
+/// If the value is not an object, is malformed, or has a wanted field twice.
+pub fn pick<'a, const N: usize>(
+    object: Option<Value<'a>>,
+    names: [&str; N],
+) -> Result<[Option<Value<'a>>; N], DecodeError> {
+    present(object).map_or(Ok([None; N]), |object| object.reader().pick(names))
+}
+
 /// The record that follows a path: one field of each object.
 struct PathStep<'s, 'a> {
     names: &'s [&'s str],

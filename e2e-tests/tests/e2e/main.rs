@@ -7,6 +7,7 @@ mod case;
 mod examples;
 mod go_oracles;
 mod limits;
+mod log;
 mod match_conditions;
 mod model;
 mod pod_lifecycle;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         examples::TESTS,
         go_oracles::TESTS,
         limits::TESTS,
+        log::TESTS,
         match_conditions::TESTS,
         model::TESTS,
         properties::TESTS,
