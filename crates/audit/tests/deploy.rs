@@ -100,7 +100,7 @@ fn match_every_kind_together() {
     assert_eq!(hardening.keys().collect::<Vec<_>>(), ["/nodes/status", "/pods/binding", "/pods/status"]);
 }
 
-/// Since version 1.38, Kubewarden rejects an AdmissionPolicy as a whole if it matches a resource outside of a list in its
+/// Since version 1.38, Kubewarden rejects an `AdmissionPolicy` as a whole if it matches a resource outside of a list in its
 /// configuration, by default among others these.
 #[test]
 fn match_in_a_namespace_only_what_kubewarden_allows() {

@@ -1,6 +1,7 @@
 //! The `matchConditions` of the policies in `deploy/`. The API server calls a policy only if all of them are true; a
 //! request that they skip must be one that the policy accepts without a warning.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -13,13 +14,17 @@ use interlink_e2e_tests::admission_request::AdmissionRequest;
 use interlink_e2e_tests::dual_policy::DualPolicy;
 use interlink_e2e_tests::fake_cluster::FakeCluster;
 use interlink_e2e_tests::response::rule_ids;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::case;
+use crate::{case, model};
 
 pub(crate) const TESTS: &[crate::Test] = &[
     ("matchConditions skip no case that the policy rejects or warns about", match_reported_cases),
+    ("matchConditions skip no random update that the policy rejects or warns about", match_reported_updates),
     ("matchConditions skip no interLink annotation at any location", match_annotations_at_every_location),
+    ("matchConditions skip updates that change nothing that matters", skip_unrelated_updates),
     ("matchConditions skip objects without interLink annotations", skip_unrelated_objects),
     ("matchConditions of the hardening policy skip kubelets", hardening_skips_kubelets),
 ];
@@ -131,6 +136,31 @@ fn match_reported_cases(policy: &DualPolicy) -> Result<(), String> {
     }
 }
 
+fn match_reported_updates(policy: &DualPolicy) -> Result<(), String> {
+    let (shipped, with_plugins) = (ApiServer::start(), ApiServer::with_plugins());
+    let config = Config { cases: 5_000, failure_persistence: None, ..Config::default() };
+    let (reported, skipped) = (Cell::new(0), Cell::new(0));
+    let outcome = TestRunner::new(config).run(&any::<[u64; model::CHOICES]>(), |numbers| {
+        let (request, settings) = model::random_update(&numbers);
+        let request = as_sent(request.into_json());
+        if is_matched(&request) && !is_from_kubelet(&request) {
+            let level = settings["rules"]["plugin-annotations"].as_str().unwrap_or("Ignore");
+            let api_server = if level == "Ignore" { &shipped } else { &with_plugins };
+            let ids = api_server.evaluate(policy, &request, &settings).map_err(TestCaseError::fail)?;
+            reported.set(reported.get() + u32::from(!ids.is_empty()));
+            let matches = api_server.matches(&request).map_err(TestCaseError::fail)?;
+            skipped.set(skipped.get() + u32::from(matches == [false; 2]));
+        }
+        Ok(())
+    });
+    outcome.map_err(|error| error.to_string())?;
+    if reported.get() > 100 && skipped.get() > 100 {
+        Ok(())
+    } else {
+        Err(format!("{} updates are reported, and {} skipped", reported.get(), skipped.get()))
+    }
+}
+
 /// Returns whether the rules of the policies match a request. Those of `custom-resources.yaml`, which has no conditions,
 /// match other kinds.
 fn is_matched(request: &Value) -> bool {
@@ -195,8 +225,29 @@ fn skips_unrelated_objects(api_server: &ApiServer) -> Result<(), String> {
     // The conditions look at 100 keys at most, and match an object with more.
     for ((kind, location), annotations, expected) in few.chain([(pod, many(100), false), (pod, many(101), true)]) {
         let object = annotated(kind, location, &annotations);
-        for old in [&Value::Null, &object] {
+        let other = annotated(kind, location, &json!({"example.com/old": "x"}));
+        for old in [&Value::Null, &other] {
             let request = create_or_update(old, &object);
+            if api_server.matches(&request)? != [expected; 2] {
+                return Err(format!("that the conditions match should be {expected} for {request:#}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn skip_unrelated_updates(_: &DualPolicy) -> Result<(), String> {
+    let api_server = ApiServer::start();
+    for (kind, location) in locations() {
+        let old = annotated(kind, location, &json!({"JobID": "1"}));
+        let mut labeled = old.clone();
+        labeled["metadata"]["labels"] = json!({"a": "b"});
+        labeled["metadata"]["finalizers"] = json!([]);
+        labeled["status"] = json!({"phase": "Failed"});
+        let mut tolerant = labeled.clone();
+        tolerant["spec"]["tolerations"] = json!([{"operator": "Exists"}]);
+        for (new, expected) in [(&labeled, false), (&tolerant, true)] {
+            let request = create_or_update(&old, new);
             if api_server.matches(&request)? != [expected; 2] {
                 return Err(format!("that the conditions match should be {expected} for {request:#}"));
             }
@@ -207,8 +258,8 @@ fn skips_unrelated_objects(api_server: &ApiServer) -> Result<(), String> {
 
 fn hardening_skips_kubelets(_: &DualPolicy) -> Result<(), String> {
     let api_server = ApiServer::start();
-    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"annotations": {"JobID": "1"}}});
-    let update = AdmissionRequest::update(pod.clone(), pod).namespace("physics");
+    let pod = |id| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"annotations": {"JobID": id}}});
+    let update = AdmissionRequest::update(pod("1"), pod("2")).namespace("physics");
     for (user_info, expected) in [
         (json!({"username": "system:node:worker", "groups": ["system:nodes", "system:authenticated"]}), false),
         (json!({"username": "system:node:worker", "groups": ["system:authenticated"]}), true),

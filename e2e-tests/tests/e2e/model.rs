@@ -51,6 +51,17 @@ fn update(choices: &mut Choices) -> AdmissionRequest {
     AdmissionRequest::update(old, new)
 }
 
+/// The number of random numbers that make a request.
+pub(crate) const CHOICES: usize = generator::LENGTH;
+
+/// Returns a random UPDATE, and settings.
+pub(crate) fn random_update(numbers: &[u64; CHOICES]) -> (AdmissionRequest, Value) {
+    let mut choices = Choices::new(numbers);
+    let settings = generator::settings(&mut choices);
+    let request = update(&mut choices);
+    (request.user(generator::requester(&mut choices)), settings)
+}
+
 fn compare(policy: &DualPolicy, request: fn(&mut Choices) -> AdmissionRequest) -> Result<(), String> {
     let config = Config { cases: REQUESTS, failure_persistence: None, ..Config::default() };
     let number = Cell::new(0_u32);
