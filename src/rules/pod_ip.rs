@@ -194,7 +194,9 @@ fn parse(text: &str, allowed: &PodIp) -> Result<IpAddr, Fault> {
 fn suggest(text: &str, allowed: &PodIp) -> String {
     let candidate = text.split('/').next().unwrap_or_default().trim();
     match candidate.parse::<IpAddr>() {
-        Ok(address) if check_address(address, allowed, &AllowedRanges::of_settings(allowed)).is_ok() => format!("set it to {candidate} alone"),
+        Ok(address) if check_address(address, allowed, &AllowedRanges::of_settings(allowed)).is_ok() => {
+            format!("set it to {candidate} alone")
+        }
         _ if allowed.cidrs.is_empty() => "remove it".to_owned(),
         _ => format!("set it to an address in {}", list(&allowed.cidrs)),
     }
