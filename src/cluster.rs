@@ -15,6 +15,7 @@ use wapc_guest::CallResult;
 
 use crate::escape::quote;
 use crate::requester::Requester;
+use crate::settings::Settings;
 
 pub(crate) use nodes::VirtualNodes;
 pub(crate) use pods::{Holder, Pod};
@@ -42,13 +43,18 @@ pub(crate) struct Cluster<'h> {
     virtual_nodes: OnceCell<Result<VirtualNodes, Unreadable>>,
 }
 
+/// What waPC and Kubewarden write before the reason for an error.
+const PREFIXES: [&str; 2] = ["Host error: ", "Callback evaluation failure: "];
+
 /// The reason why objects cannot be read.
 #[derive(Debug)]
 pub(crate) struct Unreadable(String);
 
 impl Unreadable {
     fn new(reason: impl Display) -> Self {
-        Self(reason.to_string())
+        let reason = reason.to_string();
+        let reason = PREFIXES.iter().fold(&*reason, |reason, prefix| reason.strip_prefix(prefix).unwrap_or(reason));
+        Self(reason.to_owned())
     }
 }
 
@@ -85,9 +91,14 @@ impl<'h> Cluster<'h> {
     ///
     /// # Errors
     /// If the pods cannot be read.
-    pub(crate) fn holder_of(&self, address: IpAddr, pod: &Pod<'_>) -> Result<Option<Holder>, Unreadable> {
+    pub(crate) fn holder_of(
+        &self,
+        address: IpAddr,
+        pod: &Pod<'_>,
+        settings: &Settings<'_>,
+    ) -> Result<Option<Holder>, Unreadable> {
         let answer = self.list(pods::REQUEST)?;
-        pods::find_holder(&answer, address, pod).map_err(Unreadable::new)
+        pods::find_holder(&answer, address, pod, &settings.virtual_nodes).map_err(Unreadable::new)
     }
 
     fn list(&self, request: &[u8]) -> Result<Vec<u8>, Unreadable> {

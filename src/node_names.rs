@@ -1,6 +1,7 @@
 //! The nodes that a pod's spec names.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use json_scan::{Context, DecodeError, Value, optional_str, seek_path};
 
@@ -14,14 +15,48 @@ const REQUIRED_TERMS: [&str; 3] =
     ["nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
 
 /// The names of nodes in a pod's spec, by the field that they are in.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct NodeNames<'a> {
     /// `nodeName`, which bypasses the scheduler; `None` if it is empty.
     pub(crate) assigned: Option<Cow<'a, str>>,
     /// The host name in the node selector.
     pub(crate) selected: Option<Cow<'a, str>>,
-    /// The names in the required node affinity.
-    pub(crate) required: Vec<Cow<'a, str>>,
+    /// The names and host names in the required node affinity.
+    pub(crate) required: Vec<NodeName<'a>>,
+    /// Whether a term of that affinity has none of them, so that it allows other nodes too.
+    allows_others: bool,
+}
+
+/// A name in a node affinity.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NodeName<'a> {
+    /// The name of the node.
+    Name(Cow<'a, str>),
+    /// The value of its label for the host name.
+    Hostname(Cow<'a, str>),
+}
+
+/// The nodes of which a pod must run on one. It names none if there are no names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct NamedNodes<'n> {
+    pub(crate) names: BTreeSet<&'n str>,
+    pub(crate) hostnames: BTreeSet<&'n str>,
+}
+
+impl NamedNodes<'_> {
+    /// Returns whether the pod names no node.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.hostnames.is_empty()
+    }
+}
+
+impl NodeName<'_> {
+    /// Returns the text.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Name(text) | Self::Hostname(text) => text,
+        }
+    }
 }
 
 impl<'a> NodeNames<'a> {
@@ -31,19 +66,49 @@ impl<'a> NodeNames<'a> {
     /// If a field has the wrong type. The path is relative to the spec.
     pub(crate) fn decode(spec: Value<'a>) -> Result<Self, DecodeError> {
         let [node_name, selector, affinity] = spec.reader().pick(["nodeName", "nodeSelector", "affinity"])?;
-        Ok(Self {
+        let mut names = Self {
             assigned: optional_str(node_name, "nodeName")?.filter(|name| !name.is_empty()),
             selected: selected(selector).at_field("nodeSelector")?,
-            required: required(affinity).at_field("affinity")?,
-        })
+            ..Self::default()
+        };
+        names.add_required(affinity).at_field("affinity")?;
+        Ok(names)
     }
 
-    /// Returns the names in the field that decides most: the pod runs on no other node.
-    pub(crate) fn decisive(&self) -> &[Cow<'a, str>] {
+    /// Returns the nodes that the field names which decides most.
+    pub(crate) fn decisive(&self) -> NamedNodes<'_> {
+        let mut nodes = NamedNodes::default();
         match (&self.assigned, &self.selected) {
-            (Some(name), _) | (None, Some(name)) => std::slice::from_ref(name),
-            (None, None) => &self.required,
+            (Some(name), _) => nodes.names.extend([&**name]),
+            (None, Some(hostname)) => nodes.hostnames.extend([&**hostname]),
+            (None, None) if self.allows_others => {}
+            (None, None) => {
+                for name in &self.required {
+                    match name {
+                        NodeName::Name(text) => nodes.names.extend([&**text]),
+                        NodeName::Hostname(text) => nodes.hostnames.extend([&**text]),
+                    }
+                }
+            }
         }
+        nodes
+    }
+
+    /// Adds the names in a required node affinity.
+    fn add_required(&mut self, affinity: Option<Value<'a>>) -> Result<(), DecodeError> {
+        let terms = seek_path(affinity, &REQUIRED_TERMS)?;
+        let added = each(terms, &mut |term| {
+            let before = self.required.len();
+            let [expressions, fields] = term.reader().pick(["matchExpressions", "matchFields"])?;
+            let hostname = &mut |value| self.required.push(NodeName::Hostname(value));
+            each(expressions, &mut |expression| visit_values(expression, HOSTNAME, hostname))
+                .at_field("matchExpressions")?;
+            let name = &mut |value| self.required.push(NodeName::Name(value));
+            each(fields, &mut |field| visit_values(field, NODE_NAME, name)).at_field("matchFields")?;
+            self.allows_others |= self.required.len() == before;
+            Ok(())
+        });
+        added.at_path(&REQUIRED_TERMS)
     }
 }
 
@@ -53,33 +118,23 @@ fn selected(selector: Option<Value<'_>>) -> Result<Option<Cow<'_, str>>, DecodeE
     hostname.map(Value::to_str).transpose().at_key(HOSTNAME.as_bytes())
 }
 
-/// Returns the names in a required node affinity.
-fn required(affinity: Option<Value<'_>>) -> Result<Vec<Cow<'_, str>>, DecodeError> {
-    let mut names = Vec::new();
-    let terms = seek_path(affinity, &REQUIRED_TERMS)?;
-    let read = each(terms, &mut |term| {
-        let [expressions, fields] = term.reader().pick(["matchExpressions", "matchFields"])?;
-        each(expressions, &mut |expression| add_names(&mut names, expression, HOSTNAME))
-            .at_field("matchExpressions")?;
-        each(fields, &mut |field| add_names(&mut names, field, NODE_NAME)).at_field("matchFields")
-    });
-    read.at_path(&REQUIRED_TERMS)?;
-    Ok(names)
-}
-
-/// Adds the values of a requirement that a key is in a list.
-fn add_names<'a>(names: &mut Vec<Cow<'a, str>>, requirement: Value<'a>, expected_key: &str) -> Result<(), DecodeError> {
+/// Visits the values of a requirement that a key is in a list.
+fn visit_values<'a>(
+    requirement: Value<'a>,
+    expected_key: &str,
+    visit: &mut dyn FnMut(Cow<'a, str>),
+) -> Result<(), DecodeError> {
     let [key, operator, values] = requirement.reader().pick(["key", "operator", "values"])?;
     let is_relevant = optional_str(key, "key")?.is_some_and(|key| key == expected_key)
         && optional_str(operator, "operator")?.is_some_and(|operator| operator == "In");
     if !is_relevant {
         return Ok(());
     }
-    let add = &mut |value: Value<'a>| {
-        names.push(value.to_str()?);
+    let visited = each(values, &mut |value| {
+        visit(value.to_str()?);
         Ok(())
-    };
-    each(values, add).at_field("values")
+    });
+    visited.at_field("values")
 }
 
 /// Visits each element of a list. An absent list has none.
@@ -99,36 +154,44 @@ mod tests {
 
     use super::*;
 
-    fn decode(spec: &str) -> Result<(Vec<String>, Vec<String>), String> {
+    /// All names in the spec, and the decisive names and host names.
+    fn decode(spec: &str) -> Result<(Vec<String>, String), String> {
         let spec = Reader::new(spec.as_bytes()).value().unwrap();
         let names = NodeNames::decode(spec).map_err(|error| error.to_string())?;
-        let text = |names: &[Cow<'_, str>]| names.iter().map(ToString::to_string).collect();
-        let all = [names.assigned.as_slice(), names.selected.as_slice(), &names.required].concat();
-        Ok((text(&all), text(names.decisive())))
+        let single = names.assigned.iter().chain(&names.selected).map(ToString::to_string);
+        let all = single.chain(names.required.iter().map(|name| name.text().to_owned())).collect();
+        let NamedNodes { names, hostnames } = names.decisive();
+        Ok((all, format!("{names:?} {hostnames:?}")))
     }
 
     fn affinity(terms: &str) -> String {
         format!(
             r#""affinity": {{"nodeAffinity": {{"requiredDuringSchedulingIgnoredDuringExecution":
-            {{"nodeSelectorTerms": [{{}}, {terms}]}}}}}}"#
+            {{"nodeSelectorTerms": [{terms}]}}}}}}"#
         )
     }
 
     #[test]
     fn decodes_the_names_in_every_field() {
-        let terms = r#"{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["a", "b"]}]},
-            {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["c"]}]},
-            {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "NotIn", "values": ["x"]},
-                                  {"key": "zone", "operator": "In", "values": ["x"]}]}"#;
-        let affinity = affinity(terms);
-        let spec = format!(r#"{{"nodeName": "n", "nodeSelector": {{"kubernetes.io/hostname": "s"}}, {affinity}}}"#);
-        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(decode(&spec), Ok((names(&["n", "s", "a", "b", "c"]), names(&["n"]))));
-        let selected = spec.replace(r#""n""#, r#""""#);
-        assert_eq!(decode(&selected).unwrap().1, ["s"]);
-        assert_eq!(decode(&format!("{{{affinity}}}")).unwrap().1, ["a", "b", "c"]);
+        let terms = r#"{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["a", "b", "a"]}]},
+            {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["c"]}]}"#;
+        let affinity = |terms: &str| affinity(terms);
+        let spec =
+            format!(r#"{{"nodeName": "n", "nodeSelector": {{"kubernetes.io/hostname": "s"}}, {}}}"#, affinity(terms));
+        let (all, decisive) = decode(&spec).unwrap();
+        assert_eq!((all.join(" "), decisive), ("n s a b a c".to_owned(), r#"{"n"} {}"#.to_owned()));
+        assert_eq!(decode(&spec.replace(r#""n""#, r#""""#)).unwrap().1, r#"{} {"s"}"#);
+        assert_eq!(decode(&format!("{{{}}}", affinity(terms))).unwrap().1, r#"{"c"} {"a", "b"}"#);
+        for other in [
+            "{}",
+            r#"{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "NotIn", "values": ["x"]}]}"#,
+            r#"{"matchExpressions": [{"key": "zone", "operator": "In", "values": ["x"]}]}"#,
+        ] {
+            let spec = format!("{{{}}}", affinity(&format!("{terms}, {other}")));
+            assert_eq!(decode(&spec).unwrap().1, "{} {}", "the term allows other nodes: {other}");
+        }
         for spec in ["{}", r#"{"nodeName": null, "nodeSelector": {"hostname": "x"}}"#] {
-            assert_eq!(decode(spec), Ok((names(&[]), names(&[]))));
+            assert_eq!(decode(spec), Ok((Vec::new(), "{} {}".to_owned())));
         }
     }
 
@@ -138,7 +201,7 @@ mod tests {
             (r#"{"nodeName": 7}"#.to_owned(), "nodeName: must be a string, but is a number"),
             (
                 format!("{{{}}}", affinity("7")),
-                "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[1]: \
+                "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]: \
                  must be an object, but is a number",
             ),
             (

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use crate::annotations::{Annotation, POD_IP, POD_VPN};
+use crate::annotations::{Annotation, Owner, POD_IP, POD_VPN};
 use crate::cluster::{Cluster, Holder, Pod, VirtualNodes};
 use crate::escape::quote;
 use crate::finding::Finding;
@@ -15,6 +15,7 @@ use crate::kinds::Role;
 use crate::node_names::NodeNames;
 use crate::rule_id::{Level, RuleId};
 use crate::rules::{self, AllowedRanges, Violation};
+use crate::scope::may_run_on;
 use crate::settings::{PodIp, Settings};
 use crate::target::Target;
 
@@ -26,29 +27,34 @@ pub(crate) fn check<'t>(
     cluster: &Cluster<'_>,
 ) -> Vec<Violation<'t>> {
     let mut violations = Vec::new();
-    let ids = [
-        (RuleId::PodIp, settings.cluster.pod_ip_ranges),
-        (RuleId::PodIpConflict, settings.cluster.pod_ip_conflicts && may_conflict(new)),
-    ];
-    for (id, is_compared) in ids {
-        let level = settings.rules.get(id);
-        if !is_compared || level == Level::Ignore || old.is_some_and(|old| requests_the_same(new, old)) {
-            continue;
-        }
-        let Some((address, annotation)) = rules::requested(new, settings) else {
-            continue;
-        };
-        let Compared { problem, unreadable } = match id {
-            RuleId::PodIp => compare_with_nodes(new, address, annotation, settings, cluster),
-            _ => compare_with_pods(new, address, annotation, cluster),
-        };
-        let findings = [problem.map(|finding| (level, finding)), unreadable.map(|finding| (Level::Warn, finding))];
-        violations.extend(findings.into_iter().flatten().map(|(level, finding)| Violation {
-            rule: rules::get(id),
-            level,
-            location: &new.location,
-            finding,
+    let reads = settings.cluster;
+    if !reads.pod_ip_ranges && !reads.pod_ip_conflicts || old.is_some_and(|old| requests_the_same(new, old)) {
+        return violations;
+    }
+    let Some((address, annotation)) = rules::requested(new, settings) else {
+        return violations;
+    };
+    let mut add = |id: RuleId, Compared { problem, unreadable }: Compared<'t>| {
+        let findings = [(settings.rules.get(id), problem), (Level::Warn, unreadable)];
+        violations.extend(findings.into_iter().filter_map(|(level, finding)| {
+            Some(Violation { rule: rules::get(id), level, location: &new.location, finding: finding? })
         }));
+    };
+    let level = settings.rules.get(RuleId::PodIp);
+    let mut is_refused = false;
+    if reads.pod_ip_ranges && level != Level::Ignore {
+        let compared = compare_with_nodes(new, address, annotation, settings, cluster);
+        is_refused = compared.problem.is_some();
+        add(RuleId::PodIp, compared);
+    } else if !reads.pod_ip_ranges {
+        let allowed = AllowedRanges::of_settings(&settings.pod_ip);
+        is_refused = rules::check_range(address, annotation, settings, &allowed).is_some();
+    }
+    // The response must not show whether an address that nobody may request is in use.
+    is_refused &= level == Level::Deny;
+    let is_compared = reads.pod_ip_conflicts && !is_refused && may_conflict(new, annotation, settings);
+    if is_compared && settings.rules.get(RuleId::PodIpConflict) != Level::Ignore {
+        add(RuleId::PodIpConflict, compare_with_pods(new, address, annotation, settings, cluster));
     }
     violations
 }
@@ -61,19 +67,35 @@ struct Compared<'t> {
     unreadable: Option<Finding<'t>>,
 }
 
-/// Returns whether an update requests no other address than before.
+/// Returns whether an update requests no other address than before, for the same nodes.
 fn requests_the_same(new: &Target<'_>, old: &Target<'_>) -> bool {
     let (Some(annotation), Some(before)) = (new.get(POD_IP), old.get(POD_IP)) else {
         return false;
     };
     // With the VPN, interLink does not use the address.
-    annotation.value == before.value && (new.get(POD_VPN).is_some() || old.get(POD_VPN).is_none())
+    annotation.value == before.value
+        && (new.get(POD_VPN).is_some() || old.get(POD_VPN).is_none())
+        && node_names(new).decisive() == node_names(old).decisive()
 }
 
-/// Returns whether another pod may have a target's address. With the VPN, interLink gives each pod an address of its
-/// own, and the pods of a template are checked when they are created.
-fn may_conflict(target: &Target<'_>) -> bool {
-    matches!(target.location.role, Role::Pod | Role::Binding) && target.get(POD_VPN).is_none()
+/// Returns the nodes that a target's spec names. A malformed spec, which the API server accepts only in a custom
+/// resource, names none.
+fn node_names<'a>(target: &Target<'a>) -> NodeNames<'a> {
+    target.spec().and_then(|spec| NodeNames::decode(spec).ok()).unwrap_or_default()
+}
+
+/// Returns whether another pod may have a target's address: with the VPN, interLink gives each pod an address of its own;
+/// the pods of a template are checked when they are created; and the pods of interLink's tunnels, which have copies of
+/// the annotation, run on other nodes.
+///
+/// In an audit, each stored pod would take a list of all pods. `interlink-audit` compares them with each other.
+fn may_conflict(target: &Target<'_>, annotation: &Annotation<'_>, settings: &Settings<'_>) -> bool {
+    let may_use = match target.location.role {
+        Role::Pod => target.spec().is_some_and(|spec| may_run_on(spec, &settings.virtual_nodes).unwrap_or(true)),
+        Role::Binding => true,
+        Role::PodTemplate | Role::Node | Role::Workload => false,
+    };
+    may_use && target.get(POD_VPN).is_none() && annotation.owner == Owner::Requester
 }
 
 fn compare_with_nodes<'t>(
@@ -99,19 +121,20 @@ fn compare_with_nodes<'t>(
     Compared { problem: rules::check_range(address, annotation, settings, &allowed), unreadable }
 }
 
-/// Returns the ranges that a target's address must be in: those of the nodes that it names, or else all.
+/// Returns the ranges that a target's address must be in: those of the virtual nodes that it names. Only if it names none,
+/// or one of them has no range, those in the settings are allowed too.
 fn allowed_ranges<'s>(target: &Target<'_>, settings: &'s PodIp, nodes: &VirtualNodes) -> AllowedRanges<'s> {
-    // A malformed spec, which the API server accepts only in a custom resource, names no node.
-    let names = target.spec().and_then(|spec| NodeNames::decode(spec).ok()).unwrap_or_default();
-    let names = names.decisive();
-    if let Some(ranges) = nodes.ranges_of(names) {
+    let spec_names = node_names(target);
+    let named = spec_names.decisive();
+    let (mut ranges, lacks_range) = nodes.ranges_of(&named);
+    if !ranges.is_empty() && !lacks_range {
         let if_outside = "is outside the range of the pod's virtual node";
         return AllowedRanges { ranges: ranges.into(), if_outside, ..AllowedRanges::of_settings(settings) };
     }
-    let mut ranges = settings.cidrs.clone();
-    if names.is_empty() {
+    if named.is_empty() {
         ranges.extend(nodes.ranges());
     }
+    ranges.extend(&settings.cidrs);
     AllowedRanges {
         ranges: ranges.into(),
         if_none: "may not be requested, because neither the pod's virtual node nor the policy's settings have a range",
@@ -123,11 +146,12 @@ fn compare_with_pods<'t>(
     target: &Target<'_>,
     address: IpAddr,
     annotation: &'t Annotation<'_>,
+    settings: &Settings<'_>,
     cluster: &Cluster<'_>,
 ) -> Compared<'t> {
     // Malformed metadata, which the API server does not accept, is no other pod's.
     let pod = Pod::decode(target.metadata(), cluster.namespace()).unwrap_or_default();
-    let holder = match cluster.holder_of(address, &pod) {
+    let holder = match cluster.holder_of(address, &pod, settings) {
         Ok(holder) => holder,
         Err(error) => {
             let problem = format!("is not compared with the addresses of other pods, which cannot be read, {error}");
@@ -135,19 +159,24 @@ fn compare_with_pods<'t>(
             return Compared { unreadable: Some(finding), ..Compared::default() };
         }
     };
-    let finding = |holder: Holder| {
-        // Users must not learn the names in other namespaces.
-        let name = if holder.namespace == cluster.namespace() {
-            Cow::Owned(format!("the pod {}", quote(&holder.name)))
-        } else {
-            Cow::Borrowed("another pod")
-        };
-        let (state, fix) = if holder.is_being_deleted {
-            (", which is being deleted", "wait until it is gone, or request another address")
-        } else {
-            ("", "request another address")
-        };
-        annotation.finding(format!("is the address of {name}{state}")).fix(fix)
-    };
-    Compared { problem: holder.map(finding), ..Compared::default() }
+    let problem = holder.map(|holder| {
+        let (problem, fix) = describe(&holder, cluster.namespace());
+        annotation.finding(problem).fix(fix)
+    });
+    Compared { problem, ..Compared::default() }
+}
+
+/// Returns what is wrong with an address that another pod uses, and the fix. Users must learn nothing about the pods in
+/// other namespaces.
+fn describe(holder: &Holder, namespace: &str) -> (Cow<'static, str>, &'static str) {
+    if holder.namespace != namespace {
+        return ("is the address of another pod".into(), "request another address");
+    }
+    let name = quote(&holder.name);
+    if holder.is_being_deleted {
+        let problem = format!("is the address of the pod {name}, which is being deleted");
+        (problem.into(), "wait until it is gone, or request another address")
+    } else {
+        (format!("is the address of the pod {name}").into(), "request another address")
+    }
 }

@@ -44,14 +44,18 @@ pub(crate) fn applies_outside_scope(info: &AnnotationInfo) -> bool {
 }
 
 /// Returns whether a pod with this spec may run on a virtual node.
-fn may_run_on(spec: Value<'_>, nodes: &VirtualNodes<'_>) -> Result<bool, DecodeError> {
+///
+/// # Errors
+/// If a field has the wrong type. The path is relative to the spec.
+pub(crate) fn may_run_on(spec: Value<'_>, nodes: &VirtualNodes<'_>) -> Result<bool, DecodeError> {
     let [tolerations] = spec.reader().pick(["tolerations"])?;
     if tolerates_any(tolerations, nodes).at_field("tolerations")? {
         return Ok(true);
     }
     let names = NodeNames::decode(spec)?;
     Ok(names.assigned.is_some_and(|name| is_assigned(&name, nodes))
-        || names.selected.iter().chain(&names.required).any(|name| nodes.has_name(name)))
+        || names.selected.is_some_and(|name| nodes.has_name(&name))
+        || names.required.iter().any(|name| nodes.has_name(name.text())))
 }
 
 /// Returns whether any of the tolerations is for a virtual node's taint.

@@ -79,10 +79,7 @@ impl DualPolicy {
     /// If an earlier call panicked.
     pub fn validate_in(&self, payload: &[u8], cluster: &FakeCluster) -> Result<(Value, Vec<String>), String> {
         let native_host = Mutex::new(FakeHost::of(cluster.clone()));
-        let host_call = |function: &str, request: &[u8]| {
-            // The prefix is what waPC's guest library adds in the module.
-            Ok(native_host.lock().unwrap().answer(function, request).map_err(|error| format!("Host error: {error}"))?)
-        };
+        let host_call = |function: &str, request: &[u8]| Ok(native_host.lock().unwrap().answer(function, request)?);
         let native = native::validate(payload, &host_call);
         *self.host.lock().unwrap() = FakeHost::of(cluster.clone());
         let response = self.compare("validate", payload, serde_json::to_value(native))?;

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use json_scan::{DecodeError, Value, optional_str, pick};
 
 use super::find_item;
-use crate::node_names::{HOSTNAME, each};
+use crate::node_names::{HOSTNAME, NamedNodes, each};
 use crate::settings::parse_range;
 
 /// Asks for the names and the ranges of the nodes with interLink's label.
@@ -41,16 +41,16 @@ impl VirtualNodes {
         self.0.iter().flat_map(|node| &node.ranges).copied()
     }
 
-    /// Returns the ranges of the nodes with these names or host names; `None` unless each of them is a virtual node
-    /// that has a range.
-    pub(crate) fn ranges_of(&self, names: &[impl AsRef<str>]) -> Option<Vec<IpNet>> {
-        let mut ranges = Vec::new();
-        for name in names {
-            let is_named = |node: &&VirtualNode| node.name == name.as_ref() || node.hostname == name.as_ref();
-            let node = self.0.iter().find(is_named).filter(|node| !node.ranges.is_empty())?;
+    /// Returns the ranges of the nodes that a pod names, and whether one of them has none.
+    pub(crate) fn ranges_of(&self, named: &NamedNodes<'_>) -> (Vec<IpNet>, bool) {
+        let is_named =
+            |node: &&VirtualNode| named.names.contains(&*node.name) || named.hostnames.contains(&*node.hostname);
+        let (mut ranges, mut lacks_range) = (Vec::new(), false);
+        for node in self.0.iter().filter(is_named) {
+            lacks_range |= node.ranges.is_empty();
             ranges.extend(&node.ranges);
         }
-        (!ranges.is_empty()).then_some(ranges)
+        (ranges, lacks_range)
     }
 }
 
@@ -112,12 +112,18 @@ mod tests {
         ]));
         let nodes = nodes.unwrap();
         assert_eq!(texts(nodes.ranges()), ["10.250.0.0/16", "10.251.0.0/16", "fd00::/64"]);
-        let ranges_of = |names: &[&str]| nodes.ranges_of(names).map(texts);
-        assert_eq!(ranges_of(&["hpc-1"]), Some(vec!["10.250.0.0/16".to_owned()]));
-        assert_eq!(ranges_of(&["second"]), ranges_of(&["hpc-2"]));
-        assert_eq!(ranges_of(&["hpc-1", "hpc-2"]).unwrap().len(), 3);
-        for names in [&["hpc-3"][..], &["worker"], &["hpc-1", "hpc-3"], &[]] {
-            assert_eq!(ranges_of(names), None, "{names:?}");
+        let ranges_of = |names: &[&'static str], hostnames: &[&'static str]| {
+            let set = |texts: &[&'static str]| texts.iter().copied().collect();
+            let (ranges, lacks_range) = nodes.ranges_of(&NamedNodes { names: set(names), hostnames: set(hostnames) });
+            (texts(ranges).join(" "), lacks_range)
+        };
+        let second = "10.251.0.0/16 fd00::/64";
+        assert_eq!(ranges_of(&["hpc-1"], &[]), ("10.250.0.0/16".to_owned(), false));
+        assert_eq!(ranges_of(&[], &["second"]), (second.to_owned(), false));
+        assert_eq!(ranges_of(&["hpc-2", "worker"], &["second"]), (second.to_owned(), false));
+        assert_eq!(ranges_of(&["hpc-1", "hpc-3"], &[]), ("10.250.0.0/16".to_owned(), true));
+        for (names, hostnames) in [(&["second"][..], &["hpc-2"][..]), (&["worker"], &[]), (&[], &[])] {
+            assert_eq!(ranges_of(names, hostnames), (String::new(), false), "{names:?} {hostnames:?}");
         }
     }
 

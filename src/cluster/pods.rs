@@ -7,10 +7,13 @@ use json_scan::simd::{Bytes16, any_pair};
 use json_scan::{DecodeError, Reader, Value, optional_str, pick, present};
 
 use super::{find_item, items};
-use crate::annotations::POD_IP;
+use crate::annotations::{POD_IP, POD_VPN};
+use crate::node_names::each;
+use crate::scope::may_run_on;
+use crate::settings::VirtualNodes;
 
 /// Asks for what shows which addresses pods have or request.
-pub(super) const REQUEST: &[u8] = br#"{"api_version":"v1","kind":"Pod","label_selector":null,"field_selector":null,"field_masks":["metadata.annotations","metadata.deletionTimestamp","metadata.name","metadata.namespace","metadata.ownerReferences","spec.hostNetwork","status.phase","status.podIP","status.podIPs"]}"#;
+pub(super) const REQUEST: &[u8] = br#"{"api_version":"v1","kind":"Pod","label_selector":null,"field_selector":null,"field_masks":["metadata.annotations","metadata.deletionTimestamp","metadata.name","metadata.namespace","metadata.ownerReferences","spec.affinity","spec.hostNetwork","spec.nodeName","spec.nodeSelector","spec.tolerations","status.phase","status.podIPs"]}"#;
 
 /// The pod for which an address is requested.
 #[derive(Debug, Default)]
@@ -73,23 +76,32 @@ fn controller(owners: Option<Value<'_>>) -> Result<Cow<'_, str>, DecodeError> {
 ///
 /// # Errors
 /// If the answer is not a list of pods.
-pub(super) fn find_holder(answer: &[u8], address: IpAddr, pod: &Pod<'_>) -> Result<Option<Holder>, DecodeError> {
+pub(super) fn find_holder(
+    answer: &[u8],
+    address: IpAddr,
+    pod: &Pod<'_>,
+    nodes: &VirtualNodes<'_>,
+) -> Result<Option<Holder>, DecodeError> {
     let address = address.to_canonical();
     // Nearly always, no pod has the address. Searching for it takes much less than finding each pod.
     if !mentions(answer, address) {
         return items(answer).map(|_| None);
     }
     find_item(answer, &mut |item| {
-        if mentions(item.text(), address) { holder(item, address, pod) } else { Ok(None) }
+        if mentions(item.text(), address) { holder(item, address, pod, nodes) } else { Ok(None) }
     })
 }
 
-/// Returns whether a field whose name ends in `ip` contains an address: `podIPs[].ip`, and the annotation.
+/// The number of bytes of the longest address in quotes: IPv6 that ends in IPv4 notation.
+const LONGEST_ADDRESS: usize = 47;
+
+/// Returns whether one of the fields `podIPs[].ip`, or an annotation, contains an address.
 fn mentions(text: &[u8], address: IpAddr) -> bool {
     let ends_of_names = |bytes: Bytes16, next: Bytes16| bytes.eq(b'p').and(next.eq(b'"'));
     any_pair(text, ends_of_names, |index| {
         let (name, rest) = text.split_at(index + 1);
-        name.ends_with(b"ip") && value_after_name(rest).is_some_and(|value| is_address(value, address))
+        let is_relevant = name.ends_with(b"\"ip") || name.ends_with(b"\"interlink.eu/pod-ip");
+        is_relevant && value_after_name(rest).is_some_and(|value| is_address(value, address))
     })
 }
 
@@ -101,37 +113,61 @@ fn value_after_name(text: &[u8]) -> Option<Value<'_>> {
 
 fn is_address(value: Value<'_>, address: IpAddr) -> bool {
     // Text that is not an address is no other pod's.
-    value.to_str().is_ok_and(|text| text.parse::<IpAddr>().is_ok_and(|other| other.to_canonical() == address))
+    value.text().len() <= LONGEST_ADDRESS
+        && value.to_str().is_ok_and(|text| text.parse::<IpAddr>().is_ok_and(|other| other.to_canonical() == address))
 }
 
 /// Returns a pod of the host's answer if it has or requests an address, and is not one that another pod replaces.
-fn holder(item: Value<'_>, address: IpAddr, new: &Pod<'_>) -> Result<Option<Holder>, DecodeError> {
+fn holder(
+    item: Value<'_>,
+    address: IpAddr,
+    new: &Pod<'_>,
+    nodes: &VirtualNodes<'_>,
+) -> Result<Option<Holder>, DecodeError> {
     let [metadata, spec, status] = item.reader().pick(["metadata", "spec", "status"])?;
-    let [namespace, annotations, deletion] = pick(metadata, ["namespace", "annotations", "deletionTimestamp"])?;
-    let [annotation] = pick(annotations, [POD_IP])?;
-    let [host_network] = pick(spec, ["hostNetwork"])?;
-    let [phase, pod_ips] = pick(status, ["phase", "podIPs"])?;
-    let phase = optional_str(phase, "phase")?.unwrap_or_default();
-    if phase == "Succeeded" || phase == "Failed" {
-        return Ok(None);
-    }
-    let mut has_address = annotation.is_some_and(|value| is_address(value, address));
-    // Otherwise, the address is that of the node.
-    if let Some(pod_ips) = pod_ips.filter(|_| !host_network.is_some_and(Value::is_true)) {
-        pod_ips.reader().elements(&mut |pod_ip| {
-            let [pod_ip] = pod_ip.pick(["ip"])?;
-            has_address |= pod_ip.is_some_and(|value| is_address(value, address));
-            Ok(())
-        })?;
-    }
+    let [namespace, deletion] = pick(metadata, ["namespace", "deletionTimestamp"])?;
     let namespace = optional_str(namespace, "namespace")?.unwrap_or_default();
     let other = Pod::decode(metadata, &namespace)?;
     let is_being_deleted = deletion.is_some();
-    if !has_address || new.replaces(&other, is_being_deleted) {
+    if new.replaces(&other, is_being_deleted) || !uses(metadata, spec, status, address, nodes)? {
         return Ok(None);
     }
     let name = other.name.clone().into_owned();
     Ok(Some(Holder { name, namespace: namespace.into_owned(), is_being_deleted }))
+}
+
+/// Returns whether a pod uses an address: by its status or, while that has none, by its annotation.
+///
+/// An annotation counts only where the policy checks it. Otherwise, a user could block an address with a pod that will
+/// never use it, and so would the copies in the pods of interLink's tunnels.
+fn uses(
+    metadata: Option<Value<'_>>,
+    spec: Option<Value<'_>>,
+    status: Option<Value<'_>>,
+    address: IpAddr,
+    nodes: &VirtualNodes<'_>,
+) -> Result<bool, DecodeError> {
+    let [phase, pod_ips] = pick(status, ["phase", "podIPs"])?;
+    let phase = optional_str(phase, "phase")?.unwrap_or_default();
+    let [host_network] = pick(spec, ["hostNetwork"])?;
+    // The address of a pod in the host's network is that of the node.
+    if phase == "Succeeded" || phase == "Failed" || host_network.is_some_and(Value::is_true) {
+        return Ok(false);
+    }
+    let (mut has_address, mut uses) = (false, false);
+    each(pod_ips, &mut |pod_ip| {
+        let [ip] = pod_ip.reader().pick(["ip"])?;
+        has_address |= ip.is_some();
+        uses |= ip.is_some_and(|ip| is_address(ip, address));
+        Ok(())
+    })?;
+    if has_address {
+        return Ok(uses);
+    }
+    let [annotations] = pick(metadata, ["annotations"])?;
+    let [requested, vpn] = pick(annotations, [POD_IP, POD_VPN])?;
+    let requests = vpn.is_none() && requested.is_some_and(|value| is_address(value, address));
+    Ok(requests && spec.map_or(Ok(false), |spec| may_run_on(spec, nodes))?)
 }
 
 #[cfg(test)]
@@ -156,7 +192,7 @@ mod tests {
         let (answer, metadata) = (json!({"kind": "PodList", "items": pods}).to_string(), metadata.to_string());
         let metadata = Reader::new(metadata.as_bytes()).value().unwrap();
         let pod = Pod::decode(Some(metadata), "default").unwrap();
-        let found = find_holder(answer.as_bytes(), address.parse().unwrap(), &pod);
+        let found = find_holder(answer.as_bytes(), address.parse().unwrap(), &pod, &VirtualNodes::default());
         let name = |Holder { namespace, name, is_being_deleted }| format!("{namespace}/{name} {is_being_deleted}");
         found.map(|holder| holder.map(name)).map_err(|error| error.to_string())
     }
@@ -175,14 +211,29 @@ mod tests {
     fn finds_a_pod_by_its_status_and_its_annotation() {
         assert_eq!(find(&[json!({}), other()], ADDRESS, &json!({})), Ok(Some("physics/other false".to_owned())));
         assert_eq!(find(&[other()], "10.250.1.50", &json!({})), Ok(None));
-        let requests = |address: &str| json!({"metadata": {"name": "other", "annotations": {POD_IP: address}}, "status": {"phase": "Pending"}});
+        let requests = |address: &str| {
+            json!({
+                "metadata": {"name": "other", "annotations": {POD_IP: address}},
+                "spec": {"tolerations": [{"operator": "Exists"}]},
+                "status": {"phase": "Pending"},
+            })
+        };
         assert!(has_address(&requests(ADDRESS)));
         assert!(has_address(&requests("::ffff:10.250.1.5")));
         for text in ["10.250.1.5 ", "10.250.1.50", "$(id)", ""] {
             assert!(!has_address(&requests(text)), "{text}");
         }
-        let elsewhere = json!({"metadata": {"annotations": {"a": ADDRESS, "a/ip": ADDRESS}}, "spec": {"ip": ADDRESS}});
-        assert!(!has_address(&elsewhere));
+        let mut with_vpn = requests(ADDRESS);
+        with_vpn["metadata"]["annotations"][POD_VPN] = "true".into();
+        let mut running = requests(ADDRESS);
+        running["status"]["podIPs"] = json!([{"ip": "10.244.0.7"}]);
+        let mut elsewhere = requests(ADDRESS);
+        elsewhere["spec"] = json!({});
+        for pod in [&with_vpn, &running, &elsewhere] {
+            assert!(!has_address(pod), "the annotation is not used: {pod}");
+        }
+        let other_fields = json!({"metadata": {"annotations": {"a": ADDRESS, "ip": ADDRESS}}, "spec": {"ip": ADDRESS}});
+        assert!(!has_address(&other_fields));
     }
 
     #[test]
@@ -233,10 +284,10 @@ mod tests {
 
     #[test]
     fn rejects_an_answer_that_is_no_list_of_pods() {
-        let pod = Pod::default();
+        let (pod, nodes) = (Pod::default(), VirtualNodes::default());
         let unfinished = format!(r#"{{"items": [{{"status": {{"podIPs": [{{"ip": "{ADDRESS}"}}"#);
         for answer in ["", "null", "[]", "{}", r#"{"items": null}"#, r#"{"items": {}}"#, &unfinished] {
-            assert!(find_holder(answer.as_bytes(), ADDRESS.parse().unwrap(), &pod).is_err(), "{answer}");
+            assert!(find_holder(answer.as_bytes(), ADDRESS.parse().unwrap(), &pod, &nodes).is_err(), "{answer}");
         }
     }
 
@@ -244,8 +295,10 @@ mod tests {
         #[test]
         fn reads_any_answer_without_a_panic(text in r#"[\[\]{},:" a-z]{0,40}"#) {
             let answer = format!(r#"{{"items": [{{"status": {{"podIPs": [{{"ip": "{ADDRESS}"}}]}}, "x": {text}"#);
-            find_holder(answer.as_bytes(), ADDRESS.parse().unwrap(), &Pod::default()).ok();
-            find_holder(text.as_bytes(), ADDRESS.parse().unwrap(), &Pod::default()).ok();
+            for answer in [&answer, &text] {
+                let (pod, nodes) = (Pod::default(), VirtualNodes::default());
+                find_holder(answer.as_bytes(), ADDRESS.parse().unwrap(), &pod, &nodes).ok();
+            }
         }
     }
 }

@@ -11,8 +11,9 @@
 //!   `podIP.allowReserved` is set or the range has fewer than four addresses;
 //! - an IPv4 address whose last octet is outside `podIP.octetRange`.
 //!
-//! With `cluster.podIPRanges`, the ranges of the cluster's virtual nodes are allowed too. A pod that names its node, with
-//! `nodeName`, a node selector or a required node affinity, must then request an address in that node's range.
+//! With `cluster.podIPRanges`, the ranges of the cluster's virtual nodes are allowed too. A pod that names virtual nodes
+//! with ranges, by `nodeName`, the node selector `kubernetes.io/hostname`, or each term of a required node affinity for
+//! that label or for `metadata.name`, must then request an address in one of these ranges.
 //!
 //! In an audit of stored objects, an address that interLink assigned may be outside these ranges. The policy assumes
 //! that interLink assigned it if a field manager in `trustedFieldManagers` owns the annotation or, on a pod with the
@@ -135,7 +136,7 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
     let Some(annotation) = target.get(POD_IP) else {
         return;
     };
-    let checked = parse(&annotation.value, &settings.pod_ip).and_then(|address| {
+    let checked = parse(&annotation.value, settings).and_then(|address| {
         // With the ranges of virtual nodes, `requested_address` checks it.
         if settings.cluster.pod_ip_ranges || may_be_assigned(target, annotation) {
             return Ok(());
@@ -157,7 +158,7 @@ pub(crate) fn requested<'t, 'a>(
     settings: &Settings<'_>,
 ) -> Option<(IpAddr, &'t Annotation<'a>)> {
     let annotation = target.get(POD_IP).filter(|annotation| !may_be_assigned(target, annotation))?;
-    parse(&annotation.value, &settings.pod_ip).ok().map(|address| (address, annotation))
+    parse(&annotation.value, settings).ok().map(|address| (address, annotation))
 }
 
 /// Returns the problem with an address that must be in some ranges.
@@ -171,9 +172,9 @@ pub(crate) fn check_range<'t>(
 }
 
 /// Parses an address as Go does, but accepts IPv4 addresses only in IPv4 notation.
-fn parse(text: &str, allowed: &PodIp) -> Result<IpAddr, Fault> {
+fn parse(text: &str, settings: &Settings<'_>) -> Result<IpAddr, Fault> {
     let address: IpAddr =
-        text.parse().map_err(|_| Fault { problem: "is not an IP address".to_owned(), fix: suggest(text, allowed) })?;
+        text.parse().map_err(|_| Fault { problem: "is not an IP address".to_owned(), fix: suggest(text, settings) })?;
     let IpAddr::V6(address) = address else {
         return Ok(address);
     };
@@ -191,12 +192,14 @@ fn parse(text: &str, allowed: &PodIp) -> Result<IpAddr, Fault> {
 
 /// Suggests a fix for a text that is not an address: the allowed address in it, without space around it and without a
 /// prefix length, if there is one.
-fn suggest(text: &str, allowed: &PodIp) -> String {
+fn suggest(text: &str, settings: &Settings<'_>) -> String {
+    let allowed = &settings.pod_ip;
+    let may_be_allowed = |address| {
+        settings.cluster.pod_ip_ranges || check_address(address, allowed, &AllowedRanges::of_settings(allowed)).is_ok()
+    };
     let candidate = text.split('/').next().unwrap_or_default().trim();
     match candidate.parse::<IpAddr>() {
-        Ok(address) if check_address(address, allowed, &AllowedRanges::of_settings(allowed)).is_ok() => {
-            format!("set it to {candidate} alone")
-        }
+        Ok(address) if may_be_allowed(address) => format!("set it to {candidate} alone"),
         _ if allowed.cidrs.is_empty() => "remove it".to_owned(),
         _ => format!("set it to an address in {}", list(&allowed.cidrs)),
     }

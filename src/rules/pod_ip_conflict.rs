@@ -12,10 +12,11 @@
 //!   whose Jobs creates several pods;
 //! - of a `DaemonSet`.
 //!
-//! With `cluster.podIPConflicts`, also an address in a Pod or a Binding that another pod in the cluster has or requests.
-//! Finished pods do not count, nor does the node's address of a pod in the host's network. The earlier pod of a
-//! `StatefulSet` does not count either, nor does one that the same controller replaces while it is being deleted. The
-//! message names the other pod only if it is in the same namespace.
+//! With `cluster.podIPConflicts`, also an address in a Pod or a Binding that another pod in the cluster has or, as long as
+//! it has none, requests. Finished pods do not count, nor does the node's address of a pod in the host's network, nor a
+//! request of a pod that cannot run on a virtual node or uses the VPN. A pod with the same name, such as the earlier pod
+//! of a `StatefulSet`, does not count either, nor does one of the same controller that is being deleted. The message
+//! names the other pod only if it is in the same namespace.
 //!
 //! A template with `interlink.eu/pod-vpn` is exempt: interLink then gives each pod an address of its own. An update may
 //! keep such a template and may scale it down, but not up.

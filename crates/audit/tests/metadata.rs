@@ -133,8 +133,10 @@ fn the_artifact_hub_package_repeats_the_metadata() {
     let annotations = &package["annotations"];
     assert_eq!(annotations["kubewarden/mutation"], metadata.mutating.to_string());
     assert_eq!(annotations["kubewarden/resources"], metadata.get("resources"));
-    let rules: Value = yaml(annotations["kubewarden/rules"].as_str().unwrap());
-    assert_eq!(rules, yaml::<Value>(METADATA)["rules"]);
+    for field in ["rules", "contextAwareResources"] {
+        let repeated: Value = yaml(annotations[format!("kubewarden/{field}")].as_str().unwrap());
+        assert_eq!(repeated, yaml::<Value>(METADATA)[field], "{field}; run: make artifacthub-pkg.yml");
+    }
     assert!(annotations["kubewarden/questions-ui"] == QUESTIONS, "questions-ui.yml; run: make artifacthub-pkg.yml");
 }
 

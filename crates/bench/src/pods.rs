@@ -11,7 +11,7 @@ pub(crate) fn request() -> Vec<u8> {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "training", "annotations": {"interlink.eu/pod-ip": "10.250.9.9"}},
-        "spec": {"containers": [{"name": "app"}]},
+        "spec": {"containers": [{"name": "app"}], "tolerations": [{"operator": "Exists"}]},
     });
     let settings = json!({"podIP": {"cidrs": ["10.250.0.0/16"]}, "cluster": {"podIPConflicts": true}});
     AdmissionRequest::create(pod).namespace("physics").payload(&settings)
@@ -35,6 +35,10 @@ fn pod(index: usize) -> Value {
     if index.is_multiple_of(20) {
         annotations["interlink.eu/pod-ip"] = address.clone().into();
     }
+    let tolerations = ["not-ready", "unreachable"].map(|taint| {
+        let key = format!("node.kubernetes.io/{taint}");
+        json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
+    });
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
@@ -61,7 +65,11 @@ fn pod(index: usize) -> Value {
                 "blockOwnerDeletion": true,
             }],
         },
-        "spec": {},
-        "status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]},
+        "spec": {
+            "nodeName": format!("worker-{}", index % 300),
+            "nodeSelector": {"kubernetes.io/os": "linux"},
+            "tolerations": tolerations,
+        },
+        "status": {"phase": "Running", "podIPs": [{"ip": address}]},
     })
 }

@@ -1,4 +1,4 @@
-//! The examples in the rules' documentation, run as cases.
+//! The examples in the rules' documentation and the requests of kwctl.bats, run as cases.
 
 use interlink_annotations_policy::rules::{RULES, documentation};
 use interlink_e2e_tests::admission_request::AdmissionRequest;
@@ -6,8 +6,31 @@ use interlink_e2e_tests::dual_policy::DualPolicy;
 use interlink_e2e_tests::response::rule_ids;
 use serde_json::{Value, json};
 
-pub(crate) const TESTS: &[crate::Test] =
-    &[("responds to the examples in the rules' documentation as it says", responds_as_documented)];
+pub(crate) const TESTS: &[crate::Test] = &[
+    ("responds to the examples in the rules' documentation as it says", responds_as_documented),
+    ("responds to the requests of kwctl.bats as it expects", responds_to_recorded_requests),
+];
+
+/// The requests, and the rules for which they are refused.
+const REQUESTS: [(&str, &[&str]); 6] = [
+    (include_str!("../../requests/create-with-address.json"), &[]),
+    (include_str!("../../requests/interlink-sets-job-id.json"), &[]),
+    (include_str!("../../requests/stored-forged-job-id.json"), &["job-id"]),
+    (include_str!("../../requests/stored-job-id.json"), &[]),
+    (include_str!("../../requests/update-adds-job-id.json"), &["job-id"]),
+    (include_str!("../../requests/update-keeps-wrong-vpn.json"), &[]),
+];
+
+fn responds_to_recorded_requests(policy: &DualPolicy) -> Result<(), String> {
+    for (request, expected) in REQUESTS {
+        let payload = format!(r#"{{"request": {request}, "settings": {{"podIP": {{"cidrs": ["10.250.0.0/16"]}}}}}}"#);
+        let response = policy.validate(payload.as_bytes())?;
+        if response["accepted"] != expected.is_empty() || rule_ids(&response) != expected {
+            return Err(format!("{expected:?} should refuse {request}, the response is {response}"));
+        }
+    }
+    Ok(())
+}
 
 /// Each example under *Refused* violates its rule; those under *Accepted* violate none.
 fn responds_as_documented(policy: &DualPolicy) -> Result<(), String> {

@@ -83,6 +83,7 @@ fn compares_with_any_size(policy: &DualPolicy) -> Result<(), String> {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "new", "annotations": {"interlink.eu/pod-ip": "10.250.1.5"}},
+        "spec": {"tolerations": [{"operator": "Exists"}]},
     });
     let settings = json!({"podIP": {"cidrs": ["10.250.0.0/16"]}, "cluster": {"podIPConflicts": true}});
     let payload = AdmissionRequest::create(pod).namespace("default").payload(&settings);
