@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::Arc;
 
 use wasmtime_provider::wasmtime::{
-    self, Caller, Config, Engine, Error, Extern, Instance, Linker, Module, Result, Store, TypedFunc,
+    self, Caller, Config, Engine, Error, Extern, Instance, InstancePre, Linker, Module, Result, Store, TypedFunc,
 };
 
 const FUEL: u64 = u64::MAX / 2;
@@ -23,6 +23,13 @@ struct Exchange {
     answer: Arc<[u8]>,
 }
 
+/// A compiled policy module.
+pub(crate) struct Template {
+    engine: Engine,
+    instance: InstancePre<Exchange>,
+    is_metered: bool,
+}
+
 /// An instance of a policy module, which serves many calls.
 pub(crate) struct Guest {
     store: Store<Exchange>,
@@ -33,18 +40,13 @@ pub(crate) struct Guest {
     pub(crate) start_instructions: u64,
 }
 
-impl Guest {
-    /// Starts a module whose instructions are counted.
-    pub(crate) fn new(module: &[u8]) -> Result<Self> {
-        Self::start(module, true)
-    }
-
-    /// Starts a module without a meter, which would distort the time.
+impl Template {
+    /// Compiles a module without a meter, which would distort the time.
     pub(crate) fn unmetered(module: &[u8]) -> Result<Self> {
-        Self::start(module, false)
+        Self::compile(module, false)
     }
 
-    fn start(module: &[u8], is_metered: bool) -> Result<Self> {
+    fn compile(module: &[u8], is_metered: bool) -> Result<Self> {
         let engine = Engine::new(Config::new().consume_fuel(is_metered))?;
         let module = Module::new(&engine, module)?;
         let mut linker = Linker::new(&engine);
@@ -52,20 +54,31 @@ impl Guest {
         linker.func_wrap("wasi_snapshot_preview1", "random_get", constant_random)?;
         linker.func_wrap("wasi_snapshot_preview1", "environ_sizes_get", empty_environment)?;
         linker.define_unknown_imports_as_traps(&module)?;
+        Ok(Self { engine, instance: linker.instantiate_pre(&module)?, is_metered })
+    }
 
-        let mut store = Store::new(&engine, Exchange::default());
-        if is_metered {
+    /// Starts an instance.
+    pub(crate) fn start(&self) -> Result<Guest> {
+        let mut store = Store::new(&self.engine, Exchange::default());
+        if self.is_metered {
             store.set_fuel(FUEL)?;
         }
-        let instance = linker.instantiate(&mut store, &module)?;
+        let instance = self.instance.instantiate(&mut store)?;
         for start in ["_initialize", "wapc_init"] {
             if let Ok(function) = instance.get_typed_func::<(), ()>(&mut store, start) {
                 function.call(&mut store, ())?;
             }
         }
         let call = instance.get_typed_func(&mut store, "__guest_call")?;
-        let start_instructions = if is_metered { FUEL - store.get_fuel()? } else { 0 };
-        Ok(Self { store, instance, call, is_metered, start_instructions })
+        let start_instructions = if self.is_metered { FUEL - store.get_fuel()? } else { 0 };
+        Ok(Guest { store, instance, call, is_metered: self.is_metered, start_instructions })
+    }
+}
+
+impl Guest {
+    /// Starts a module whose instructions are counted.
+    pub(crate) fn new(module: &[u8]) -> Result<Self> {
+        Template::compile(module, true)?.start()
     }
 
     /// Returns the size of the linear memory in bytes. It never shrinks.
