@@ -7,10 +7,11 @@ mod nodes;
 mod pods;
 
 use std::cell::OnceCell;
+use std::error::Error;
 use std::fmt::{self, Display};
 use std::net::IpAddr;
 
-use json_scan::{DecodeError, Reader, Value};
+use json_scan::{DecodeError, Reader};
 use wapc_guest::CallResult;
 
 use crate::escape::quote;
@@ -23,7 +24,7 @@ pub(crate) use pods::{Holder, Pod};
 /// Calls one of the host's functions for Kubernetes, with its name and a request in JSON.
 pub type HostCall<'h> = &'h dyn Fn(&str, &[u8]) -> CallResult;
 
-/// Fails every call, as a host without a cluster does.
+/// Fails every call, for callers that have no cluster.
 ///
 /// # Errors
 /// Always.
@@ -34,36 +35,38 @@ pub fn no_cluster(_: &str, _: &[u8]) -> CallResult {
 /// The host's function that lists all objects of a kind.
 const LIST: &str = "list_resources_all";
 
+/// The prefixes that waPC and Kubewarden add to an error.
+const ERROR_PREFIXES: [&str; 2] = ["Host error: ", "Callback evaluation failure: "];
+
 /// The cluster, for one request.
 pub(crate) struct Cluster<'h> {
     host_call: HostCall<'h>,
     /// The namespace of the request.
     namespace: &'h str,
     /// Read when needed.
-    virtual_nodes: OnceCell<Result<VirtualNodes, Unreadable>>,
+    virtual_nodes: OnceCell<Result<VirtualNodes, ReadError>>,
 }
-
-/// What waPC and Kubewarden write before the reason for an error.
-const PREFIXES: [&str; 2] = ["Host error: ", "Callback evaluation failure: "];
 
 /// The reason why objects cannot be read.
 #[derive(Debug)]
-pub(crate) struct Unreadable(String);
+pub(crate) struct ReadError(String);
 
-impl Unreadable {
+impl ReadError {
     fn new(reason: impl Display) -> Self {
         let reason = reason.to_string();
-        let reason = PREFIXES.iter().fold(&*reason, |reason, prefix| reason.strip_prefix(prefix).unwrap_or(reason));
-        Self(reason.to_owned())
+        let strip = |reason, prefix: &&str| str::strip_prefix(reason, prefix).unwrap_or(reason);
+        Self(ERROR_PREFIXES.iter().fold(&*reason, strip).to_owned())
     }
 }
 
-impl Display for Unreadable {
+impl Display for ReadError {
     /// Writes the reason, quoted and cut, since the text is the host's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&quote(&self.0))
     }
 }
+
+impl Error for ReadError {}
 
 impl<'h> Cluster<'h> {
     pub(crate) fn new(host_call: HostCall<'h>, requester: &'h Requester<'_>) -> Self {
@@ -79,10 +82,10 @@ impl<'h> Cluster<'h> {
     ///
     /// # Errors
     /// If they cannot be read.
-    pub(crate) fn virtual_nodes(&self) -> Result<&VirtualNodes, &Unreadable> {
+    pub(crate) fn virtual_nodes(&self) -> Result<&VirtualNodes, &ReadError> {
         let read = || {
             let answer = self.list(nodes::REQUEST)?;
-            VirtualNodes::decode(&answer).map_err(Unreadable::new)
+            VirtualNodes::decode(&answer).map_err(ReadError::new)
         };
         self.virtual_nodes.get_or_init(read).as_ref()
     }
@@ -96,13 +99,13 @@ impl<'h> Cluster<'h> {
         address: IpAddr,
         pod: &Pod<'_>,
         settings: &Settings<'_>,
-    ) -> Result<Option<Holder>, Unreadable> {
+    ) -> Result<Option<Holder>, ReadError> {
         let answer = self.list(pods::REQUEST)?;
-        pods::find_holder(&answer, address, pod, &settings.virtual_nodes).map_err(Unreadable::new)
+        pods::find_holder(&answer, address, pod, &settings.virtual_nodes).map_err(ReadError::new)
     }
 
-    fn list(&self, request: &[u8]) -> Result<Vec<u8>, Unreadable> {
-        (self.host_call)(LIST, request).map_err(Unreadable::new)
+    fn list(&self, request: &[u8]) -> Result<Vec<u8>, ReadError> {
+        (self.host_call)(LIST, request).map_err(ReadError::new)
     }
 }
 
@@ -114,23 +117,4 @@ fn items(answer: &[u8]) -> Result<Reader<'_>, DecodeError> {
     let mut reader = Reader::new(answer);
     let is_list = reader.seek_field("items") == Some(true) && reader.peek() == Some(b'[');
     is_list.then_some(reader).ok_or_else(|| DecodeError::new("is not a list of objects"))
-}
-
-/// Visits the items of a list that the host returned, until `visit` returns a result.
-///
-/// # Errors
-/// If the answer is not a list, and the errors of `visit`.
-fn find_item<'a, T>(
-    answer: &'a [u8],
-    visit: &mut dyn FnMut(Value<'a>) -> Result<Option<T>, DecodeError>,
-) -> Result<Option<T>, DecodeError> {
-    let mut found = None;
-    items(answer)?.elements(&mut |item| {
-        let item = item.value()?;
-        if found.is_none() {
-            found = visit(item)?;
-        }
-        Ok(())
-    })?;
-    Ok(found)
 }

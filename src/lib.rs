@@ -14,7 +14,7 @@
 //!    the settings ask for it.
 //! 8. [`response`] builds the response from the remaining violations, with the levels of the [`settings`].
 //!
-//! [`validate()`] puts them together. This file contains only the waPC entry points.
+//! `log` writes the entry about a refusal for the policy server's log. [`validate()`] puts the rest together. This file contains only the waPC entry points.
 
 pub mod annotations;
 mod bound_pod;
@@ -76,7 +76,7 @@ fn validate_guest(payload: &[u8]) -> CallResult {
     if !answer.accepted
         && let Some(entry) = log::refusal(payload, &answer)
     {
-        // A host without a log makes no difference to the requester.
+        // A failure to log must not change the response.
         host_call("kubewarden", "tracing", "log", &entry).ok();
     }
     Ok(response::to_json(&answer)?)

@@ -1,6 +1,6 @@
 //! The entry about a refusal in the policy server's log.
 
-use json_scan::{DecodeError, Reader, Value, escape_truncated, optional_str, pick};
+use json_scan::{Reader, Value, escape_truncated, pick};
 use kubewarden_policy_sdk::response::ValidationResponse;
 use serde::Serialize;
 
@@ -22,35 +22,39 @@ struct Entry<'a> {
     username: String,
 }
 
-/// Returns the entry about a refused request, as JSON; `None` for an audit request, which names no user, since Kubewarden
-/// reports its result.
+/// Returns the entry about a refused request, as JSON; `None` for a request that names no user, as an audit request does,
+/// since Kubewarden reports its result.
 pub(crate) fn refusal(payload: &[u8], response: &ValidationResponse) -> Option<Vec<u8>> {
-    let rules = response.audit_annotations.as_ref().and_then(|annotations| annotations.get("violations"));
-    let entry = entry(payload, rules.map_or("", String::as_str), response.code).ok()?;
-    if entry.username.is_empty() { None } else { serde_json::to_vec(&entry).ok() }
-}
-
-fn entry<'a>(payload: &[u8], rules: &'a str, code: Option<u16>) -> Result<Entry<'a>, DecodeError> {
-    let [request] = Reader::new(payload).pick(["request"])?;
+    let [request] = Reader::new(payload).pick(["request"]).unwrap_or_default();
     let [operation, kind, namespace, name, user_info] =
-        pick(request, ["operation", "kind", "namespace", "name", "userInfo"])?;
-    let [kind] = pick(kind, ["kind"])?;
-    let [username] = pick(user_info, ["username"])?;
-    Ok(Entry {
+        fields(request, ["operation", "kind", "namespace", "name", "userInfo"]);
+    let [kind] = fields(kind, ["kind"]);
+    let [username, uid, groups] = fields(user_info, ["username", "uid", "groups"]);
+    if [username, uid, groups].iter().all(Option::is_none) {
+        return None;
+    }
+    let rules = response.audit_annotations.as_ref().and_then(|annotations| annotations.get("violations"));
+    let entry = Entry {
         level: "info",
-        message: "the request is refused",
-        rules,
-        code,
-        operation: text(operation)?,
-        kind: text(kind)?,
-        namespace: text(namespace)?,
-        name: text(name)?,
-        username: text(username)?,
-    })
+        message: "request refused",
+        rules: rules.map_or("", String::as_str),
+        code: response.code,
+        operation: text(operation),
+        kind: text(kind),
+        namespace: text(namespace),
+        name: text(name),
+        username: text(username),
+    };
+    serde_json::to_vec(&entry).ok()
 }
 
-/// Returns the text of a field, escaped and truncated; empty if it is absent.
-fn text(value: Option<Value<'_>>) -> Result<String, DecodeError> {
-    let text = optional_str(value, "")?.unwrap_or_default();
-    Ok(escape_truncated(&text, NAME_CHARS))
+/// Returns the values of some fields, `None` for those that are absent or cannot be read.
+fn fields<'a, const N: usize>(object: Option<Value<'a>>, names: [&str; N]) -> [Option<Value<'a>>; N] {
+    pick(object, names).unwrap_or([None; N])
+}
+
+/// Returns the text of a field, escaped and truncated; empty if it is absent or not a string.
+fn text(value: Option<Value<'_>>) -> String {
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    escape_truncated(&text, NAME_CHARS)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use json_scan::{Context, DecodeError, Value, optional_str, seek_path};
+use json_scan::{Context, DecodeError, Value, each, optional_str, seek_path};
 
 /// The label by which a pod selects a node.
 pub(crate) const HOSTNAME: &str = "kubernetes.io/hostname";
@@ -36,7 +36,7 @@ pub(crate) enum NodeName<'a> {
     Hostname(Cow<'a, str>),
 }
 
-/// The nodes of which a pod must run on one. It names none if there are no names.
+/// The nodes to which a pod is restricted by name; empty if it is not.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct NamedNodes<'n> {
     pub(crate) names: BTreeSet<&'n str>,
@@ -44,7 +44,7 @@ pub(crate) struct NamedNodes<'n> {
 }
 
 impl NamedNodes<'_> {
-    /// Returns whether the pod names no node.
+    /// Returns whether there is no name.
     pub(crate) fn is_empty(&self) -> bool {
         self.names.is_empty() && self.hostnames.is_empty()
     }
@@ -75,7 +75,8 @@ impl<'a> NodeNames<'a> {
         Ok(names)
     }
 
-    /// Returns the nodes that the field names which decides most.
+    /// Returns the nodes in the field that takes precedence: `nodeName`, then the node selector, then the required
+    /// affinity.
     pub(crate) fn decisive(&self) -> NamedNodes<'_> {
         let mut nodes = NamedNodes::default();
         match (&self.assigned, &self.selected) {
@@ -137,17 +138,6 @@ fn visit_values<'a>(
     visited.at_field("values")
 }
 
-/// Visits each element of a list. An absent list has none.
-pub(crate) fn each<'a>(
-    list: Option<Value<'a>>,
-    visit: &mut dyn FnMut(Value<'a>) -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
-    match list {
-        Some(list) => list.reader().elements(&mut |element| visit(element.value()?)),
-        None => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use json_scan::Reader;
@@ -175,7 +165,6 @@ mod tests {
     fn decodes_the_names_in_every_field() {
         let terms = r#"{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["a", "b", "a"]}]},
             {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["c"]}]}"#;
-        let affinity = |terms: &str| affinity(terms);
         let spec =
             format!(r#"{{"nodeName": "n", "nodeSelector": {{"kubernetes.io/hostname": "s"}}, {}}}"#, affinity(terms));
         let (all, decisive) = decode(&spec).unwrap();

@@ -1,8 +1,9 @@
 //! Compares the address that a target requests with the cluster, if the settings ask for it: the part of `pod-ip` and
 //! `pod-ip-conflict` that depends on other objects.
 //!
-//! Only a request that sets or changes `pod-ip` reads the cluster. If the cluster cannot be read, the response says so
-//! in a warning, and only the ranges in the settings count.
+//! The cluster is read only if an object newly requests an address: `pod-ip` is set or changed, the VPN is removed, or
+//! the pod names other nodes. An audit reads only Nodes. If the cluster cannot be read, the response says so in a warning,
+//! and only the ranges in the settings count.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -26,35 +27,25 @@ pub(crate) fn check<'t>(
     settings: &Settings<'_>,
     cluster: &Cluster<'_>,
 ) -> Vec<Violation<'t>> {
-    let mut violations = Vec::new();
     let reads = settings.cluster;
     if !reads.pod_ip_ranges && !reads.pod_ip_conflicts || old.is_some_and(|old| requests_the_same(new, old)) {
-        return violations;
+        return Vec::new();
     }
     let Some((address, annotation)) = rules::requested(new, settings) else {
-        return violations;
+        return Vec::new();
     };
-    let mut add = |id: RuleId, Compared { problem, unreadable }: Compared<'t>| {
-        let findings = [(settings.rules.get(id), problem), (Level::Warn, unreadable)];
-        violations.extend(findings.into_iter().filter_map(|(level, finding)| {
-            Some(Violation { rule: rules::get(id), level, location: &new.location, finding: finding? })
-        }));
-    };
-    let level = settings.rules.get(RuleId::PodIp);
-    let mut is_refused = false;
-    if reads.pod_ip_ranges && level != Level::Ignore {
-        let compared = compare_with_nodes(new, address, annotation, settings, cluster);
-        is_refused = compared.problem.is_some();
-        add(RuleId::PodIp, compared);
-    } else if !reads.pod_ip_ranges {
-        let allowed = AllowedRanges::of_settings(&settings.pod_ip);
-        is_refused = rules::check_range(address, annotation, settings, &allowed).is_some();
-    }
+    let in_ranges = compare_with_ranges(new, address, annotation, settings, cluster);
     // The response must not show whether an address that nobody may request is in use.
-    is_refused &= level == Level::Deny;
-    let is_compared = reads.pod_ip_conflicts && !is_refused && may_conflict(new, annotation, settings);
-    if is_compared && settings.rules.get(RuleId::PodIpConflict) != Level::Ignore {
-        add(RuleId::PodIpConflict, compare_with_pods(new, address, annotation, settings, cluster));
+    let is_refused = in_ranges.problem.is_some() && settings.rules.get(RuleId::PodIp) == Level::Deny;
+    let mut violations = Vec::new();
+    // Without the ranges of nodes, the rule itself has reported it.
+    if reads.pod_ip_ranges {
+        violations.extend(in_ranges.into_violations(RuleId::PodIp, new, settings));
+    }
+    let is_on = reads.pod_ip_conflicts && settings.rules.get(RuleId::PodIpConflict) != Level::Ignore;
+    if is_on && !is_refused && is_compared_with_pods(new, annotation, settings) {
+        let compared = compare_with_pods(new, address, annotation, settings, cluster);
+        violations.extend(compared.into_violations(RuleId::PodIpConflict, new, settings));
     }
     violations
 }
@@ -65,6 +56,38 @@ struct Compared<'t> {
     problem: Option<Finding<'t>>,
     /// The cluster cannot be read.
     unreadable: Option<Finding<'t>>,
+}
+
+impl<'t> Compared<'t> {
+    fn into_violations(
+        self,
+        id: RuleId,
+        target: &'t Target<'_>,
+        settings: &Settings<'_>,
+    ) -> impl Iterator<Item = Violation<'t>> {
+        let findings = [(settings.rules.get(id), self.problem), (Level::Warn, self.unreadable)];
+        findings.into_iter().filter_map(move |(level, finding)| {
+            Some(Violation { rule: rules::get(id), level, location: &target.location, finding: finding? })
+        })
+    }
+}
+
+/// Compares an address with the ranges that `pod-ip` allows, of the virtual nodes too if the settings ask for them.
+fn compare_with_ranges<'t>(
+    target: &Target<'_>,
+    address: IpAddr,
+    annotation: &'t Annotation<'_>,
+    settings: &Settings<'_>,
+    cluster: &Cluster<'_>,
+) -> Compared<'t> {
+    if settings.rules.get(RuleId::PodIp) == Level::Ignore {
+        return Compared::default();
+    }
+    if settings.cluster.pod_ip_ranges {
+        return compare_with_nodes(target, address, annotation, settings, cluster);
+    }
+    let allowed = AllowedRanges::of_settings(&settings.pod_ip);
+    Compared { problem: rules::check_range(address, annotation, settings, &allowed), ..Compared::default() }
 }
 
 /// Returns whether an update requests no other address than before, for the same nodes.
@@ -84,12 +107,10 @@ fn node_names<'a>(target: &Target<'a>) -> NodeNames<'a> {
     target.spec().and_then(|spec| NodeNames::decode(spec).ok()).unwrap_or_default()
 }
 
-/// Returns whether another pod may have a target's address: with the VPN, interLink gives each pod an address of its own;
-/// the pods of a template are checked when they are created; and the pods of interLink's tunnels, which have copies of
-/// the annotation, run on other nodes.
-///
-/// In an audit, each stored pod would take a list of all pods. `interlink-audit` compares them with each other.
-fn may_conflict(target: &Target<'_>, annotation: &Annotation<'_>, settings: &Settings<'_>) -> bool {
+/// Returns whether a target's address is compared with other pods. It is not with the VPN, where interLink assigns another
+/// address; in a template, whose pods are checked when they are created; in a tunnel's pod, which runs in the cluster; or
+/// in an audit, where each stored pod would take a list of all pods.
+fn is_compared_with_pods(target: &Target<'_>, annotation: &Annotation<'_>, settings: &Settings<'_>) -> bool {
     let may_use = match target.location.role {
         Role::Pod => target.spec().is_some_and(|spec| may_run_on(spec, &settings.virtual_nodes).unwrap_or(true)),
         Role::Binding => true,
@@ -115,14 +136,15 @@ fn compare_with_nodes<'t>(
         },
     };
     let unreadable = nodes.err().map(|error| {
-        let problem = format!("is not compared with the ranges of the virtual nodes, which cannot be read, {error}");
+        let problem =
+            format!("was not compared with the ranges of the virtual nodes, because they cannot be read: {error}");
         annotation.finding(problem).fix("ask an administrator to let the policy read Nodes")
     });
     Compared { problem: rules::check_range(address, annotation, settings, &allowed), unreadable }
 }
 
-/// Returns the ranges that a target's address must be in: those of the virtual nodes that it names. Only if it names none,
-/// or one of them has no range, those in the settings are allowed too.
+/// Returns the ranges that a target's address must be in: those of the virtual nodes that it names, if all of them have
+/// one. Otherwise the ranges in the settings count too, and, if it names no node, those of all virtual nodes.
 fn allowed_ranges<'s>(target: &Target<'_>, settings: &'s PodIp, nodes: &VirtualNodes) -> AllowedRanges<'s> {
     let spec_names = node_names(target);
     let named = spec_names.decisive();
@@ -149,12 +171,13 @@ fn compare_with_pods<'t>(
     settings: &Settings<'_>,
     cluster: &Cluster<'_>,
 ) -> Compared<'t> {
-    // Malformed metadata, which the API server does not accept, is no other pod's.
+    // The API server rejects malformed metadata. Without a name and a controller, the pod replaces no other.
     let pod = Pod::decode(target.metadata(), cluster.namespace()).unwrap_or_default();
     let holder = match cluster.holder_of(address, &pod, settings) {
         Ok(holder) => holder,
         Err(error) => {
-            let problem = format!("is not compared with the addresses of other pods, which cannot be read, {error}");
+            let problem =
+                format!("was not compared with the addresses of other pods, because they cannot be read: {error}");
             let finding = annotation.finding(problem).fix("ask an administrator to let the policy read Pods");
             return Compared { unreadable: Some(finding), ..Compared::default() };
         }

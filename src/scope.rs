@@ -3,11 +3,11 @@
 //! A pod that is left out must be unable to run there: a taint keeps pods off a virtual node unless they tolerate it,
 //! but `nodeName` bypasses the scheduler and its taints.
 
-use json_scan::{Context, DecodeError, Value, optional_str};
+use json_scan::{Context, DecodeError, Value, each, optional_str};
 
 use crate::annotations::{AnnotationInfo, AppliesTo};
 use crate::kinds::Role;
-use crate::node_names::{NodeNames, each};
+use crate::node_names::NodeNames;
 use crate::requester::Requester;
 use crate::settings::{Scope, Settings, VirtualNodes};
 

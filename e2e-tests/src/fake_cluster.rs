@@ -102,9 +102,9 @@ fn prune(object: &Value, request: &ListAllResourcesRequest) -> Value {
         ["apiVersion", "kind", "metadata"].iter().map(|name| ((*name).to_owned(), object[*name].clone())).collect();
     for mask in masks.iter().filter(|mask| mask[0] != "metadata") {
         let [section, field] = mask[..] else { panic!("a mask has two fields: {mask:?}") };
-        let section_text = pruned.entry(section).or_insert_with(|| json!({}));
+        let pruned_section = pruned.entry(section).or_insert_with(|| json!({}));
         if let Some(value) = object[section].get(field) {
-            section_text[field] = value.clone();
+            pruned_section[field] = value.clone();
         }
     }
     Value::Object(pruned)

@@ -7,6 +7,8 @@
 use interlink_annotations_policy::cluster::no_cluster;
 use interlink_annotations_policy::validate;
 use interlink_e2e_tests::admission_request::AdmissionRequest;
+use interlink_e2e_tests::fake_cluster::FakeCluster;
+use kubewarden_policy_sdk::response::ValidationResponse;
 use serde_json::{Value, json};
 
 const VPN: &str = "interlink.eu/pod-vpn";
@@ -33,7 +35,26 @@ fn messages_match_reviewed_snapshot() {
 
 /// Returns the messages of a response, one a line.
 fn evaluate(request: &AdmissionRequest, settings: &Value) -> Vec<String> {
-    let response = validate(&request.payload(settings), &no_cluster);
+    texts(validate(&request.payload(settings), &no_cluster))
+}
+
+/// Returns the messages of the response to the CREATE of a pod that requests 10.250.1.5 on the virtual node `hpc`, in a
+/// cluster.
+fn request_in(cluster: Value, cidrs: &Value) -> Vec<String> {
+    let cluster: FakeCluster = serde_json::from_value(cluster).unwrap();
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "new", "annotations": {IP: "10.250.1.5"}},
+        "spec": {"nodeName": "hpc"},
+    });
+    let settings = json!({"podIP": {"cidrs": cidrs}, "cluster": {"podIPRanges": true, "podIPConflicts": true}});
+    let payload = AdmissionRequest::create(pod).namespace("physics").payload(&settings);
+    texts(validate(&payload, &|function, request| Ok(cluster.answer(function, request)?)))
+}
+
+/// Returns the messages of a response, one a line.
+fn texts(response: ValidationResponse) -> Vec<String> {
     let refusal = response.message.map(|message| format!("refused ({}): {message}", response.code.unwrap_or_default()));
     let warnings = response.warnings.unwrap_or_default().into_iter().map(|warning| format!("warning: {warning}"));
     refusal.into_iter().chain(warnings).collect()
@@ -137,6 +158,16 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         }},
         "spec": {"containers": [{"name": "main"}, {"name": "sidecar"}]},
     }}}}});
+    let in_cluster = |object: &Value| json!({"objects": [object]});
+    let node = |range: &str| {
+        let labels = json!({"virtual-node.interlink/type": "virtual-kubelet"});
+        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "hpc", "labels": labels}, "spec": {"podCIDR": range}})
+    };
+    let holder = |namespace: &str, deleted: &Value| {
+        let metadata = json!({"name": "db-0", "namespace": namespace, "deletionTimestamp": deleted});
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": {"podIPs": [{"ip": "10.250.1.5"}]}})
+    };
+    let (range, deleted) = (json!(["10.250.0.0/16"]), json!("2026-05-04T08:12:44Z"));
     vec![
         ("JobID set", create_pod("JobID", "slurm-12345")),
         ("JobID changed", update_pod(&json!({"JobID": "1"}), &json!({"JobID": "2"}))),
@@ -233,5 +264,18 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("warning that is too long, on a CronJob", create(long_cron_job)),
         ("custom resource with annotations on itself and in its template", create(custom_resource)),
         ("custom resource that is nested too deeply", create(deep)),
+        (
+            "An address outside the range of the virtual node",
+            request_in(in_cluster(&node("10.251.0.0/16")), &json!([])),
+        ),
+        ("An address without any range", request_in(in_cluster(&json!({})), &json!([]))),
+        ("The address of another pod", request_in(in_cluster(&holder("physics", &Value::Null)), &range)),
+        ("The address of a pod in another namespace", request_in(in_cluster(&holder("other", &Value::Null)), &range)),
+        ("The address of a pod that is being deleted", request_in(in_cluster(&holder("physics", &deleted)), &range)),
+        ("A cluster that cannot be read", request_in(json!({"error": "nodes is forbidden"}), &range)),
+        (
+            "A cluster that cannot be read, without a range",
+            request_in(json!({"error": "nodes is forbidden"}), &json!([])),
+        ),
     ]
 }

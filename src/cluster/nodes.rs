@@ -1,13 +1,14 @@
 //! The virtual nodes, and the ranges of their pods' addresses.
 
 use ipnet::IpNet;
-use json_scan::{DecodeError, Value, optional_str, pick};
+use json_scan::{DecodeError, Value, each, optional_str, pick};
 
-use super::find_item;
-use crate::node_names::{HOSTNAME, NamedNodes, each};
+use super::items;
+use crate::node_names::{HOSTNAME, NamedNodes};
 use crate::settings::parse_range;
 
-/// Asks for the names and the ranges of the nodes with interLink's label.
+/// Asks for the nodes with interLink's label. The policy server sends all metadata, whatever the masks are; they name what
+/// is read.
 pub(super) const REQUEST: &[u8] = br#"{"api_version":"v1","kind":"Node","label_selector":"virtual-node.interlink/type","field_selector":null,"field_masks":["metadata.labels","metadata.name","spec.podCIDR","spec.podCIDRs"]}"#;
 
 /// The virtual nodes of a cluster.
@@ -29,9 +30,9 @@ impl VirtualNodes {
     /// If it is not a list of nodes.
     pub(super) fn decode(answer: &[u8]) -> Result<Self, DecodeError> {
         let mut nodes = Vec::new();
-        find_item(answer, &mut |item| {
-            nodes.push(VirtualNode::decode(item)?);
-            Ok(None::<()>)
+        items(answer)?.elements(&mut |item| {
+            nodes.push(VirtualNode::decode(item.value()?)?);
+            Ok(())
         })?;
         Ok(Self(nodes))
     }

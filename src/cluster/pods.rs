@@ -4,28 +4,27 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use json_scan::simd::{Bytes16, any_pair};
-use json_scan::{DecodeError, Reader, Value, optional_str, pick, present};
+use json_scan::{DecodeError, Reader, Value, each, optional_str, pick};
 
-use super::{find_item, items};
+use super::items;
 use crate::annotations::{POD_IP, POD_VPN};
-use crate::node_names::each;
 use crate::scope::may_run_on;
 use crate::settings::VirtualNodes;
 
-/// Asks for what shows which addresses pods have or request.
+/// Asks for all pods. The policy server sends all metadata, whatever the masks are; they name what is read.
 pub(super) const REQUEST: &[u8] = br#"{"api_version":"v1","kind":"Pod","label_selector":null,"field_selector":null,"field_masks":["metadata.annotations","metadata.deletionTimestamp","metadata.name","metadata.namespace","metadata.ownerReferences","spec.affinity","spec.hostNetwork","spec.nodeName","spec.nodeSelector","spec.tolerations","status.phase","status.podIPs"]}"#;
 
 /// The pod for which an address is requested.
 #[derive(Debug, Default)]
 pub(crate) struct Pod<'a> {
-    pub(crate) namespace: Cow<'a, str>,
+    pub(crate) namespace: &'a str,
     /// Empty if the API server generates it.
     pub(crate) name: Cow<'a, str>,
     /// The uid of the controller that creates the pod; empty if there is none.
     pub(crate) controller: Cow<'a, str>,
 }
 
-/// A pod that has an address.
+/// A pod that has or requests an address.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Holder {
     pub(crate) namespace: String,
@@ -34,17 +33,13 @@ pub(crate) struct Holder {
 }
 
 impl<'a> Pod<'a> {
-    /// Decodes a pod's metadata. The request gives the namespace.
+    /// Decodes a pod's metadata. `namespace` is passed, because the object in a request may lack it.
     ///
     /// # Errors
     /// If a field has the wrong type.
     pub(crate) fn decode(metadata: Option<Value<'a>>, namespace: &'a str) -> Result<Self, DecodeError> {
         let [name, owners] = pick(metadata, ["name", "ownerReferences"])?;
-        Ok(Self {
-            namespace: namespace.into(),
-            name: optional_str(name, "name")?.unwrap_or_default(),
-            controller: controller(owners)?,
-        })
+        Ok(Self { namespace, name: optional_str(name, "name")?.unwrap_or_default(), controller: controller(owners)? })
     }
 
     /// Returns whether another pod is an earlier one in place of this: it has the same name, as in a `StatefulSet`, or
@@ -59,15 +54,13 @@ impl<'a> Pod<'a> {
 /// Returns the uid of the owner that is the controller.
 fn controller(owners: Option<Value<'_>>) -> Result<Cow<'_, str>, DecodeError> {
     let mut uid = Cow::default();
-    if let Some(owners) = present(owners) {
-        owners.reader().elements(&mut |owner| {
-            let [owner_uid, is_controller] = owner.pick(["uid", "controller"])?;
-            if is_controller.is_some_and(Value::is_true) {
-                uid = optional_str(owner_uid, "uid")?.unwrap_or_default();
-            }
-            Ok(())
-        })?;
-    }
+    each(owners, &mut |owner| {
+        let [owner_uid, is_controller] = owner.reader().pick(["uid", "controller"])?;
+        if is_controller.is_some_and(Value::is_true) {
+            uid = optional_str(owner_uid, "uid")?.unwrap_or_default();
+        }
+        Ok(())
+    })?;
     Ok(uid)
 }
 
@@ -87,9 +80,15 @@ pub(super) fn find_holder(
     if !mentions(answer, address) {
         return items(answer).map(|_| None);
     }
-    find_item(answer, &mut |item| {
-        if mentions(item.text(), address) { holder(item, address, pod, nodes) } else { Ok(None) }
-    })
+    let mut found = None;
+    items(answer)?.elements(&mut |item| {
+        let item = item.value()?;
+        if found.is_none() && mentions(item.text(), address) {
+            found = holder(item, address, pod, nodes)?;
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// The number of bytes of the longest address in quotes: IPv6 that ends in IPv4 notation.
@@ -117,7 +116,7 @@ fn is_address(value: Value<'_>, address: IpAddr) -> bool {
         && value.to_str().is_ok_and(|text| text.parse::<IpAddr>().is_ok_and(|other| other.to_canonical() == address))
 }
 
-/// Returns a pod of the host's answer if it has or requests an address, and is not one that another pod replaces.
+/// Returns a pod from the list as a holder, if it uses the address and the new pod does not replace it.
 fn holder(
     item: Value<'_>,
     address: IpAddr,
@@ -132,14 +131,14 @@ fn holder(
     if new.replaces(&other, is_being_deleted) || !uses(metadata, spec, status, address, nodes)? {
         return Ok(None);
     }
-    let name = other.name.clone().into_owned();
+    let name = other.name.into_owned();
     Ok(Some(Holder { name, namespace: namespace.into_owned(), is_being_deleted }))
 }
 
 /// Returns whether a pod uses an address: by its status or, while that has none, by its annotation.
 ///
-/// An annotation counts only where the policy checks it. Otherwise, a user could block an address with a pod that will
-/// never use it, and so would the copies in the pods of interLink's tunnels.
+/// The annotation of a pod that uses the VPN or cannot run on a virtual node does not count. Otherwise, a user could block
+/// an address with a pod that will never use it, and so would the copies in the pods of interLink's tunnels.
 fn uses(
     metadata: Option<Value<'_>>,
     spec: Option<Value<'_>>,

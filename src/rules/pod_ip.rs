@@ -11,9 +11,10 @@
 //!   `podIP.allowReserved` is set or the range has fewer than four addresses;
 //! - an IPv4 address whose last octet is outside `podIP.octetRange`.
 //!
-//! With `cluster.podIPRanges`, the ranges of the cluster's virtual nodes are allowed too. A pod that names virtual nodes
-//! with ranges, by `nodeName`, the node selector `kubernetes.io/hostname`, or each term of a required node affinity for
-//! that label or for `metadata.name`, must then request an address in one of these ranges.
+//! With `cluster.podIPRanges`, the ranges of the cluster's virtual nodes are allowed too. If a pod names its nodes, and
+//! all virtual nodes among them have ranges, the address must be in one of these. A pod names nodes by `nodeName`, by
+//! the node selector `kubernetes.io/hostname`, or in each term of a required node affinity for that label or for
+//! `metadata.name`. The first of these that is set counts.
 //!
 //! In an audit of stored objects, an address that interLink assigned may be outside these ranges. The policy assumes
 //! that interLink assigned it if a field manager in `trustedFieldManagers` owns the annotation or, on a pod with the
@@ -122,7 +123,7 @@ pub(crate) struct AllowedRanges<'r> {
 }
 
 impl<'r> AllowedRanges<'r> {
-    /// The ranges in the settings.
+    /// Returns the ranges in the settings.
     pub(crate) fn of_settings(pod_ip: &'r PodIp) -> Self {
         Self {
             ranges: Cow::Borrowed(&pod_ip.cidrs),

@@ -12,11 +12,12 @@
 //!   whose Jobs creates several pods;
 //! - of a `DaemonSet`.
 //!
-//! With `cluster.podIPConflicts`, also an address in a Pod or a Binding that another pod in the cluster has or, as long as
-//! it has none, requests. Finished pods do not count, nor does the node's address of a pod in the host's network, nor a
-//! request of a pod that cannot run on a virtual node or uses the VPN. A pod with the same name, such as the earlier pod
-//! of a `StatefulSet`, does not count either, nor does one of the same controller that is being deleted. The message
-//! names the other pod only if it is in the same namespace.
+//! With `cluster.podIPConflicts`, also an address in a Pod that may run on a virtual node, or in a Binding, that
+//! another pod in the cluster has or, as long as it has none, requests. An address that `pod-ip` refuses is not
+//! compared. Finished pods do not count, nor does the node's address of a pod in the host's network, nor a request of a
+//! pod that cannot run on a virtual node or uses the VPN. A pod with the same name, such as the earlier pod of a
+//! `StatefulSet`, does not count either, nor does one of the same controller that is being deleted. The message names
+//! the other pod only if it is in the same namespace.
 //!
 //! A template with `interlink.eu/pod-vpn` is exempt: interLink then gives each pod an address of its own. An update may
 //! keep such a template and may scale it down, but not up.
@@ -34,8 +35,9 @@
 //!
 //! ## How to fix it
 //!
-//! Request an address that no other pod has. Remove the annotation from the template, or let the template create only one pod at a time: one replica,
-//! `parallelism: 1`, `concurrencyPolicy: Forbid`. The examples below use the setting `podIP.cidrs: [10.250.0.0/16]`.
+//! In a template, remove the annotation, or create only one pod at a time: one replica, `parallelism: 1`,
+//! `concurrencyPolicy: Forbid`. In a Pod or a Binding, request an address that no other pod has. The examples below use
+//! the setting `podIP.cidrs: [10.250.0.0/16]`.
 //!
 //! ## Settings
 //!
@@ -101,8 +103,8 @@ use crate::target::Target;
 
 pub(super) const RULE: Rule = Rule {
     id: RuleId::PodIpConflict,
-    refuses: "`pod-ip` in a template that creates several pods at the same time, which would all have that address, or one that \
-              another pod has, if the settings ask for it",
+    refuses: "`pod-ip` that several pods would have: in a template that creates several pods at the same time or, with \
+              `cluster.podIPConflicts`, the address of another pod",
     about_writers: false,
     roles: &[Role::PodTemplate],
     check,

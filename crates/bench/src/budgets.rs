@@ -12,7 +12,7 @@ use crate::ratio;
 use crate::requests::{cases, create};
 
 /// The size of the module, in bytes.
-const MODULE_SIZE: usize = 342_000;
+const MODULE_SIZE: usize = 340_000;
 
 /// The instructions to start: instantiation, and the functions that a waPC host calls first.
 const START: u64 = 5_000;

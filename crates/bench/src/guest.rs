@@ -24,7 +24,7 @@ struct Exchange {
 }
 
 /// A compiled policy module.
-pub(crate) struct Template {
+pub(crate) struct CompiledModule {
     engine: Engine,
     instance: InstancePre<Exchange>,
     is_metered: bool,
@@ -40,7 +40,7 @@ pub(crate) struct Guest {
     pub(crate) start_instructions: u64,
 }
 
-impl Template {
+impl CompiledModule {
     /// Compiles a module without a meter, which would distort the time.
     pub(crate) fn unmetered(module: &[u8]) -> Result<Self> {
         Self::compile(module, false)
@@ -78,7 +78,7 @@ impl Template {
 impl Guest {
     /// Starts a module whose instructions are counted.
     pub(crate) fn new(module: &[u8]) -> Result<Self> {
-        Template::compile(module, true)?.start()
+        CompiledModule::compile(module, true)?.start()
     }
 
     /// Returns the size of the linear memory in bytes. It never shrinks.

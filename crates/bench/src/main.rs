@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use comfy_table::{CellAlignment, Table, presets};
-use guest::{Guest, Template};
+use guest::{CompiledModule, Guest};
 use requests::Case;
 use wasmtime_provider::wasmtime::{self, Result};
 
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
             eprintln!("usage: interlink-bench MODULE.wasm…\n       interlink-bench --pods MODULE.wasm");
             return ExitCode::from(2);
         }
-        [option, module] if option == "--pods" => measure_comparison(module),
+        [option, module] if option == "--pods" => measure_pods(module),
         modules => measure_all(modules),
     };
     match table {
@@ -97,16 +97,16 @@ fn measure_all(modules: &[String]) -> Result<Table> {
 }
 
 /// Measures how a module compares an address with the pods of a cluster.
-fn measure_comparison(module: &str) -> Result<Table> {
+fn measure_pods(module: &str) -> Result<Table> {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
-    table.set_header(["pods", "bytes", "instructions", "per byte", "ms", "memory, MiB"]);
+    table.set_header(["pods", "bytes", "instructions", "per byte", "first call, ms", "memory, MiB"]);
     let bytes = fs::read(module)?;
     for count in [100, 1_000, 10_000, 100_000] {
         let answer = pods::answer(count);
         let mut guest = Guest::new(&bytes)?;
         let (_, instructions) = guest.call_with("validate", &pods::request(), &answer)?;
-        let mut unmetered = Template::unmetered(&bytes)?.start()?;
+        let mut unmetered = CompiledModule::unmetered(&bytes)?.start()?;
         let start = Instant::now();
         unmetered.call_with("validate", &pods::request(), &answer)?;
         table.add_row([
@@ -150,10 +150,10 @@ impl Cost {
         for _ in 0..=WARM_UP_CALLS {
             (_, instructions) = guest.call("validate", &case.payload).map_err(context)?;
         }
-        let template = Template::unmetered(&module)?;
-        let mut unmetered = template.start()?;
+        let compiled = CompiledModule::unmetered(&module)?;
+        let mut unmetered = compiled.start()?;
         let time = fastest(|| unmetered.call("validate", &case.payload).map(drop)).map_err(context)?;
-        let fresh = fastest(|| template.start()?.call("validate", &case.payload).map(drop)).map_err(context)?;
+        let fresh = fastest(|| compiled.start()?.call("validate", &case.payload).map(drop)).map_err(context)?;
         Ok(Self { instructions, time, fresh, memory: guest.memory() })
     }
 }

@@ -66,5 +66,5 @@ pub use bytes::bytes_eq;
 pub use error::{Context, DecodeError};
 pub use escape::{escape_truncated, show_name};
 pub use reader::{Reader, Visit};
-pub use record::{Field, FieldPath, Nested, Record, pick, seek_path};
+pub use record::{Field, FieldPath, Nested, Record, each, pick, seek_path};
 pub use value::{Value, optional_str, present};

@@ -128,6 +128,20 @@ pub fn pick<'a, const N: usize>(
     present(object).map_or(Ok([None; N]), |object| object.reader().pick(names))
 }
 
+/// Visits the elements of a list. A list that is absent or `null` has none.
+///
+/// # Errors
+/// If the value is not a list or is malformed; and the errors of `visit`, with the index.
+pub fn each<'a>(
+    list: Option<Value<'a>>,
+    visit: &mut dyn FnMut(Value<'a>) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    match present(list) {
+        Some(list) => list.reader().elements(&mut |element| visit(element.value()?)),
+        None => Ok(()),
+    }
+}
+
 /// The record that follows a path: one field of each object.
 struct PathStep<'s, 'a> {
     names: &'s [&'s str],
