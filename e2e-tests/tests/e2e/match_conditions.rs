@@ -27,6 +27,7 @@ pub(crate) const TESTS: &[crate::Test] = &[
     ("matchConditions skip updates that change nothing that matters", skip_unrelated_updates),
     ("matchConditions skip objects without interLink annotations", skip_unrelated_objects),
     ("matchConditions of the hardening policy skip kubelets", hardening_skips_kubelets),
+    ("the component for a trusted account skips what the policy trusts", component_skips_only_the_trusted_account),
 ];
 
 /// The main policy, whose conditions `monitor.yaml` and `namespace.yaml` share, and the hardening policy.
@@ -273,6 +274,36 @@ fn hardening_skips_kubelets(_: &DualPolicy) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The component patches a condition and a setting: they must name the same account.
+fn component_skips_only_the_trusted_account(policy: &DualPolicy) -> Result<(), String> {
+    let component: Value =
+        yaml_serde::from_str(include_str!("../../../deploy/trusted-account/kustomization.yaml")).expect("YAML");
+    let patch = component["patches"][0]["patch"].as_str().expect("a patch");
+    let patch: Value = yaml_serde::from_str(patch).expect("YAML");
+    assert_eq!(patch[0]["path"], "/spec/settings/trustedWriters");
+    assert_eq!(patch[1]["path"], "/spec/matchConditions/-");
+    let settings = json!({"trustedWriters": patch[0]["value"]});
+    let env = Arc::new(Env::stdlib());
+    let condition = env.compile(patch[1]["value"]["expression"].as_str().expect("an expression")).unwrap();
+    let account = patch[0]["value"][0]["username"].as_str().expect("an account");
+    let mut skipped = 0;
+    for username in [account, "system:serviceaccount:interlink:default", "system:serviceaccount:interlink:x", "alice"] {
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"annotations": {"JobID": "1"}}});
+        let request = AdmissionRequest::create(pod).user(username);
+        let mut context = Context::with_env(env.clone());
+        context.add_variable_from_value("request", cel::to_value(request.clone().into_json()).unwrap());
+        let is_sent = matches!(condition.execute(&context), Ok(cel::Value::Bool(true)));
+        let is_accepted = policy.validate(&request.payload(&settings))?["accepted"] == true;
+        if is_sent == is_accepted {
+            return Err(format!(
+                "that a request by {username} is sent is {is_sent}, that it is accepted {is_accepted}"
+            ));
+        }
+        skipped += u32::from(!is_sent);
+    }
+    if skipped == 1 { Ok(()) } else { Err(format!("{skipped} accounts are skipped")) }
 }
 
 /// Returns every location of annotations, with the kind of the object.
