@@ -29,8 +29,8 @@ pub use error::{AnswerError, ManifestError, PullError};
 /// The beginning of a reference to a module in a registry.
 pub const SCHEME: &str = "registry://";
 
-/// The size limit of a module, in bytes. The policy has a hundredth of it.
-const MAX_BYTES: usize = 20_000_000;
+/// The size limit of a module, in bytes; this policy takes less than half a megabyte.
+pub const MAX_BYTES: usize = 20_000_000;
 
 const TIMEOUTS: Timeouts = Timeouts { silence: Duration::from_secs(15), total: Duration::from_mins(2) };
 
@@ -195,10 +195,10 @@ mod tests {
             })
         };
         let manifest = error_for("HTTP/1.1 200 OK\r\n\r\n");
-        assert_eq!(manifest, "cannot be pulled, the registry's answer is invalid: the manifest has more than 4 MiB");
+        assert_eq!(manifest, "cannot be pulled, the registry's response is invalid: the manifest is larger than 4 MiB");
         let status = error_for("HTTP/1.1 500 -\r\n\r\n");
         assert!(
-            status.starts_with("cannot be pulled, the registry's answer is invalid: its status is 500"),
+            status.starts_with("cannot be pulled, the registry's response is invalid: its status is 500"),
             "{status}"
         );
     }

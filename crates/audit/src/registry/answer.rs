@@ -2,14 +2,12 @@
 
 use oci_client::errors::{OciEnvelope, OciErrorCode};
 use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
 
 use super::error::{AnswerError, PullError};
 
-/// An answer, with the beginning of its body.
+/// An answer, with its body, or the beginning of an error's text.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
 

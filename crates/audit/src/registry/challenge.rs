@@ -74,7 +74,7 @@ mod tests {
     fn rejects_a_realm_that_is_not_on_the_web() {
         for realm in ["/token", "ftp://example.org", "file:///etc/passwd", "https://", "http://[::1"] {
             let error = find(&[format!("Bearer realm=\"{realm}\"").leak()]).unwrap_err();
-            assert_eq!(error, format!("it gives no valid URL for tokens: {realm:?}"));
+            assert_eq!(error, format!("its token URL is invalid: {realm:?}"));
         }
     }
 }

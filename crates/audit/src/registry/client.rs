@@ -31,13 +31,13 @@ pub(super) struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// Logs in as the registry asks for it.
+    /// Authenticates in the way that the registry asks for.
     pub(super) async fn log_in(pull: &'a Pull) -> Result<Self, PullError> {
         let transport = Transport::new(&pull.api, pull.timeouts.silence)?;
-        let answer = transport.get(&pull.api, ANY_MEDIA_TYPE, None, 0).await?;
+        let response = transport.follow(&pull.api, ANY_MEDIA_TYPE, None).await?;
         let mut client = Self { pull, transport, authorization: None, login_hint: pull.credentials.hint.clone() };
         let login = pull.credentials.login.as_ref();
-        client.authorization = match Challenge::find(&answer.headers)? {
+        client.authorization = match Challenge::find(response.headers())? {
             None => None,
             Some(Challenge::Basic) => login.cloned(),
             Some(Challenge::Bearer { realm, service }) => {
@@ -61,14 +61,13 @@ impl<'a> Client<'a> {
     ) -> Result<String, PullError> {
         let scope = format!("repository:{}:pull", self.pull.image.repository());
         url.query_pairs_mut().append_pair("scope", &scope).extend_pairs(service.map(|service| ("service", service)));
-        let answer = self.transport.get(&url, ANY_MEDIA_TYPE, login, MAX_TOKEN_BYTES).await?;
-        if answer.status.is_client_error() {
+        let too_long = AnswerError::LongToken.into();
+        let answer = self.transport.get(&url, ANY_MEDIA_TYPE, login, MAX_TOKEN_BYTES, too_long).await?;
+        // Others, such as 429, say nothing about the credentials.
+        if let 400 | 401 | 403 | 404 = answer.status.as_u16() {
             return Err(PullError::Denied { hint: self.login_hint.clone() });
         }
         let body = answer.into_body(&self.login_hint)?;
-        if body.len() > MAX_TOKEN_BYTES {
-            return Err(AnswerError::LongToken.into());
-        }
         let token: Token = serde_json::from_slice(&body).map_err(AnswerError::Token)?;
         let token = token.token.or(token.access_token).ok_or(AnswerError::UnusableToken)?;
         // Others cannot be sent in a header.
@@ -85,10 +84,8 @@ impl<'a> Client<'a> {
             IMAGE_MANIFEST_LIST_MEDIA_TYPE,
         ];
         let reference = self.pull.image.digest().or(self.pull.image.tag()).unwrap_or("latest");
-        let body = self.get(&format!("manifests/{reference}"), &media_types.join(", "), MAX_MANIFEST_BYTES).await?;
-        if body.len() > MAX_MANIFEST_BYTES {
-            return Err(AnswerError::LongManifest.into());
-        }
+        let (path, accept) = (format!("manifests/{reference}"), media_types.join(", "));
+        let body = self.get(&path, &accept, MAX_MANIFEST_BYTES, AnswerError::LongManifest.into()).await?;
         if let Some(digest) = self.pull.image.digest() {
             Digest::parse(digest)?.verify(&body)?;
         }
@@ -98,7 +95,7 @@ impl<'a> Client<'a> {
     /// Gets a blob of this digest and size.
     pub(super) async fn blob(&self, digest: &str, size: usize) -> Result<Vec<u8>, PullError> {
         let parsed = Digest::parse(digest)?;
-        let blob = self.get(&format!("blobs/{digest}"), ANY_MEDIA_TYPE, size).await?;
+        let blob = self.get(&format!("blobs/{digest}"), ANY_MEDIA_TYPE, size, PullError::WrongSize).await?;
         if blob.len() != size {
             return Err(PullError::WrongSize);
         }
@@ -106,11 +103,11 @@ impl<'a> Client<'a> {
         Ok(blob)
     }
 
-    /// Gets what is at this path in the image's repository.
-    async fn get(&self, path: &str, accept: &str, limit: usize) -> Result<Vec<u8>, PullError> {
+    /// Gets a resource of the image's repository.
+    async fn get(&self, path: &str, accept: &str, limit: usize, too_long: PullError) -> Result<Vec<u8>, PullError> {
         let mut url = self.pull.api.clone();
         url.set_path(&format!("/v2/{}/{path}", self.pull.image.repository()));
-        let answer = self.transport.get(&url, accept, self.authorization.as_ref(), limit).await?;
+        let answer = self.transport.get(&url, accept, self.authorization.as_ref(), limit, too_long).await?;
         answer.into_body(&self.login_hint)
     }
 }

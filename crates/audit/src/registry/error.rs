@@ -90,7 +90,7 @@ pub enum PullError {
     #[error("is not a Kubewarden policy: {0}; push one with: kwctl push")]
     NotAPolicy(#[from] ManifestError),
     /// An answer violates the protocol.
-    #[error("cannot be pulled, the registry's answer is invalid: {}", excerpt(.0))]
+    #[error("cannot be pulled, the registry's response is invalid: {}", excerpt(.0))]
     InvalidAnswer(#[from] AnswerError),
 }
 
@@ -109,7 +109,7 @@ pub enum AnswerError {
     #[error("it has too many redirects")]
     TooManyRedirects,
     /// The manifest is larger than registries must accept.
-    #[error("the manifest has more than {} MiB", MAX_MANIFEST_BYTES >> 20)]
+    #[error("the manifest is larger than {} MiB", MAX_MANIFEST_BYTES >> 20)]
     LongManifest,
     /// The manifest cannot be parsed.
     #[error("the manifest is malformed: {0}")]
@@ -118,10 +118,10 @@ pub enum AnswerError {
     #[error("{0:?} is not a digest")]
     Digest(String),
     /// The realm, where to get a token, is not an HTTP URL.
-    #[error("it gives no valid URL for tokens: {0:?}")]
+    #[error("its token URL is invalid: {0:?}")]
     Realm(String),
     /// The answer with the token is too large.
-    #[error("the token has more than {} KiB", MAX_TOKEN_BYTES >> 10)]
+    #[error("the token is larger than {} KiB", MAX_TOKEN_BYTES >> 10)]
     LongToken,
     /// The answer with the token cannot be parsed.
     #[error("the token is malformed: {0}")]

@@ -42,17 +42,20 @@ impl Transport {
         Ok(Self { client: client.map_err(|error| describe(error, registry, silence))?, silence })
     }
 
-    /// Sends a GET request. Of the answer's body, little more than the limit is read; it then counts as too long.
+    /// Sends a GET request. Reads at most `limit` bytes of the body; a longer one is the error `too_long`. The text of an
+    /// error is cut instead.
     pub(super) async fn get(
         &self,
         url: &Url,
         accept: &str,
         authorization: Option<&Authorization>,
         limit: usize,
+        too_long: PullError,
     ) -> Result<Answer, PullError> {
         let mut response = self.follow(url, accept, authorization).await?;
         let status = response.status();
-        let limit = if status == StatusCode::OK { limit } else { MAX_ERROR_BYTES };
+        let is_success = status == StatusCode::OK;
+        let limit = if is_success { limit } else { MAX_ERROR_BYTES };
         let mut body = Vec::new();
         while body.len() <= limit {
             match response.chunk().await {
@@ -61,11 +64,15 @@ impl Transport {
                 Err(error) => return Err(describe(error, response.url(), self.silence)),
             }
         }
-        Ok(Answer { status, headers: std::mem::take(response.headers_mut()), body })
+        if body.len() > limit && is_success {
+            return Err(too_long);
+        }
+        body.truncate(limit);
+        Ok(Answer { status, body })
     }
 
-    /// Sends a request, and follows redirects. From the first one to another host on, it sends no authorization.
-    async fn follow(
+    /// Sends a GET request, and follows redirects. From the first one to another host on, it sends no authorization.
+    pub(super) async fn follow(
         &self,
         url: &Url,
         accept: &str,

@@ -23,8 +23,8 @@ pub(crate) struct Fake {
     pub(crate) blob: Vec<u8>,
     /// Header lines of a 401 answer to the first request, in which PORT stands for the port; empty to require no token.
     pub(crate) challenge: String,
-    /// The body of the answer to a request for a token.
-    pub(crate) token: String,
+    /// The status and the body of the answer to a request for a token.
+    pub(crate) token: (u16, String),
     /// Whether requests for the layer are redirected to another host, and there once more.
     pub(crate) redirects: bool,
     /// The path and the Authorization header of each request that has one.
@@ -38,7 +38,7 @@ impl Default for Fake {
             manifest: (200, manifest().to_string()),
             blob: MODULE.to_vec(),
             challenge: String::new(),
-            token: String::new(),
+            token: (200, String::new()),
             redirects: false,
             authorized: Arc::default(),
         }
@@ -81,7 +81,7 @@ impl Fake {
         self.authorized.lock().unwrap().extend(authorization.map(|value| format!("{path} {value}")));
         let (status, lines, body) = match path {
             "/v2/" => (if challenge.is_empty() { 200 } else { 401 }, challenge, &b"{}"[..]),
-            path if path.starts_with("/token") => (200, "", self.token.as_bytes()),
+            path if path.starts_with("/token") => (self.token.0, "", self.token.1.as_bytes()),
             path if path.contains("/manifests/") => (self.manifest.0, "", self.manifest.1.as_bytes()),
             path if path.contains("/blobs/") && self.redirects => (307, redirect, &b""[..]),
             "/redirected" => (307, "location: /redirected/again\r\n", &b""[..]),

@@ -226,25 +226,32 @@ fn rejects_wrong_digests_and_sizes() {
 
 fn reports_every_faulty_answer() {
     let challenge = "www-authenticate: Bearer realm=\"http://localhost:PORT/token\"\r\n".to_owned();
-    let token = |token: &str| Fake { challenge: challenge.clone(), token: token.to_owned(), ..Fake::default() };
+    let token_status =
+        |status, text: &str| Fake { challenge: challenge.clone(), token: (status, text.to_owned()), ..Fake::default() };
+    let token = |text: &str| token_status(200, text);
     let manifest = |status, text: &str| Fake { manifest: (status, text.to_owned()), ..Fake::default() };
     let denied = r#"{"errors": [{"code": "DENIED"}]}"#;
-    let invalid = |reason| format!("cannot be pulled, the registry's answer is invalid: {reason}");
+    let invalid = |reason| format!("cannot be pulled, the registry's response is invalid: {reason}");
     let many = r#"{"errors": [{"code": "TOOMANYREQUESTS", "message": "wait"}]}"#;
     for (fake, expected) in [
         (token(r#"{"token": "a"}"#), "is not a policy module that can be loaded"),
-        (token(r#"{"token": "a\nb"}"#), "cannot be pulled, the registry's answer is invalid"),
-        (token("{"), "cannot be pulled, the registry's answer is invalid"),
-        (manifest(200, "{"), "cannot be pulled, the registry's answer is invalid"),
-        (manifest(200, "{\"schemaVersion\": 1}"), "cannot be pulled, the registry's answer is invalid"),
-        (manifest(500, &"\u{1b}[2J".repeat(1000)), "cannot be pulled, the registry's answer is invalid"),
+        (token(r#"{"token": "a\nb"}"#), "cannot be pulled, the registry's response is invalid"),
+        (token("{"), "cannot be pulled, the registry's response is invalid"),
+        (manifest(200, "{"), "cannot be pulled, the registry's response is invalid"),
+        (manifest(200, "{\"schemaVersion\": 1}"), "cannot be pulled, the registry's response is invalid"),
+        (manifest(500, &"\u{1b}[2J".repeat(1000)), "cannot be pulled, the registry's response is invalid"),
+        (token_status(429, many), "is refused by the registry: OCI API errors: [OCI API error: wait]"),
+        (token_status(429, ""), &invalid("its status is 429 Too Many Requests")),
+        (token_status(503, ""), &invalid("its status is 503 Service Unavailable")),
+        (token_status(400, ""), "access is denied, or it does not exist; try: docker login "),
+        (token_status(404, ""), "access is denied, or it does not exist; try: docker login "),
         (manifest(429, many), "is refused by the registry: OCI API errors: [OCI API error: wait]"),
         (manifest(403, denied), "access is denied, or it does not exist; try: docker login "),
         (manifest(403, ""), "access is denied, or it does not exist; try: docker login "),
         (manifest(401, ""), "access is denied, or it does not exist; try: docker login "),
         (manifest(404, "<html>"), "is not in the registry"),
-        (manifest(200, &" ".repeat((4 << 20) + 1)), &invalid("the manifest has more than 4 MiB")),
-        (token(&" ".repeat((64 << 10) + 1)), &invalid("the token has more than 64 KiB")),
+        (manifest(200, &" ".repeat((4 << 20) + 1)), &invalid("the manifest is larger than 4 MiB")),
+        (token(&" ".repeat((64 << 10) + 1)), &invalid("the token is larger than 64 KiB")),
         (manifest(503, &"a".repeat(1 << 20)), &invalid("its status is 503 Service Unavailable, with the text aaa")),
     ] {
         let error = error_from(fake, "interlink:v1");
@@ -266,7 +273,7 @@ fn accepts_the_largest_manifest() {
 fn pull_as_jane(challenge: &str, fake: Fake) -> (String, Vec<String>) {
     let authorized = fake.authorized.clone();
     let challenge = format!("www-authenticate: {challenge}\r\n");
-    let port = Fake { challenge, token: r#"{"token": "a"}"#.to_owned(), ..fake }.serve();
+    let port = Fake { challenge, token: (200, r#"{"token": "a"}"#.to_owned()), ..fake }.serve();
     let folder = tempfile::tempdir().unwrap();
     let auths = json!({"auths": {format!("localhost:{port}"): {"auth": "amFuZTpzZWNyZXQ="}}});
     fs::write(folder.path().join("config.json"), auths.to_string()).unwrap();
