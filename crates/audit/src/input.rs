@@ -11,7 +11,7 @@ mod read_ahead;
 mod yaml;
 mod zstd;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
@@ -23,13 +23,14 @@ use zstd::ZstdReader;
 
 pub use files::{Files, InputFile};
 pub(crate) use json::{JsonStream, check as check_json};
-pub use limited::read_limited;
+pub use limited::{read_bytes_limited, read_limited};
 
 /// The maximum depth of maps and lists. The API server's JSON parser and the policy read no more either.
 const MAX_DEPTH: usize = 128;
 
-/// The maximum size in bytes of a document or a list's item. The API server stores no object of more than 3 MiB.
-const MAX_DOCUMENT: usize = 8 << 20;
+/// The maximum size in bytes of a document, a list's item, or a file that is not a dump. The API server stores no object of
+/// more than 3 MiB.
+pub(crate) const MAX_DOCUMENT: usize = 8 << 20;
 
 /// The maximum size in bytes of a YAML file, which memory holds as a whole.
 const MAX_YAML: usize = 16 << 20;
@@ -47,9 +48,9 @@ enum InputError {
     NotUtf8,
     #[error("is not {0}, despite its name")]
     NotCompressed(&'static str),
-    #[error("has more than {} MiB; write it as JSON, which is read as a stream", MAX_YAML >> 20)]
+    #[error("is larger than {} MiB; write it as JSON, which is read as a stream", MAX_YAML >> 20)]
     TooLong,
-    #[error("is more than {} MiB", max_bytes >> 20)]
+    #[error("makes the input larger than {} MiB", max_bytes >> 20)]
     TooMuch { max_bytes: usize },
     #[error("is not a regular file; use - for standard input")]
     NotRegular,
@@ -99,9 +100,9 @@ pub(crate) fn read_all(files: Files, max_bytes: usize) -> Result<Vec<Document>, 
     Ok(found)
 }
 
-/// Checks that a path is a regular file or standard input: others may have no end, or wait for a writer.
+/// Checks that a path is a regular file or standard input.
 fn check_is_regular(path: &Path) -> io::Result<()> {
-    if path == Path::new(STANDARD_INPUT) || fs::metadata(path)?.is_file() {
+    if path == Path::new(STANDARD_INPUT) || limited::is_regular(path)? {
         Ok(())
     } else {
         Err(io::Error::other(InputError::NotRegular))
@@ -138,9 +139,7 @@ pub(crate) fn read_document(file: &str) -> Result<Vec<Document>, Problem> {
 /// Reads the text of a regular file or standard input.
 fn read_text(file: &Path) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
     check_is_regular(file)?;
-    let mut text = String::new();
-    open(file)?.take(MAX_DOCUMENT as u64 + 1).read_to_string(&mut text)?;
-    if text.len() > MAX_DOCUMENT { Err(InputError::TooMuch { max_bytes: MAX_DOCUMENT }.into()) } else { Ok(text) }
+    Ok(limited::to_text(limited::read_to_end(open(file)?, MAX_DOCUMENT)?)?)
 }
 
 /// Opens a file or standard input, and decompresses it.

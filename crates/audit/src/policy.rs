@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::io;
 use std::path::Path;
-use std::{fs, io};
 
 use interlink_audit::document::{Origin, Problem, STANDARD_INPUT};
 use interlink_audit::host::Module;
 use interlink_audit::policy_settings::{self, PolicySettings};
 use interlink_audit::report::print_message;
-use interlink_audit::{registry, streams};
+use interlink_audit::{input, registry, streams};
 
 use crate::cli::PolicyOptions;
 
@@ -25,7 +25,9 @@ pub(crate) fn load_module(options: &PolicyOptions) -> Result<Module, Problem> {
     let module: Result<Cow<'_, [u8]>, Box<dyn Error + Send + Sync>> = if name.starts_with(registry::SCHEME) {
         registry::pull(name, options.plain_http).map(Cow::from).map_err(Into::into)
     } else {
-        fs::read(name).map(Cow::from).map_err(|error| file_error(name, error))
+        input::read_bytes_limited(Path::new(name), registry::MAX_BYTES)
+            .map(Cow::from)
+            .map_err(|error| file_error(name, error))
     };
     let module = module.map_err(|error| origin().problem(error))?;
     streams::silence_modules().map_err(|error| Origin::file("standard output").problem(error))?;

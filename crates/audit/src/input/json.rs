@@ -24,7 +24,7 @@ enum JsonError {
     Missing(&'static str),
     #[error("is not valid JSON: it ends too early")]
     End,
-    #[error("has more than {} MiB", MAX_DOCUMENT >> 20)]
+    #[error("is larger than {} MiB", MAX_DOCUMENT >> 20)]
     TooLong,
     #[error("has items twice")]
     ItemsTwice,
@@ -158,7 +158,7 @@ impl JsonStream {
             let mut header = self.take(length);
             header.extend(b"null}");
             self.consume_byte(b'[')?;
-            // The other reader of field names does not decode escapes, so there may be items before these.
+            // `seek_field`, which found these items, does not decode escapes, so there may be others before them.
             let fields = Reader::new(&header).pick(["kind", "apiVersion", "metadata", "items"]);
             let [_, _, metadata, _] = fields.map_err(|error| origin.clone().problem(JsonError::Malformed(error)))?;
             self.list_metadata = metadata.map(|metadata| metadata.text().to_vec());
@@ -517,7 +517,7 @@ mod tests {
             let read = read(&text(length));
             assert_eq!(read.len(), 1);
             let problem = read[0].as_ref().unwrap_err();
-            assert_eq!(problem, "f.json:1: has more than 8 MiB; the rest of the input was not read");
+            assert_eq!(problem, "f.json:1: is larger than 8 MiB; the rest of the input was not read");
         }
     }
 

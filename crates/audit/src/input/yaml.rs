@@ -13,7 +13,7 @@ use crate::document::{Document, Origin, Problem};
 
 /// A text that is not YAML, or that `kubectl` could read in another way.
 #[derive(Debug, thiserror::Error)]
-#[error("is not valid YAML: {fault}{}", if *.is_template { "; render a Helm template first" } else { "" })]
+#[error("{}{fault}{}", .fault.prefix(), if *.is_template { "; render a Helm template first" } else { "" })]
 struct InvalidYaml {
     fault: Fault,
     is_template: bool,
@@ -47,11 +47,16 @@ enum Fault {
     TooMuch { line: usize },
     #[error("has too many values; write it as JSON, whose lists are read as streams")]
     TooManyValues { line: usize },
-    #[error("has more than {} MiB; write it as JSON, whose lists are read as streams", MAX_DOCUMENT >> 20)]
+    #[error("is larger than {} MiB; write it as JSON, whose lists are read as streams", MAX_DOCUMENT >> 20)]
     TooLong,
 }
 
 impl Fault {
+    /// Returns the beginning of the text about the document.
+    fn prefix(&self) -> &'static str {
+        if matches!(self, Self::TooLong) { "" } else { "is not valid YAML: " }
+    }
+
     /// Returns the line of the document on which the fault is, if known.
     fn line(&self) -> Option<usize> {
         match self {

@@ -13,9 +13,6 @@ use crate::object::{Header, lines_before_key, text};
 /// The last part of the address of this policy's module.
 const MODULE_NAME: &str = "interlink-annotations";
 
-/// The maximum bytes of all documents in the files that are read.
-const MAX_BYTES: usize = 8 << 20;
-
 /// The modes in which a policy can be deployed.
 const MODES: [&str; 2] = ["protect", "monitor"];
 
@@ -71,7 +68,7 @@ pub(super) enum ChoiceError {
 /// If a document cannot be read, or is a Kustomization although no policy is named: what it builds may have other
 /// settings.
 pub(super) fn read(path: &str, is_named: bool) -> Result<Vec<Document>, Problem> {
-    let mut documents = input::read_all(Files::find(&[path.to_owned()], &[], false)?, MAX_BYTES)?;
+    let mut documents = input::read_all(Files::find(&[path.to_owned()], &[], false)?, input::MAX_DOCUMENT)?;
     if let Some(kustomization) = documents.iter().find(|document| !is_named && is_kustomization(document)) {
         return Err(kustomization.origin.clone().problem(ManifestError::Kustomization));
     }
