@@ -12,7 +12,6 @@ use crate::cross_checks::Check;
 use crate::document::{Origin, Problem};
 use crate::input;
 use crate::outcome::{Finding, Outcome, UNREADABLE};
-use crate::report::object;
 use crate::suggestion::closest;
 
 /// The version of the baseline's format.
@@ -191,7 +190,7 @@ impl Exceptions {
 pub struct Baseline {
     version: u32,
     findings: BTreeSet<BaselineFinding>,
-    /// The objects with findings that the policy's answer left out, and the number of those.
+    /// The objects with findings that the policy's answer left out, and how many were left out.
     #[serde(skip)]
     incomplete: Vec<(String, usize)>,
 }
@@ -256,13 +255,13 @@ impl Baseline {
     /// Adds the findings of an outcome.
     pub(crate) fn add(&mut self, outcome: &Outcome) {
         if outcome.omitted_findings > 0 {
-            self.incomplete.push((object(outcome), outcome.omitted_findings));
+            self.incomplete.push((outcome.object(), outcome.omitted_findings));
         }
         self.findings.extend(outcome.findings.iter().map(|finding| BaselineFinding::new(outcome, finding)));
     }
 
-    /// Returns the objects with findings that are not in the baseline, since the policy's answer left them out, and the
-    /// number of those.
+    /// Returns the objects with findings that are not in the baseline, since the policy's answer left them out, and
+    /// how many were left out.
     pub fn incomplete(&self) -> &[(String, usize)] {
         &self.incomplete
     }

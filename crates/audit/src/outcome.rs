@@ -196,6 +196,13 @@ impl Outcome {
         }
     }
 
+    /// Returns the object's name in a sentence, such as `Pod default/web`.
+    pub fn object(&self) -> String {
+        let separator = if self.namespace.is_empty() { "" } else { "/" };
+        let name = if self.name.is_empty() { "-" } else { &self.name };
+        format!("{} {}{separator}{name}", self.kind, self.namespace)
+    }
+
     /// Returns the name of the verdict, and of what is unknown.
     pub fn verdict_name(&self) -> &'static str {
         match self.verdict {

@@ -31,7 +31,6 @@ pub use junit::JUnit;
 pub use policyreport::PolicyReport;
 pub use sarif::Sarif;
 pub use table::{Table, print_error, print_message};
-pub(crate) use text::object;
 
 /// A format of reports.
 pub trait Format {

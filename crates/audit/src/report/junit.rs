@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use interlink_annotations_policy::Level;
 
-use super::text::{advice, excepted_line, file, line, object, visible};
+use super::text::{advice, excepted_line, file, line, visible};
 use super::{Format, Output, Summary};
 use crate::document::{Origin, Problem};
 use crate::outcome::{Finding, Outcome, UNREADABLE, Verdict};
@@ -52,7 +52,7 @@ impl JUnit {
 
 impl Format for JUnit {
     fn outcome(&mut self, outcome: &Outcome) -> io::Result<()> {
-        self.begin_case(&outcome.origin, &object(outcome))?;
+        self.begin_case(&outcome.origin, &outcome.object())?;
         let omitted = outcome.omitted();
         let (refusals, warnings): (Vec<_>, Vec<_>) =
             outcome.findings.iter().chain(&omitted).partition(|finding| finding.level == Level::Deny);

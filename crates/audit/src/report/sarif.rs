@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::fingerprint::Fingerprints;
 use super::json_list::{JsonList, to_json};
 use super::table::print_error;
-use super::text::{file, line, object, visible};
+use super::text::{file, line, visible};
 use super::{Format, Output, Summary, text};
 use crate::document::{Origin, Problem};
 use crate::documentation;
@@ -67,7 +67,6 @@ impl Format for Sarif {
         for (finding, reason) in counted.chain(excepted) {
             let mut result = json!({
                 "ruleId": finding.rule(),
-                "ruleIndex": rules::index(finding),
                 "level": if finding.level == Level::Deny { "error" } else { "warning" },
                 "message": message(&text::message(outcome, finding)),
                 "locations": [{
@@ -76,6 +75,9 @@ impl Format for Sarif {
                 }],
                 "partialFingerprints": { "interlinkAudit/v1": self.fingerprints.finding(outcome, finding) },
             });
+            if let Some(index) = rules::index(finding) {
+                result["ruleIndex"] = json!(index);
+            }
             if let Some(link) = &finding.documentation {
                 result["properties"] = json!({ "documentation": link });
             }
@@ -124,7 +126,7 @@ fn physical_location(origin: &Origin, finding: Option<usize>) -> Value {
 
 /// Returns the object and, if there is one, the annotation or field.
 fn logical_locations(outcome: &Outcome, finding: &Finding) -> Vec<Value> {
-    let object = object(outcome);
+    let object = outcome.object();
     let path = finding.full_path();
     let mut locations = vec![json!({ "kind": "object", "name": outcome.name, "fullyQualifiedName": object })];
     if !path.is_empty() {

@@ -47,21 +47,14 @@ pub(super) fn line(origin: &Origin, finding: Option<usize>) -> usize {
     finding.or(origin.line).unwrap_or(1)
 }
 
-/// Returns the object's name in a sentence, such as `Pod default/web`.
-pub(crate) fn object(outcome: &Outcome) -> String {
-    let separator = if outcome.namespace.is_empty() { "" } else { "/" };
-    let name = if outcome.name.is_empty() { "-" } else { &outcome.name };
-    format!("{} {}{separator}{name}", outcome.kind, outcome.namespace)
-}
-
 /// Returns a finding as one line without its rule: the object, what is wrong, and how to fix it.
 pub(super) fn message(outcome: &Outcome, finding: &Finding) -> String {
-    format!("{}: {}", object(outcome), advice(finding))
+    format!("{}: {}", outcome.object(), advice(finding))
 }
 
 /// Returns a finding that does not count as one line without its rule.
 pub(super) fn excepted_message(outcome: &Outcome, excepted: &ExceptedFinding) -> String {
-    format!("{}: {}; excepted: {}", object(outcome), excepted.finding.text(), excepted.reason)
+    format!("{}: {}; excepted: {}", outcome.object(), excepted.finding.text(), excepted.reason)
 }
 
 /// Returns the rule and path of a finding that does not count, and why it does not.

@@ -1,43 +1,79 @@
 //! The rules and the checks across objects, as SARIF describes them.
 
+use interlink_annotations_policy::Level;
 use interlink_annotations_policy::rules::{RULES, Rule, documentation};
-use interlink_annotations_policy::{Level, RuleId};
 use interlink_generate::reference;
 use serde_json::{Value, json};
 
 use crate::cross_checks::Check;
 use crate::outcome::{Finding, OMITTED, UNREADABLE};
 
-/// Returns the descriptors of all rules, of the entry for objects that cannot be decoded, of the checks across objects,
-/// and of the entry for findings that are left out.
+/// An entry in the report's list of rules.
+#[derive(Clone, Copy)]
+enum Entry {
+    Rule(&'static Rule),
+    /// For objects that cannot be decoded.
+    Unreadable,
+    Check(Check),
+    /// For findings that are left out of the policy's answer.
+    Omitted,
+}
+
+impl Entry {
+    /// Returns all entries, in the order of the list.
+    fn all() -> impl Iterator<Item = Self> {
+        let checks = Check::ALL.map(Self::Check);
+        RULES.iter().map(Self::Rule).chain([Self::Unreadable]).chain(checks).chain([Self::Omitted])
+    }
+
+    fn id(self) -> &'static str {
+        match self {
+            Self::Rule(rule) => rule.id.as_str(),
+            Self::Unreadable => UNREADABLE,
+            Self::Check(check) => check.as_str(),
+            Self::Omitted => OMITTED,
+        }
+    }
+
+    fn descriptor(self) -> Value {
+        match self {
+            Self::Rule(rule) => rule_descriptor(rule),
+            Self::Unreadable => unreadable_descriptor(),
+            Self::Check(check) => check_descriptor(check),
+            Self::Omitted => omitted_descriptor(),
+        }
+    }
+}
+
+/// Returns the descriptors of all entries.
 pub(super) fn descriptors() -> Vec<Value> {
+    Entry::all().map(Entry::descriptor).collect()
+}
+
+/// Returns the index of the descriptor for a finding; `None` if another version's module has a rule of its own.
+pub(super) fn index(finding: &Finding) -> Option<usize> {
+    Entry::all().position(|entry| entry.id() == finding.rule())
+}
+
+fn unreadable_descriptor() -> Value {
     let text = crate::documentation::UNREADABLE;
-    let unreadable = json!({
+    json!({
         "id": UNREADABLE,
         "shortDescription": { "text": "an object that the policy cannot decode" },
         "fullDescription": { "text": section(text, "Why") },
         "help": { "text": section(text, "How to fix it"), "markdown": text },
         "defaultConfiguration": { "level": "error" },
-    });
-    let omitted = json!({
+    })
+}
+
+fn omitted_descriptor() -> Value {
+    json!({
         "id": OMITTED,
         "shortDescription": { "text": "findings that are left out of the answer" },
         "fullDescription": { "text": "The policy shows as many findings as fit into its answer." },
         "help": { "text": "Fix the other findings of the object, and run this again." },
         "defaultConfiguration": { "level": "error" },
-    });
-    let checks = Check::ALL.map(check_descriptor);
-    RULES.iter().map(descriptor).chain([unreadable]).chain(checks).chain([omitted]).collect()
-}
-
-/// Returns the index of the descriptor for a finding.
-pub(super) fn index(finding: &Finding) -> usize {
-    let rule = finding.rule.as_deref();
-    if rule == Some(OMITTED) {
-        return RULES.len() + 1 + Check::ALL.len();
-    }
-    let check = rule.and_then(Check::find).map(|check| RULES.len() + 1 + check as usize);
-    check.or_else(|| rule.and_then(RuleId::find).map(|id| id as usize)).unwrap_or(RULES.len())
+    })
 }
 
 fn check_descriptor(check: Check) -> Value {
@@ -59,7 +95,7 @@ fn add_help(descriptor: &mut Value, id: &str) {
     }
 }
 
-fn descriptor(rule: &Rule) -> Value {
+fn rule_descriptor(rule: &Rule) -> Value {
     let id = rule.id;
     let text = documentation(id);
     let mut descriptor = json!({
