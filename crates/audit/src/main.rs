@@ -200,8 +200,13 @@ fn run(
     mode: Mode,
 ) -> Result<Run, Failure> {
     let module = policy::load_module(options)?;
-    let settings = policy::load_settings(options, &module)?;
+    let mut settings = policy::load_settings(options, &module)?;
     let has_warning = policy::print_remarks(&settings, output.quiet);
+    if settings.turn_off_cluster_reads() && !output.quiet {
+        let text = "addresses are not compared with the cluster, although settings.cluster asks for it; only podIP.cidrs \
+                    counts";
+        print_message("note", text);
+    }
     let evaluator = Evaluator { module, settings: settings.text, mode, is_built_in: options.module.is_none() };
     let progress = Progress::start(!output.quiet);
     let documents = documents()?.inspect(|document| progress.read(document));

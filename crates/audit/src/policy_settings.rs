@@ -3,7 +3,7 @@
 mod fields;
 mod policies;
 
-use interlink_annotations_policy::settings::Settings;
+use interlink_annotations_policy::settings::{ClusterReads, Settings};
 use interlink_annotations_policy::{Level, RuleId};
 use serde_json::Value;
 
@@ -27,6 +27,20 @@ pub struct PolicySettings {
 impl Default for PolicySettings {
     fn default() -> Self {
         Self { text: b"{}".to_vec(), missing_in: None, excludes_plugins: None }
+    }
+}
+
+impl PolicySettings {
+    /// Turns off the checks of addresses for which the policy reads the cluster: it cannot do so here, and would advise
+    /// an administrator to permit it. Returns whether any was on.
+    pub fn turn_off_cluster_reads(&mut self) -> bool {
+        let is_on = Settings::parse(&self.text).is_ok_and(|settings| settings.cluster != ClusterReads::default());
+        let Some(Value::Object(mut fields)) = serde_json::from_slice(&self.text).ok().filter(|_| is_on) else {
+            return false;
+        };
+        fields.remove("cluster");
+        self.text = Value::Object(fields).to_string().into_bytes();
+        true
     }
 }
 

@@ -334,6 +334,35 @@ fn takes_settings_from_a_file_or_a_policy() {
 }
 
 #[test]
+fn notes_once_that_addresses_are_not_compared_with_the_cluster() {
+    const NOTE: &str = "note: addresses are not compared with the cluster, although settings.cluster asks for it; only \
+                        podIP.cidrs counts\n";
+    let pod = |name: &str, address: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, uid: {name}, resourceVersion: '1', annotations: \
+             {{interlink.eu/pod-ip: {address}}}}}\n"
+        )
+    };
+    let pods = pod("a", "10.0.0.7") + &pod("b", "10.0.0.8") + &pod("c", "10.1.0.7");
+    for (reads, notes) in [
+        ("podIPRanges: true", 1),
+        ("podIPConflicts: true", 1),
+        ("podIPRanges: true, podIPConflicts: true", 1),
+        ("podIPRanges: false", 0),
+    ] {
+        let settings = format!("podIP: {{cidrs: [10.0.0.0/16]}}\ncluster: {{{reads}}}\n");
+        let files = [("s.yaml", &*settings), ("pods.yaml", &pods)];
+        let (code, table, errors) = run(&files, &["check", "--settings", "s.yaml", "pods.yaml"]);
+        assert_eq!((code, errors), (1, NOTE.repeat(notes)), "{reads}");
+        assert!(table.contains("1 refused, 2 accepted") && !table.contains("warn"), "{reads}: {table}");
+        let (_, table, errors) = run(&files, &["audit", "--settings", "s.yaml", "pods.yaml"]);
+        assert!(errors.matches(NOTE).count() == notes && !table.contains("not compared"), "{reads}: {table}{errors}");
+        let (_, _, errors) = run(&files, &["check", "--quiet", "--settings", "s.yaml", "pods.yaml"]);
+        assert_eq!(errors, "");
+    }
+}
+
+#[test]
 fn rejects_invalid_settings() {
     let files = [("bad.yaml", BAD), ("s.yaml", "podIP: {cidr: []}"), ("two.yaml", "{}\n---\n{}\n")];
     let (code, table, errors) = run(&files, &["check", "bad.yaml", "--settings", "s.yaml"]);
