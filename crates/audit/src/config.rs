@@ -55,7 +55,7 @@ enum ConfigError {
     PolicyAndSettings,
 }
 
-/// A flag lacks the one that it belongs to.
+/// A flag is given without the flag that it requires.
 #[derive(Debug, thiserror::Error)]
 #[error("needs {0}, on the command line or in the configuration")]
 struct Needs(&'static str);

@@ -60,7 +60,7 @@ struct ExceptionText {
 /// The reason why an exception is invalid.
 #[derive(Debug, thiserror::Error)]
 enum InvalidException {
-    #[error("rule is {0:?}, which is not a rule; {fix}", fix = suggest_rule(.0))]
+    #[error("{0:?} is not a rule; {fix}", fix = suggest_rule(.0))]
     UnknownRule(String),
     #[error("reason is empty; say why these findings do not count")]
     NoReason,
@@ -88,7 +88,7 @@ fn suggest_rule(text: &str) -> String {
     let ids = RuleId::ALL.into_iter().map(RuleId::as_str).chain([UNREADABLE]);
     match closest(text, ids.chain(Check::ALL.map(Check::as_str))) {
         Some(rule) => format!("did you mean {rule}?"),
-        None => "interlink-audit rules lists them".to_owned(),
+        None => "run `interlink-audit rules` to list them".to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ const MAX_BYTES: usize = 16 << 20;
 #[derive(Default)]
 pub(crate) struct InFlight {
     bytes: Mutex<usize>,
-    fewer: Condvar,
+    released: Condvar,
 }
 
 /// The documents of a batch, counted until this is dropped.
@@ -23,7 +23,7 @@ impl InFlight {
     pub(crate) fn enter(&self, bytes: usize) -> Permit<'_> {
         let current = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = |current: &mut usize| *current > 0 && *current + bytes > MAX_BYTES;
-        let mut current = self.fewer.wait_while(current, is_full).unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.released.wait_while(current, is_full).unwrap_or_else(PoisonError::into_inner);
         *current += bytes;
         Permit { in_flight: self, bytes }
     }
@@ -32,7 +32,7 @@ impl InFlight {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         *self.in_flight.bytes.lock().unwrap_or_else(PoisonError::into_inner) -= self.bytes;
-        self.in_flight.fewer.notify_all();
+        self.in_flight.released.notify_all();
     }
 }
 

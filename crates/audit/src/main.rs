@@ -125,7 +125,8 @@ fn check(arguments: Check) -> Result<ExitCode, Failure> {
     {
         let unmatched = old.without_later_version();
         let total = old.total();
-        let text = format!("{unmatched} of {total} objects in --old have no later version in the given files");
+        let have = if unmatched == 1 { "has" } else { "have" };
+        let text = format!("{unmatched} of {total} objects in --old {have} no later version in the given files");
         print_message("note", &text);
     }
     if run.summary.trusted > 0 {
@@ -236,7 +237,7 @@ fn run(
     let unused = exceptions.unused().filter(|it| is_audit || !it.is_across_objects());
     if !output.quiet {
         let notes = unused.map(|exception| format!("an exception matches no finding: {}", exception.describe()));
-        print_first("note", notes, "more exceptions match no finding");
+        print_first("note", notes, ["more exception matches no finding", "more exceptions match no finding"]);
     }
     Ok(Run { evaluator, summary, baseline, has_warning })
 }
@@ -271,8 +272,8 @@ impl Run {
         let is_refused = self.summary.refused > 0 || fails_on_warning;
         if let (Some(baseline), Some(file)) = (&self.baseline, &output.write_baseline) {
             baseline.write(file)?;
-            let findings = if baseline.len() == 1 { "finding" } else { "findings" };
-            print_message("note", &format!("wrote {} {findings} to {}", baseline.len(), file.display()));
+            let findings = counted(baseline.len(), ["finding", "findings"]);
+            print_message("note", &format!("wrote {findings} to {}", file.display()));
             print_incomplete(baseline, file);
         } else if is_refused {
             if self.summary.refused == 0 && has_warnings && output.only_refused && !output.quiet {
@@ -287,22 +288,32 @@ impl Run {
 /// Warns about the findings that are not in a new baseline.
 fn print_incomplete(baseline: &Baseline, file: &Path) {
     let warnings = baseline.incomplete().iter().map(|(object, count)| {
+        let findings = counted(*count, ["finding", "findings"]);
+        let are = if *count == 1 { "is" } else { "are" };
         format!(
-            "{}: lacks {count} findings of {object}, which are left out of its result; fix some of the others, and \
-             write the baseline again",
+            "{}: lacks {findings} of {object}, which {are} left out of its result; fix some of the others, and write \
+             the baseline again",
             file.display()
         )
     });
-    print_first("warning", warnings, "more objects have findings that the baseline lacks");
+    let others =
+        ["more object has findings that the baseline lacks", "more objects have findings that the baseline lacks"];
+    print_first("warning", warnings, others);
 }
 
-/// Prints the first of many messages, and the number of the others.
-fn print_first(kind: &str, mut messages: impl Iterator<Item = String>, others: &str) {
+/// Prints the first of many messages, and the number of the others: with the first text for one, with the second for
+/// several.
+fn print_first(kind: &str, mut messages: impl Iterator<Item = String>, others: [&str; 2]) {
     messages.by_ref().take(MAX_MESSAGES).for_each(|message| print_message(kind, &message));
     let count = messages.count();
     if count > 0 {
-        print_message(kind, &format!("{count} {others}"));
+        print_message(kind, &counted(count, others));
     }
+}
+
+/// Returns a number with the singular or the plural after it.
+fn counted(count: usize, [one, several]: [&str; 2]) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 /// Writes to standard output, without colors if it is not a terminal.

@@ -100,8 +100,8 @@ fn match_every_kind_together() {
     assert_eq!(hardening.keys().collect::<Vec<_>>(), ["/nodes/status", "/pods/binding", "/pods/status"]);
 }
 
-/// Since version 1.38, Kubewarden rejects an `AdmissionPolicy` as a whole if it matches a resource outside of a list in its
-/// configuration, by default among others these.
+/// Since version 1.38, Kubewarden rejects an `AdmissionPolicy` as a whole if it matches a resource outside of the list in its
+/// configuration; these are on the default list.
 #[test]
 fn match_in_a_namespace_only_what_kubewarden_allows() {
     const ALLOWED: [&str; 8] = [

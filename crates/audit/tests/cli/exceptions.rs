@@ -109,13 +109,16 @@ fn names_what_is_wrong_with_a_configuration() {
         (exception("rule = 'job-id'\nname = 'a'\nreason = ' '"), "interlink-audit.toml:5: reason is empty; say why"),
         (
             exception("rule = 'jobid'\nname = 'a'\nreason = 'b'"),
-            "toml:3: rule is \"jobid\", which is not a rule; did you mean job-id?",
+            "toml:3: \"jobid\" is not a rule; did you mean job-id?",
         ),
         (
             exception("rule = 'job-id'\nreason = 'b'"),
             "toml:2: the exception for the rule job-id names no objects by kind, namespace or name; to turn",
         ),
-        (exception("rule = 'xyz'\nname = 'a'\nreason = 'b'"), "interlink-audit rules lists them"),
+        (
+            exception("rule = 'xyz'\nname = 'a'\nreason = 'b'"),
+            "toml:3: \"xyz\" is not a rule; run `interlink-audit rules` to list them\n",
+        ),
         (exception("rule = 'job-id'\nname = 'a'\nreson = 'b'"), "toml:5: unknown field `reson`"),
         (exception("rule = 'job-id'\nname = 'a'\nreson = 'b'"), "; did you mean reason?\n"),
         ("[exceptions]\nrule = 'job-id'\n".to_owned(), "; write [[exceptions]]\n"),
@@ -220,6 +223,9 @@ fn prints_few_notes_about_many_exceptions() {
     let (_, _, errors) = run(&[("interlink-audit.toml", &config), ("good.yaml", GOOD)], &["check", "good.yaml"]);
     assert_eq!(errors.matches("note: an exception matches no finding").count(), 5, "{errors}");
     assert!(errors.ends_with("\nnote: 3 more exceptions match no finding\n"), "{errors}");
+    let config = "[[exceptions]]\nrule = 'job-id'\nname = 'x'\nreason = 'b'\n".repeat(6);
+    let (_, _, errors) = run(&[("interlink-audit.toml", &config), ("good.yaml", GOOD)], &["check", "good.yaml"]);
+    assert!(errors.ends_with("\nnote: 1 more exception matches no finding\n"), "{errors}");
 }
 
 #[test]

@@ -549,7 +549,7 @@ fn checks_two_versions_as_an_update() {
     let (code, table, errors) = run(&files, &["check", "f.yaml", "--old", "old"]);
     assert_eq!(code, 1);
     assert!(table.starts_with("refused (403) ") && table.contains(", update\n"), "{table}");
-    assert_eq!(errors, "note: 1 of 2 objects in --old have no later version in the given files\n");
+    assert_eq!(errors, "note: 1 of 2 objects in --old has no later version in the given files\n");
     let (_, table, errors) = run(&files, &["check", "old", "--old", "old"]);
     assert_eq!(errors, "", "an object without annotations is present too");
     assert!(table.ends_with("\n0 refused, 1 accepted, 1 without interLink annotations\n"), "{table}");
