@@ -2,6 +2,7 @@
 //! 400 for those that are rejected, and for no others.
 #![no_main]
 
+use interlink_annotations_policy::cluster::no_cluster;
 use interlink_annotations_policy::{settings, validate};
 use interlink_e2e_tests::response::check_texts;
 use libfuzzer_sys::fuzz_target;
@@ -19,6 +20,6 @@ fuzz_target!(|settings: &[u8]| {
     // Bytes that are not JSON could end the payload early.
     if is_valid || serde_json::from_slice::<Value>(settings).is_ok() {
         let payload = [REQUEST.as_bytes(), settings, b"}"].concat();
-        assert_eq!(is_valid, validate(&payload).code != Some(400));
+        assert_eq!(is_valid, validate(&payload, &no_cluster).code != Some(400));
     }
 });
