@@ -153,10 +153,12 @@ fn allowed_ranges<'s>(target: &Target<'_>, settings: &'s PodIp, nodes: &VirtualN
         let if_outside = "is outside the range of the pod's virtual node";
         return AllowedRanges { ranges: ranges.into(), if_outside, ..AllowedRanges::of_settings(settings) };
     }
-    if named.is_empty() {
-        ranges.extend(nodes.ranges());
+    let of_nodes = nodes.ranges().filter(|_| named.is_empty());
+    for range in of_nodes.chain(settings.cidrs.iter().copied()) {
+        if !ranges.contains(&range) {
+            ranges.push(range);
+        }
     }
-    ranges.extend(&settings.cidrs);
     AllowedRanges {
         ranges: ranges.into(),
         if_none: "may not be requested, because neither the pod's virtual node nor the policy's settings have a range",
