@@ -14,7 +14,8 @@
 //!    the settings ask for it.
 //! 8. [`response`] builds the response from the remaining violations, with the levels of the [`settings`].
 //!
-//! `log` writes the entry about a refusal for the policy server's log. [`validate()`] puts the rest together. This file contains only the waPC entry points.
+//! `log` writes the entry about a refusal for the policy server's log. [`validate()`] puts the rest together. This file
+//! contains only the waPC entry points.
 
 pub mod annotations;
 mod bound_pod;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use json_scan::{Context, DecodeError, Value, each, optional_str, seek_path};
+use json_scan::{Context, DecodeError, Reader, Value, each, optional_str, seek_path};
 
 /// The label by which a pod selects a node.
 pub(crate) const HOSTNAME: &str = "kubernetes.io/hostname";
@@ -100,7 +100,7 @@ impl<'a> NodeNames<'a> {
         let terms = seek_path(affinity, &REQUIRED_TERMS)?;
         let added = each(terms, &mut |term| {
             let before = self.required.len();
-            let [expressions, fields] = term.reader().pick(["matchExpressions", "matchFields"])?;
+            let [expressions, fields] = term.pick(["matchExpressions", "matchFields"])?;
             let hostname = &mut |value| self.required.push(NodeName::Hostname(value));
             each(expressions, &mut |expression| visit_values(expression, HOSTNAME, hostname))
                 .at_field("matchExpressions")?;
@@ -121,18 +121,18 @@ fn selected(selector: Option<Value<'_>>) -> Result<Option<Cow<'_, str>>, DecodeE
 
 /// Visits the values of a requirement that a key is in a list.
 fn visit_values<'a>(
-    requirement: Value<'a>,
+    requirement: &mut Reader<'a>,
     expected_key: &str,
     visit: &mut dyn FnMut(Cow<'a, str>),
 ) -> Result<(), DecodeError> {
-    let [key, operator, values] = requirement.reader().pick(["key", "operator", "values"])?;
+    let [key, operator, values] = requirement.pick(["key", "operator", "values"])?;
     let is_relevant = optional_str(key, "key")?.is_some_and(|key| key == expected_key)
         && optional_str(operator, "operator")?.is_some_and(|operator| operator == "In");
     if !is_relevant {
         return Ok(());
     }
     let visited = each(values, &mut |value| {
-        visit(value.to_str()?);
+        visit(value.value()?.to_str()?);
         Ok(())
     });
     visited.at_field("values")
@@ -140,8 +140,6 @@ fn visit_values<'a>(
 
 #[cfg(test)]
 mod tests {
-    use json_scan::Reader;
-
     use super::*;
 
     /// All names in the spec, and the decisive names and host names.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use json_scan::{Context, DecodeError, Reader, Value, optional_str};
+use json_scan::{Context, DecodeError, Reader, Value, each, optional_str};
 
 /// The containers of a pod.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,16 +42,10 @@ impl<'a> PodSpec<'a> {
     /// Returns the names of containers, and collects their ports.
     fn decode_containers(&mut self, containers: Option<Value<'a>>) -> Result<Vec<Cow<'a, str>>, DecodeError> {
         let mut names = Vec::new();
-        let Some(containers) = containers else {
-            return Ok(names);
-        };
-        containers.reader().elements(&mut |container| {
+        each(containers, &mut |container| {
             let [name, ports] = container.pick(["name", "ports"])?;
             names.extend(optional_str(name, "name")?);
-            let Some(ports) = ports else {
-                return Ok(());
-            };
-            let decoded = ports.reader().elements(&mut |port| {
+            let decoded = each(ports, &mut |port| {
                 self.ports.push(ContainerPort::decode(port)?);
                 Ok(())
             });
@@ -85,8 +79,6 @@ impl<'a> ContainerPort<'a> {
 
 #[cfg(test)]
 mod tests {
-    use json_scan::Reader;
-
     use super::*;
 
     fn decode(spec: &str) -> Result<PodSpec<'_>, String> {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use json_scan::{Context, DecodeError, Field, Nested, Reader, Record, Value, optional_str, present, seek_path};
+use json_scan::{Context, DecodeError, Field, Nested, Reader, Record, Value, each, optional_str, present, seek_path};
 
 use crate::kinds::{Kind, OTHER_KIND};
 
@@ -286,14 +286,12 @@ impl<'a> Metadata<'a> {
     /// If the owner references are malformed. The path is relative to the object.
     pub(crate) fn has_controller(&self) -> Result<bool, DecodeError> {
         let mut has_controller = false;
-        if let Some(owners) = present(self.owner_references) {
-            let decoded = owners.reader().elements(&mut |owner| {
-                let [controller] = owner.pick(["controller"])?;
-                has_controller |= controller.is_some_and(Value::is_true);
-                Ok(())
-            });
-            decoded.at_path(&["metadata", "ownerReferences"])?;
-        }
+        let decoded = each(self.owner_references, &mut |owner| {
+            let [controller] = owner.pick(["controller"])?;
+            has_controller |= controller.is_some_and(Value::is_true);
+            Ok(())
+        });
+        decoded.at_path(&["metadata", "ownerReferences"])?;
         Ok(has_controller)
     }
 }

@@ -2,8 +2,8 @@
 //! `pod-ip-conflict` that depends on other objects.
 //!
 //! The cluster is read only if an object newly requests an address: `pod-ip` is set or changed, the VPN is removed, or
-//! the pod names other nodes. An audit reads only Nodes. If the cluster cannot be read, the response says so in a warning,
-//! and only the ranges in the settings count.
+//! the pod names other nodes. An audit reads only Nodes. If the cluster cannot be read, the response says so in a
+//! warning, and only the ranges in the settings count.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -22,7 +22,7 @@ use crate::target::Target;
 
 /// Checks the address that a target requests, unless the old target of an update requests the same.
 pub(crate) fn check<'t>(
-    new: &'t Target<'_>,
+    new: &'t Target<'t>,
     old: Option<&Target<'_>>,
     settings: &Settings<'_>,
     cluster: &Cluster<'_>,
@@ -34,7 +34,8 @@ pub(crate) fn check<'t>(
     let Some((address, annotation)) = rules::requested(new, settings) else {
         return Vec::new();
     };
-    let in_ranges = compare_with_ranges(new, address, annotation, settings, cluster);
+    let request = Request { target: new, address, annotation, settings, cluster };
+    let in_ranges = request.compare_with_ranges();
     // The response must not show whether an address that nobody may request is in use.
     let is_refused = in_ranges.problem.is_some() && settings.rules.get(RuleId::PodIp) == Level::Deny;
     let mut violations = Vec::new();
@@ -43,11 +44,20 @@ pub(crate) fn check<'t>(
         violations.extend(in_ranges.into_violations(RuleId::PodIp, new, settings));
     }
     let is_on = reads.pod_ip_conflicts && settings.rules.get(RuleId::PodIpConflict) != Level::Ignore;
-    if is_on && !is_refused && is_compared_with_pods(new, annotation, settings) {
-        let compared = compare_with_pods(new, address, annotation, settings, cluster);
-        violations.extend(compared.into_violations(RuleId::PodIpConflict, new, settings));
+    if is_on && !is_refused && request.is_compared_with_pods() {
+        violations.extend(request.compare_with_pods().into_violations(RuleId::PodIpConflict, new, settings));
     }
     violations
+}
+
+/// The address that a target requests, and what it is compared with.
+struct Request<'r, 's, 't> {
+    target: &'t Target<'t>,
+    address: IpAddr,
+    /// The annotation that requests the address.
+    annotation: &'t Annotation<'t>,
+    settings: &'r Settings<'s>,
+    cluster: &'r Cluster<'r>,
 }
 
 /// The result of a comparison.
@@ -72,22 +82,77 @@ impl<'t> Compared<'t> {
     }
 }
 
-/// Compares an address with the ranges that `pod-ip` allows, of the virtual nodes too if the settings ask for them.
-fn compare_with_ranges<'t>(
-    target: &Target<'_>,
-    address: IpAddr,
-    annotation: &'t Annotation<'_>,
-    settings: &Settings<'_>,
-    cluster: &Cluster<'_>,
-) -> Compared<'t> {
-    if settings.rules.get(RuleId::PodIp) == Level::Ignore {
-        return Compared::default();
+impl<'t> Request<'_, '_, 't> {
+    /// Compares the address with the ranges that `pod-ip` allows, including those of the virtual nodes if the settings
+    /// ask for them.
+    fn compare_with_ranges(&self) -> Compared<'t> {
+        if self.settings.rules.get(RuleId::PodIp) == Level::Ignore {
+            return Compared::default();
+        }
+        if self.settings.cluster.pod_ip_ranges {
+            return self.compare_with_nodes();
+        }
+        let allowed = AllowedRanges::of_settings(&self.settings.pod_ip);
+        Compared { problem: self.check_range(&allowed), unreadable: None }
     }
-    if settings.cluster.pod_ip_ranges {
-        return compare_with_nodes(target, address, annotation, settings, cluster);
+
+    fn compare_with_nodes(&self) -> Compared<'t> {
+        let error = match self.cluster.virtual_nodes() {
+            Ok(nodes) => {
+                let allowed = allowed_ranges(self.target, &self.settings.pod_ip, nodes);
+                return Compared { problem: self.check_range(&allowed), unreadable: None };
+            }
+            Err(error) => error,
+        };
+        let allowed = AllowedRanges {
+            if_none: "may not be requested, because the virtual nodes cannot be read, and the policy's settings allow \
+                      no addresses",
+            ..AllowedRanges::of_settings(&self.settings.pod_ip)
+        };
+        let problem =
+            format!("was not compared with the ranges of the virtual nodes, because they cannot be read: {error}");
+        let unreadable = self.annotation.finding(problem).fix("ask an administrator to let the policy read Nodes");
+        Compared { problem: self.check_range(&allowed), unreadable: Some(unreadable) }
     }
-    let allowed = AllowedRanges::of_settings(&settings.pod_ip);
-    Compared { problem: rules::check_range(address, annotation, settings, &allowed), ..Compared::default() }
+
+    fn check_range(&self, allowed: &AllowedRanges<'_>) -> Option<Finding<'t>> {
+        rules::check_range(self.address, self.annotation, self.settings, allowed)
+    }
+
+    /// Returns whether the address is compared with other pods. It is not with the VPN, where interLink assigns another
+    /// address; in a template, whose pods are checked when they are created; in a tunnel's pod, which runs in the
+    /// cluster; or in an audit, where each stored pod would take a list of all pods.
+    fn is_compared_with_pods(&self) -> bool {
+        let may_use = match self.target.location.role {
+            Role::Pod => {
+                self.target.spec().is_some_and(|spec| may_run_on(spec, &self.settings.virtual_nodes).unwrap_or(true))
+            }
+            Role::Binding => true,
+            Role::PodTemplate | Role::Node | Role::Workload => false,
+        };
+        may_use && self.target.get(POD_VPN).is_none() && self.annotation.owner == Owner::Requester
+    }
+
+    fn compare_with_pods(&self) -> Compared<'t> {
+        let namespace = self.cluster.namespace();
+        // The API server rejects malformed metadata. Without a name and a controller, the pod replaces no other.
+        let pod = Pod::decode(self.target.metadata(), namespace).unwrap_or_default();
+        match self.cluster.holder_of(self.address, &pod, self.settings) {
+            Ok(holder) => {
+                let problem = holder.map(|holder| {
+                    let (problem, fix) = describe(&holder, namespace);
+                    self.annotation.finding(problem).fix(fix)
+                });
+                Compared { problem, unreadable: None }
+            }
+            Err(error) => {
+                let problem =
+                    format!("was not compared with the addresses of other pods, because they cannot be read: {error}");
+                let finding = self.annotation.finding(problem).fix("ask an administrator to let the policy read Pods");
+                Compared { problem: None, unreadable: Some(finding) }
+            }
+        }
+    }
 }
 
 /// Returns whether an update requests no other address than before, for the same nodes.
@@ -105,42 +170,6 @@ fn requests_the_same(new: &Target<'_>, old: &Target<'_>) -> bool {
 /// resource, names none.
 fn node_names<'a>(target: &Target<'a>) -> NodeNames<'a> {
     target.spec().and_then(|spec| NodeNames::decode(spec).ok()).unwrap_or_default()
-}
-
-/// Returns whether a target's address is compared with other pods. It is not with the VPN, where interLink assigns another
-/// address; in a template, whose pods are checked when they are created; in a tunnel's pod, which runs in the cluster; or
-/// in an audit, where each stored pod would take a list of all pods.
-fn is_compared_with_pods(target: &Target<'_>, annotation: &Annotation<'_>, settings: &Settings<'_>) -> bool {
-    let may_use = match target.location.role {
-        Role::Pod => target.spec().is_some_and(|spec| may_run_on(spec, &settings.virtual_nodes).unwrap_or(true)),
-        Role::Binding => true,
-        Role::PodTemplate | Role::Node | Role::Workload => false,
-    };
-    may_use && target.get(POD_VPN).is_none() && annotation.owner == Owner::Requester
-}
-
-fn compare_with_nodes<'t>(
-    target: &Target<'_>,
-    address: IpAddr,
-    annotation: &'t Annotation<'_>,
-    settings: &Settings<'_>,
-    cluster: &Cluster<'_>,
-) -> Compared<'t> {
-    let nodes = cluster.virtual_nodes();
-    let allowed = match nodes {
-        Ok(nodes) => allowed_ranges(target, &settings.pod_ip, nodes),
-        Err(_) => AllowedRanges {
-            if_none: "may not be requested, because the virtual nodes cannot be read, and the policy's settings allow \
-                      no addresses",
-            ..AllowedRanges::of_settings(&settings.pod_ip)
-        },
-    };
-    let unreadable = nodes.err().map(|error| {
-        let problem =
-            format!("was not compared with the ranges of the virtual nodes, because they cannot be read: {error}");
-        annotation.finding(problem).fix("ask an administrator to let the policy read Nodes")
-    });
-    Compared { problem: rules::check_range(address, annotation, settings, &allowed), unreadable }
 }
 
 /// Returns the ranges that a target's address must be in: those of the virtual nodes that it names, if all of them have
@@ -164,31 +193,6 @@ fn allowed_ranges<'s>(target: &Target<'_>, settings: &'s PodIp, nodes: &VirtualN
         if_none: "may not be requested, because neither the pod's virtual node nor the policy's settings have a range",
         ..AllowedRanges::of_settings(settings)
     }
-}
-
-fn compare_with_pods<'t>(
-    target: &Target<'_>,
-    address: IpAddr,
-    annotation: &'t Annotation<'_>,
-    settings: &Settings<'_>,
-    cluster: &Cluster<'_>,
-) -> Compared<'t> {
-    // The API server rejects malformed metadata. Without a name and a controller, the pod replaces no other.
-    let pod = Pod::decode(target.metadata(), cluster.namespace()).unwrap_or_default();
-    let holder = match cluster.holder_of(address, &pod, settings) {
-        Ok(holder) => holder,
-        Err(error) => {
-            let problem =
-                format!("was not compared with the addresses of other pods, because they cannot be read: {error}");
-            let finding = annotation.finding(problem).fix("ask an administrator to let the policy read Pods");
-            return Compared { unreadable: Some(finding), ..Compared::default() };
-        }
-    };
-    let problem = holder.map(|holder| {
-        let (problem, fix) = describe(&holder, cluster.namespace());
-        annotation.finding(problem).fix(fix)
-    });
-    Compared { problem, ..Compared::default() }
 }
 
 /// Returns what is wrong with an address that another pod uses, and the fix. Users must learn nothing about the pods in

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use json_scan::{Context, DecodeError, Value, optional_str, present};
+use json_scan::{Context, DecodeError, Value, each, optional_str, present};
 
 use crate::escape::quote;
 use crate::request::AdmissionRequest;
@@ -36,10 +36,7 @@ impl<'a> Requester<'a> {
         let [username, uid, groups] = user_info.reader().pick(["username", "uid", "groups"])?;
         self.username = optional_str(username, "username")?.unwrap_or_default();
         self.uid = optional_str(uid, "uid")?.unwrap_or_default();
-        let Some(groups) = groups else {
-            return Ok(());
-        };
-        let decoded = groups.reader().elements(&mut |group| {
+        let decoded = each(groups, &mut |group| {
             self.groups.push(group.value()?.to_str()?);
             Ok(())
         });

@@ -3,7 +3,7 @@
 //! A pod that is left out must be unable to run there: a taint keeps pods off a virtual node unless they tolerate it,
 //! but `nodeName` bypasses the scheduler and its taints.
 
-use json_scan::{Context, DecodeError, Value, each, optional_str};
+use json_scan::{Context, DecodeError, Reader, Value, each, optional_str};
 
 use crate::annotations::{AnnotationInfo, AppliesTo};
 use crate::kinds::Role;
@@ -70,8 +70,8 @@ fn tolerates_any(tolerations: Option<Value<'_>>, nodes: &VirtualNodes<'_>) -> Re
 
 /// Returns whether a toleration is for a virtual node's taint, or for every taint. Its value and effect could only make
 /// it tolerate less.
-fn tolerates(toleration: Value<'_>, nodes: &VirtualNodes<'_>) -> Result<bool, DecodeError> {
-    let [key] = toleration.reader().pick(["key"])?;
+fn tolerates(toleration: &mut Reader<'_>, nodes: &VirtualNodes<'_>) -> Result<bool, DecodeError> {
+    let [key] = toleration.pick(["key"])?;
     let key = optional_str(key, "key")?.unwrap_or_default();
     Ok(key.is_empty() || nodes.taint_keys.contains(&key))
 }
@@ -83,8 +83,6 @@ fn is_assigned(name: &str, nodes: &VirtualNodes<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use json_scan::Reader;
-
     use super::*;
     use crate::testing::settings;
 

@@ -7,8 +7,8 @@ use super::items;
 use crate::node_names::{HOSTNAME, NamedNodes};
 use crate::settings::parse_range;
 
-/// Asks for the nodes with interLink's label. The policy server sends all metadata, whatever the masks are; they name what
-/// is read.
+/// Asks for the nodes with interLink's label. The policy server sends all metadata, whatever the masks are; they name
+/// what is read.
 pub(super) const REQUEST: &[u8] = br#"{"api_version":"v1","kind":"Node","label_selector":"virtual-node.interlink/type","field_selector":null,"field_masks":["metadata.labels","metadata.name","spec.podCIDR","spec.podCIDRs"]}"#;
 
 /// The virtual nodes of a cluster.
@@ -68,7 +68,7 @@ impl VirtualNode {
         };
         decoded.add_range(&optional_str(range, "podCIDR")?.unwrap_or_default());
         each(ranges, &mut |range| {
-            decoded.add_range(&range.to_str()?);
+            decoded.add_range(&range.value()?.to_str()?);
             Ok(())
         })?;
         Ok(decoded)

@@ -55,7 +55,7 @@ impl<'a> Pod<'a> {
 fn controller(owners: Option<Value<'_>>) -> Result<Cow<'_, str>, DecodeError> {
     let mut uid = Cow::default();
     each(owners, &mut |owner| {
-        let [owner_uid, is_controller] = owner.reader().pick(["uid", "controller"])?;
+        let [owner_uid, is_controller] = owner.pick(["uid", "controller"])?;
         if is_controller.is_some_and(Value::is_true) {
             uid = optional_str(owner_uid, "uid")?.unwrap_or_default();
         }
@@ -137,8 +137,8 @@ fn holder(
 
 /// Returns whether a pod uses an address: by its status or, while that has none, by its annotation.
 ///
-/// The annotation of a pod that uses the VPN or cannot run on a virtual node does not count. Otherwise, a user could block
-/// an address with a pod that will never use it, and so would the copies in the pods of interLink's tunnels.
+/// The annotation of a pod that uses the VPN or cannot run on a virtual node does not count. Otherwise, a user could
+/// block an address with a pod that will never use it, and so would the copy of the annotation in the pod of a tunnel.
 fn uses(
     metadata: Option<Value<'_>>,
     spec: Option<Value<'_>>,
@@ -155,7 +155,7 @@ fn uses(
     }
     let (mut has_address, mut uses) = (false, false);
     each(pod_ips, &mut |pod_ip| {
-        let [ip] = pod_ip.reader().pick(["ip"])?;
+        let [ip] = pod_ip.pick(["ip"])?;
         has_address |= ip.is_some();
         uses |= ip.is_some_and(|ip| is_address(ip, address));
         Ok(())

@@ -128,18 +128,16 @@ pub fn pick<'a, const N: usize>(
     present(object).map_or(Ok([None; N]), |object| object.reader().pick(names))
 }
 
-/// Visits the elements of a list. A list that is absent or `null` has none.
+/// Visits the elements of a list. A list that is absent or `null` has none. `visit` is called before each element and
+/// must read it.
 ///
 /// # Errors
 /// If the value is not a list or is malformed; and the errors of `visit`, with the index.
 pub fn each<'a>(
     list: Option<Value<'a>>,
-    visit: &mut dyn FnMut(Value<'a>) -> Result<(), DecodeError>,
+    visit: &mut dyn FnMut(&mut Reader<'a>) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
-    match present(list) {
-        Some(list) => list.reader().elements(&mut |element| visit(element.value()?)),
-        None => Ok(()),
-    }
+    present(list).map_or(Ok(()), |list| list.reader().elements(visit))
 }
 
 /// The record that follows a path: one field of each object.

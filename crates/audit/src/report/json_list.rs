@@ -42,8 +42,8 @@ fn line_break(level: usize) -> String {
     format!("\n{}", "  ".repeat(level))
 }
 
-/// Returns a value as JSON that is indented by some levels. Every character that could
-/// control a terminal or a CI server is escaped.
+/// Returns a value as JSON that is indented by some levels. Every character that could control a terminal or a CI
+/// server is escaped.
 pub(super) fn to_json(value: &impl Serialize, level: usize) -> io::Result<String> {
     let line_break = line_break(level);
     let json = serde_json::to_string_pretty(value)?;
