@@ -23,6 +23,8 @@ pub(crate) struct Finding<'t> {
     pub(crate) injection: bool,
     /// Whether only interLink may change or remove the annotation.
     pub(crate) immutable: bool,
+    /// Whether the whole object is wrong, and the annotation only an example of those in it.
+    pub(crate) about_object: bool,
     /// What is wrong: the rest of a sentence that begins with the annotation.
     pub(crate) problem: Cow<'static, str>,
     pub(crate) fix: Fix,
@@ -67,9 +69,22 @@ impl<'t> Finding<'t> {
         Self::new(key, key, problem.into())
     }
 
+    /// Creates a finding about the object that has an annotation, whatever its value.
+    pub(crate) fn about_object(key: &'t str, problem: String) -> Self {
+        Self { about_object: true, ..Self::new(key, "", problem.into()).whatever_its_value() }
+    }
+
     fn new(key: &'t str, evidence: &'t str, problem: Cow<'static, str>) -> Self {
-        let evidence = vec![("", evidence)];
-        Self { key, evidence, extent: 0, injection: false, immutable: false, problem, fix: Fix::from("") }
+        Self {
+            key,
+            evidence: vec![("", evidence)],
+            extent: 0,
+            injection: false,
+            immutable: false,
+            about_object: false,
+            problem,
+            fix: Fix::from(""),
+        }
     }
 
     /// Sets what the requester can do about it.

@@ -46,12 +46,13 @@ pub(crate) fn check<'a>(
     ownership: Option<&FieldOwnership<'_, 'a>>,
     cluster: &Cluster<'_>,
 ) -> Result<Found<'a>, DecodeError> {
-    let old =
-        change.old_text.map(|old| OldTemplates::find(old, settings, requester)).transpose().at_path(&OLD_OBJECT)?;
+    let find_old = |old| OldTemplates::find(old, change.old_size, settings, requester);
+    let old = change.old_text.map(find_old).transpose().at_path(&OLD_OBJECT)?;
     let mut search = Search {
         settings,
         requester,
         cluster,
+        object_size: change.size,
         owners: Owners { ownership, templates: 0, error: None },
         old: old.unwrap_or_default(),
         refused: 0,
@@ -70,6 +71,7 @@ struct Search<'r, 's, 'a> {
     settings: &'r Settings<'s>,
     requester: &'r Requester<'r>,
     cluster: &'r Cluster<'r>,
+    object_size: usize,
     owners: Owners<'r, 'a>,
     old: OldTemplates<'a>,
     /// The number of reported templates that are refused, and of those with warnings.
@@ -88,7 +90,7 @@ impl<'a> Search<'_, '_, 'a> {
         });
         let old = if matches!(built, Ok(None)) { None } else { self.old.counterpart(path, template) };
         let new = match (built, old) {
-            (Ok(Some(new)), _) => new,
+            (Ok(Some(new)), _) => new.in_object_of(self.object_size),
             // An update is not blamed for what was malformed before.
             (Ok(None), _) | (Err(_), Some(OldTemplate { target: None, .. })) => return Ok(()),
             (Err(error), _) => return Err(error),
@@ -150,12 +152,17 @@ struct OldTemplate<'a> {
 }
 
 impl<'a> OldTemplates<'a> {
-    fn find(object: Value<'a>, settings: &Settings<'_>, requester: &Requester<'_>) -> Result<Self, DecodeError> {
+    fn find(
+        object: Value<'a>,
+        size: usize,
+        settings: &Settings<'_>,
+        requester: &Requester<'_>,
+    ) -> Result<Self, DecodeError> {
         let mut old = Self::default();
         templates::visit(object, &mut |path, template| {
             let target = match Target::build_found(path, template, settings, requester, &mut |_| ()) {
                 Ok(None) => return Ok(()),
-                Ok(target) => target,
+                Ok(Some(target)) => Some(target.in_object_of(size)),
                 Err(_) => None,
             };
             let (index, annotations) = (old.templates.len(), annotations(template));

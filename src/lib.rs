@@ -29,6 +29,7 @@ pub mod go_duration;
 pub mod kinds;
 mod log;
 mod node_names;
+mod object_size;
 mod path;
 mod pod_count;
 mod pod_spec;

@@ -44,12 +44,12 @@ pub(crate) fn check<'t>(new: &'t Target<'_>, old: &'t Target<'_>, settings: &Set
 fn separate<'t>(new: Vec<Violation<'t>>, old: &[Violation<'t>]) -> Ratcheted<'t> {
     let removed: Vec<_> = old
         .iter()
-        .filter(|before| before.finding.immutable && !new.iter().any(|after| is_same_annotation(after, before)))
+        .filter(|before| before.finding.immutable && !new.iter().any(|after| has_same_subject(after, before)))
         .map(|before| reworded(before, "is removed, but only interLink may remove it"))
         .collect();
     let mut ratcheted = Ratcheted { introduced: Vec::new(), preexisting: Vec::new() };
     for after in new {
-        let mut before = old.iter().filter(|before| is_same_annotation(&after, before));
+        let mut before = old.iter().filter(|before| has_same_subject(&after, before));
         if before.clone().any(|before| after.finding.is_covered_by(&before.finding)) {
             ratcheted.preexisting.push(after);
             continue;
@@ -63,8 +63,8 @@ fn separate<'t>(new: Vec<Violation<'t>>, old: &[Violation<'t>]) -> Ratcheted<'t>
     ratcheted
 }
 
-fn is_same_annotation(one: &Violation<'_>, other: &Violation<'_>) -> bool {
-    one.rule.id == other.rule.id && one.finding.key == other.finding.key
+fn has_same_subject(one: &Violation<'_>, other: &Violation<'_>) -> bool {
+    one.rule.id == other.rule.id && (one.finding.about_object || one.finding.key == other.finding.key)
 }
 
 /// Returns a violation about the same annotation with another problem.

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use json_scan::{Context, DecodeError, Field, Nested, Reader, Record, Value, each, optional_str, present, seek_path};
 
 use crate::kinds::{Kind, OTHER_KIND};
+use crate::object_size::sent_size;
 
 /// The payload of a `validate` call.
 #[derive(Default)]
@@ -127,6 +128,9 @@ pub(crate) struct Change<'r, 'a> {
     /// The whole object, and the whole old one.
     pub(crate) text: Value<'a>,
     pub(crate) old_text: Option<Value<'a>>,
+    /// The sizes of both in bytes, as the API server sends them.
+    pub(crate) size: usize,
+    pub(crate) old_size: usize,
 }
 
 /// An operation that writes an object.
@@ -179,7 +183,8 @@ impl<'a> AdmissionRequest<'a> {
             Operation::Update => (self.old_object.get().at_path(&OLD_OBJECT)?, self.old_object.value()),
         };
         let request_uid = optional_str(self.uid, "uid").at_field("request")?;
-        Ok(Some(Change { kind, operation, request_uid, object, old_object, text, old_text }))
+        let (size, old_size) = (sent_size(text), old_text.map_or(0, sent_size));
+        Ok(Some(Change { kind, operation, request_uid, object, old_object, text, old_text, size, old_size }))
     }
 
     /// Returns the operation if it writes an object.

@@ -14,7 +14,8 @@ const TEMPLATE: [&str; 2] = ["spec", "template"];
 /// Returns a warning for each violation that an update keeps and that refuses the workload's new pods.
 pub(crate) fn check<'t>(new: &Target<'_>, old: &Target<'_>, preexisting: Vec<Violation<'t>>) -> Vec<Violation<'t>> {
     let mut violations = preexisting;
-    violations.retain(|violation| violation.level == Level::Deny);
+    // The size of a workload is not that of its pods.
+    violations.retain(|violation| violation.level == Level::Deny && !violation.finding.about_object);
     if !violations.is_empty() && !replaces_pods(new, old) {
         violations.clear();
     }

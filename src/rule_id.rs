@@ -15,6 +15,7 @@ macro_rules! for_each_rule {
             pod_ip_conflict, PodIpConflict, "pod-ip-conflict", Deny;
             wstunnel_timeout, WstunnelTimeout, "wstunnel-timeout", Deny;
             vpn_with_wstunnel, VpnWithWstunnel, "vpn-with-wstunnel", Deny;
+            oversized_object, OversizedObject, "oversized-object", Deny;
             wstunnel_extra_ports, WstunnelExtraPorts, "wstunnel-extra-ports", Warn;
             mesh_network, MeshNetwork, "mesh-network", Warn;
             wireguard, Wireguard, "wireguard", Warn;

@@ -26,6 +26,8 @@ use crate::templates::Template;
 pub(crate) struct Target<'a> {
     pub(crate) kind: &'static Kind,
     pub(crate) location: TargetLocation,
+    /// The size of the whole object in bytes, as the API server sends it.
+    pub(crate) object_size: usize,
     /// The containers that annotations refer to; `None` if none does, or there is no spec.
     pub(crate) pod_spec: Option<PodSpec<'a>>,
     /// The number of pods that a template creates at the same time, if an annotation sets something that they would
@@ -171,6 +173,7 @@ impl<'a> Target<'a> {
         Ok(Self {
             kind,
             location,
+            object_size: 0,
             pod_spec: None,
             pod_count: PodCount::UpTo(1),
             annotations: annotations.at_path(&["metadata", "annotations"])?,
@@ -195,6 +198,11 @@ impl<'a> Target<'a> {
         let is_needed = self.location.role != Role::Workload && self.get_all(&NEED_POD_SPEC).next().is_some();
         let spec = self.spec.filter(|_| is_needed);
         spec.map(PodSpec::decode).transpose()
+    }
+
+    /// Returns the target with the size of its object.
+    pub(crate) fn in_object_of(self, object_size: usize) -> Self {
+        Self { object_size, ..self }
     }
 
     /// Returns the target with these unknown keys set aside, as keys that the old object of an update has too.
@@ -275,6 +283,12 @@ impl<'a> Target<'a> {
         self.annotations.is_empty()
     }
 
+    /// Returns the keys of all annotations: those of known ones first.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        let unknown = self.unknown_keys().iter().chain(&self.preexisting_keys).map(String::as_str);
+        self.annotations().iter().map(|annotation| &*annotation.key).chain(unknown)
+    }
+
     /// Returns the known annotations, in the order of the object.
     pub(crate) fn annotations(&self) -> &[Annotation<'a>] {
         &self.annotations.known
@@ -327,6 +341,7 @@ impl<'a> Target<'a> {
         Self {
             kind,
             location: location.into(),
+            object_size: 0,
             pod_spec,
             pod_count,
             annotations,

@@ -18,6 +18,7 @@ pub(crate) struct TargetBuilder<'a> {
     pod_spec: Option<PodSpec<'a>>,
     spec: Option<Value<'a>>,
     pod_count: PodCount,
+    object_size: usize,
 }
 
 /// A pod with these annotations.
@@ -40,6 +41,7 @@ pub(crate) fn builder<'a>(kind: &str, annotations: &[(&'static str, &'a str)]) -
         pod_spec: None,
         spec: None,
         pod_count: PodCount::UpTo(1),
+        object_size: 0,
     }
 }
 
@@ -79,6 +81,11 @@ impl<'a> TargetBuilder<'a> {
         self
     }
 
+    /// Sets the size of the whole object.
+    pub(crate) fn object_size(self, object_size: usize) -> Self {
+        Self { object_size, ..self }
+    }
+
     /// Sets the owner of every annotation.
     pub(crate) fn owned_by(mut self, owner: &Owner<'a>) -> Self {
         self.annotations.known.iter_mut().for_each(|annotation| annotation.owner = owner.clone());
@@ -86,8 +93,9 @@ impl<'a> TargetBuilder<'a> {
     }
 
     pub(crate) fn build(self) -> Target<'a> {
-        let Self { kind, location, annotations, pod_spec, spec, pod_count } = self;
-        Target::with_annotations(kind, location, annotations, pod_spec, pod_count).with_spec(spec)
+        let Self { kind, location, annotations, pod_spec, spec, pod_count, object_size } = self;
+        let target = Target::with_annotations(kind, location, annotations, pod_spec, pod_count);
+        target.with_spec(spec).in_object_of(object_size)
     }
 }
 

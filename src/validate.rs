@@ -79,8 +79,8 @@ fn targets<'a>(
             continue;
         }
         let build = |object, ownership| Target::build(change.kind, location, object, settings, requester, ownership);
-        let new = build(change.object, ownership).at_path(&OBJECT)?;
-        let old = change.old_object.map(|old| build(old, None));
+        let new = build(change.object, ownership).at_path(&OBJECT)?.in_object_of(change.size);
+        let old = change.old_object.map(|old| Ok(build(old, None)?.in_object_of(change.old_size)));
         let old = old.transpose().at_path(&OLD_OBJECT)?;
         new.check_excess(old.as_ref()).at_path(location.path).at_path(&OBJECT)?;
         targets.push(Versions::new(new, old, settings));

@@ -202,6 +202,13 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("timeout below the minimum", create_pod(TIMEOUT, "10ms")),
         ("timeout above the maximum", create_pod(TIMEOUT, "100000m")),
         ("timeout together with the VPN", create(pod(&json!({VPN: "true", TIMEOUT: "2m"})))),
+        (
+            "object that is too large",
+            create(pod_with_containers(
+                &json!({VPN: "true"}),
+                &json!([{"name": "main", "args": ["x".repeat(768 * 1024)]}]),
+            )),
+        ),
         ("extra ports, empty", create_pod(PORTS, "")),
         ("extra port without a number", create_pod(PORTS, "8080,http")),
         ("extra port out of range", create_pod(PORTS, "80800")),

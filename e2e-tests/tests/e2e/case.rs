@@ -96,6 +96,11 @@ pub(crate) fn all() -> Vec<(String, Case)> {
     cases.collect()
 }
 
+/// Writes JSON with a text of 768 KiB in place of each `"…"`.
+pub(crate) fn with_large_text(value: &Value) -> String {
+    value.to_string().replace("\"…\"", &format!("\"{}\"", "x".repeat(768 * 1024)))
+}
+
 /// Deserializes `null` as a value, which is not the same as an absent field.
 fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
@@ -156,7 +161,7 @@ impl Case {
             Some(request) => request.clone(),
             None => self.admission_request()?,
         };
-        Ok(json!({"request": request, "settings": self.settings}).to_string())
+        Ok(with_large_text(&json!({"request": request, "settings": self.settings})))
     }
 
     fn admission_request(&self) -> Result<Value, String> {

@@ -6,6 +6,8 @@ use interlink_e2e_tests::dual_policy::DualPolicy;
 use interlink_e2e_tests::response::rule_ids;
 use serde_json::{Value, json};
 
+use crate::case;
+
 pub(crate) const TESTS: &[crate::Test] = &[
     ("responds to the examples in the rules' documentation as it says", responds_as_documented),
     ("responds to the requests of kwctl.bats as it expects", responds_to_recorded_requests),
@@ -77,6 +79,8 @@ fn evaluate(policy: &DualPolicy, example: &Value) -> Result<Vec<String>, String>
         "pluginAnnotations": {"allowed": ["slurm-job.vk.io/image-root"]},
         "rules": {"plugin-annotations": "Deny"},
     });
-    let response = policy.validate(&AdmissionRequest::create(object).namespace("default").payload(&settings))?;
+    let request = AdmissionRequest::create(object).namespace("default").into_json();
+    let payload = case::with_large_text(&json!({"request": request, "settings": settings}));
+    let response = policy.validate(payload.as_bytes())?;
     Ok(rule_ids(&response).into_iter().map(str::to_owned).collect())
 }
