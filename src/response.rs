@@ -85,10 +85,12 @@ pub(crate) fn bad_request(error: &DecodeError) -> ValidationResponse {
 }
 
 /// Returns the response to a request with these violations, or `None` if there are none. A violation about who may
-/// write an annotation names the requester, if there is one.
+/// write an annotation names the requester, if there is one. A refusal ends with the address of a page for help, unless
+/// that is empty.
 pub(crate) fn from_violations(
     violations: &[Violation<'_>],
     requester: Option<&Requester<'_>>,
+    help_url: &str,
 ) -> Option<ValidationResponse> {
     if violations.is_empty() {
         return None;
@@ -108,7 +110,7 @@ pub(crate) fn from_violations(
     }
     Some(ValidationResponse {
         accepted: denied.is_empty(),
-        message: (!denied.is_empty()).then(|| message(&denied, sentence)),
+        message: (!denied.is_empty()).then(|| message(&denied, sentence, help_url)),
         code: code(&denied),
         audit_annotations: Some(audit_annotations),
         warnings: (!warnings.is_empty()).then_some(warnings),
@@ -132,9 +134,10 @@ fn rule_ids(violations: &[&Violation<'_>]) -> String {
     ids.into_iter().collect::<Vec<_>>().join(",")
 }
 
-/// Joins as many violations as fit, at least the first.
-fn message(denied: &[&Violation<'_>], sentence: impl Fn(&Violation<'_>, usize) -> String) -> String {
-    let room = MESSAGE_CHARS - REMAINDER_CHARS;
+/// Joins as many violations as fit, at least the first, and the address of a page for help.
+fn message(denied: &[&Violation<'_>], sentence: impl Fn(&Violation<'_>, usize) -> String, help_url: &str) -> String {
+    let help = if help_url.is_empty() { String::new() } else { format!("{HELP}{help_url}") };
+    let room = MESSAGE_CHARS - REMAINDER_CHARS - help.len();
     let mut message = String::new();
     for (index, violation) in denied.iter().enumerate() {
         let sentence = sentence(violation, room);
@@ -143,11 +146,15 @@ fn message(denied: &[&Violation<'_>], sentence: impl Fn(&Violation<'_>, usize) -
         } else if message.chars().count() + "; ".len() + sentence.chars().count() <= room {
             message = message + "; " + &sentence;
         } else {
-            return message + "; " + &and_more(denied.len() - index);
+            message = message + "; " + &and_more(denied.len() - index);
+            break;
         }
     }
-    message
+    message + &help
 }
+
+/// The text before the address of a page for help.
+const HELP: &str = "; see ";
 
 /// Returns the text for a number of omitted violations.
 fn and_more(count: usize) -> String {
@@ -160,18 +167,31 @@ pub fn omitted(text: &str) -> Option<usize> {
 }
 
 /// Splits the message of a refusal into its violations: at each `; ` that a rule's id follows, outside of quotes,
-/// because quoted text is a user's.
+/// because quoted text is a user's. The address of a page for help is left out.
 pub fn split_message(message: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;
     for (index, character) in unquoted(message) {
-        if character == ';' && starts_violation(&message[index..]) {
+        if character != ';' {
+            continue;
+        }
+        let rest = &message[index..];
+        let is_help = starts_help(rest);
+        if is_help || starts_violation(rest) {
             parts.push(&message[start..index]);
             start = index + "; ".len();
+        }
+        if is_help {
+            return parts;
         }
     }
     parts.push(&message[start..]);
     parts
+}
+
+/// Returns whether a text is the address of a page for help, which has no spaces.
+fn starts_help(text: &str) -> bool {
+    text.strip_prefix(HELP).is_some_and(|url| url.starts_with("http") && !url.contains(' '))
 }
 
 /// Returns whether a text begins with `; `, an id and `: `, or with the number of violations left out.
@@ -194,13 +214,14 @@ mod tests {
     use crate::kinds::Role;
     use crate::path::Path;
     use crate::rules;
+    use crate::settings::Settings;
     use crate::target::Target;
     use crate::templates::Template;
     use crate::testing::*;
 
     fn answer(annotations: &[(&'static str, &str)], rules: &str) -> ValidationResponse {
         let json = format!(r#"{{"rules": {rules}}}"#);
-        from_violations(&rules::check(&pod(annotations), &settings(&json)), None).unwrap_or_else(accepted)
+        from_violations(&rules::check(&pod(annotations), &settings(&json)), None, "").unwrap_or_else(accepted)
     }
 
     fn audit(answer: &ValidationResponse, name: &str) -> Option<String> {
@@ -295,12 +316,27 @@ mod tests {
             let value = Reader::new(text.as_bytes()).value().unwrap();
             let annotations = Annotations::decode(Some(value), Role::Pod, &|key| settings.look_up(key)).unwrap();
             let pod = builder("Pod", &[]).annotations(annotations).build();
-            from_violations(&rules::check(&pod, &settings), None).unwrap().warnings.unwrap()
+            from_violations(&rules::check(&pod, &settings), None, "").unwrap().warnings.unwrap()
         };
         let (most, more) = (warnings(WARNINGS), warnings(WARNINGS + 7));
         assert_eq!((most.len(), &most[..]), (WARNINGS, &more[..WARNINGS]));
         assert_eq!(more[WARNINGS..], ["and 7 more"]);
         assert_eq!(more.iter().filter_map(|text| omitted(text)).collect::<Vec<_>>(), [7]);
+    }
+
+    #[test]
+    fn ends_a_refusal_with_the_address_of_a_page_for_help() {
+        let url = format!("https://example.org/{}", "x".repeat(236));
+        let worst = worst();
+        let annotations: Vec<_> = worst.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        for (annotations, parts) in [(&[(POD_VPN, "no")][..], 1), (&annotations, 10)] {
+            let pod = pod(annotations);
+            let violations = rules::check(&pod, &Settings::default());
+            let message = from_violations(&violations, None, &url).unwrap().message.unwrap();
+            assert!(message.ends_with(&format!("; see {url}")), "{message}");
+            assert!(message.chars().count() < MESSAGE_CHARS, "{}", message.chars().count());
+            assert_eq!(split_message(&message).len(), parts, "{message}");
+        }
     }
 
     #[test]
@@ -332,7 +368,8 @@ mod tests {
         let path = Path::field(None, field.as_bytes());
         let target = Target::build_found(Some(&path), template, &settings, &requester, &mut |_| ()).unwrap().unwrap();
         let violations = rules::check(&target, &settings);
-        let message = from_violations(&violations, Some(&requester)).unwrap().message.unwrap();
+        let message =
+            from_violations(&violations, Some(&requester), "https://example.org/a;b").unwrap().message.unwrap();
         let mut parts = split_message(&message);
         let omitted = omitted(parts[parts.len() - 1]);
         parts.truncate(parts.len() - usize::from(omitted.is_some()));

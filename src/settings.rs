@@ -6,6 +6,7 @@
 mod cluster;
 mod decode;
 mod extra_annotations;
+mod help_url;
 mod pattern;
 mod plugin_annotations;
 mod pod_ip;
@@ -64,6 +65,8 @@ pub struct Settings<'a> {
     pub cluster: ClusterReads,
     /// What happens to the findings of each rule.
     pub rules: RuleLevels,
+    /// The address of a web page that refusals end with; empty for none.
+    pub help_url: Cow<'a, str>,
 }
 
 /// Which pods are checked.
@@ -78,7 +81,7 @@ pub enum Scope {
 
 const SCOPES: [(&str, Scope); 2] = [("AllPods", Scope::AllPods), ("VirtualNodePods", Scope::VirtualNodePods)];
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "scope",
     "virtualNodes",
     "trustedWriters",
@@ -92,6 +95,7 @@ const FIELDS: [&str; 13] = [
     "pluginAnnotations",
     "cluster",
     "rules",
+    "helpURL",
 ];
 
 impl Default for Settings<'_> {
@@ -109,6 +113,7 @@ impl Default for Settings<'_> {
             plugin_annotations: PluginAnnotations::default(),
             cluster: ClusterReads::default(),
             rules: RuleLevels::default(),
+            help_url: Cow::Borrowed(""),
         }
     }
 }
@@ -154,6 +159,7 @@ impl<'a> Settings<'a> {
                 b"pluginAnnotations" => decoded.plugin_annotations = PluginAnnotations::decode(value)?,
                 b"cluster" => decoded.cluster = ClusterReads::decode(value)?,
                 b"rules" => decoded.rules = RuleLevels::decode(value)?,
+                b"helpURL" => decoded.help_url = help_url::decode(value)?,
                 b"apiVersion" | b"kind" | b"metadata" | b"spec" | b"settings" => {
                     let problem = "is not a setting; give only what is in spec.settings of a policy";
                     return Err(DecodeError::new(problem));

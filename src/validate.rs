@@ -55,7 +55,8 @@ pub(crate) fn evaluate(payload: &[u8], host_call: HostCall<'_>) -> Result<Option
     for versions in &targets {
         violations.extend(versions.check(&settings, &cluster)?);
     }
-    Ok(response::from_violations(&violations, ownership.is_none().then_some(&requester)))
+    let requester = ownership.is_none().then_some(&requester);
+    Ok(response::from_violations(&violations, requester, &settings.help_url))
 }
 
 /// Builds the targets at every location of an object.

@@ -180,6 +180,13 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("ping response on a pod", create_pod(PING, "ok")),
         ("stored ping response on a Node, set with kubectl", audit("Node", PING, "kubectl-edit")),
         ("invalid value of pod-vpn", create_pod(VPN, "false")),
+        (
+            "invalid value of pod-vpn, with a page for help",
+            evaluate(
+                &AdmissionRequest::create(pod(&json!({VPN: "false"}))),
+                &json!({"helpURL": "https://example.org/interlink"}),
+            ),
+        ),
         ("pod IP with a prefix length", create_pod(IP, "10.250.1.5/16")),
         ("pod IP that is a shell command", create_pod(IP, "$(id)")),
         ("pod IP outside the allowed range", create_pod(IP, "10.96.0.10")),

@@ -134,7 +134,7 @@ fn sends_the_defaults_when_unchanged() {
     let questions = questions();
     let without_default =
         questions.iter().filter(|question| question.default.is_none()).map(|question| &*question.variable);
-    assert!(without_default.eq(["podIP.octetRange.min", "podIP.octetRange.max"]));
+    assert!(without_default.eq(["podIP.octetRange.min", "podIP.octetRange.max", "helpURL"]));
     // Rancher does not send empty lists, defaults of sequences or hidden questions.
     let unsent = |question: &Question| {
         question.kind == Kind::Sequence || question.show_if.is_some() || question.default == Some(json!([]))
@@ -165,6 +165,7 @@ fn sends_valid_settings_when_filled_in() {
         "managedAnnotations": ["interlink.eu/gang-token"],
         "cluster": {"podIPRanges": true, "podIPConflicts": true},
         "pluginAnnotations": {"allowed": ["slurm-job.vk.io/flags"]},
+        "helpURL": "https://example.org/interlink",
     });
     for rule in &RULES {
         let other = if rule.id.default_level() == Level::Ignore { Level::Warn } else { Level::Ignore };
