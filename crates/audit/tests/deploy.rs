@@ -141,6 +141,24 @@ fn let_the_audit_scanner_list_only_what_it_can() {
     assert!(matched_resources(&hardening["rules"]).values().all(|[versions, _]| *versions == ["*"]));
 }
 
+/// The API server evaluates it without Kubewarden, so one policy is enough for all objects.
+#[test]
+fn match_the_same_objects_without_kubewarden() {
+    let text = fs::read_to_string(FOLDER.to_owned() + "vap.yaml").unwrap();
+    let documents: Vec<Value> =
+        yaml_serde::Deserializer::from_str(&text).map(|document| Value::deserialize(document).unwrap()).collect();
+    let [policy, binding] = documents.as_slice() else { panic!("{documents:?}") };
+    assert_eq!(binding["spec"], json!({"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]}));
+    let operations = |rules: &Value| {
+        let resources = matched_resources(rules).into_iter();
+        resources.map(|(resource, [_, operations])| (resource, operations)).collect::<BTreeMap<_, _>>()
+    };
+    let [mut expected, hardening] =
+        ["protect.yaml", "hardening.yaml"].map(|file| operations(&read::<Value>(file)["spec"]["rules"]));
+    expected.extend(hardening);
+    assert_eq!(operations(&policy["spec"]["matchConstraints"]["resourceRules"]), expected);
+}
+
 #[test]
 fn kustomize_to_both_policies_in_monitor_mode() {
     let kustomization: Value = read("kustomization.yaml");

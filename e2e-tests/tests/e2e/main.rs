@@ -12,6 +12,7 @@ mod match_conditions;
 mod model;
 mod pod_lifecycle;
 mod properties;
+mod vap;
 
 use std::env;
 use std::fs;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         match_conditions::TESTS,
         model::TESTS,
         properties::TESTS,
+        vap::TESTS,
     ];
     let tests = tests.into_iter().flatten().map(|(name, test)| trial((*name).to_owned(), test));
     libtest_mimic::run(&arguments, cases.chain(tests).collect()).exit_code()

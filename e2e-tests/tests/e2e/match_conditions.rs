@@ -170,7 +170,7 @@ fn is_matched(request: &Value) -> bool {
 }
 
 /// Returns a request as the API server sends it: with a user name, and without null in its objects.
-fn as_sent(mut request: Value) -> Value {
+pub(crate) fn as_sent(mut request: Value) -> Value {
     for object in ["object", "oldObject"] {
         strip_nulls(&mut request[object]);
     }
