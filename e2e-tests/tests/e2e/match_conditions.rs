@@ -267,6 +267,8 @@ fn hardening_skips_kubelets(_: &DualPolicy) -> Result<(), String> {
         (json!({"username": "system:node:worker"}), true),
         (json!({"username": "alice", "groups": ["system:nodes", "system:authenticated"]}), true),
         (json!({"username": "system:serviceaccount:interlink:vk", "groups": ["system:serviceaccounts"]}), true),
+        // The API server leaves out an empty name.
+        (json!({"groups": ["system:nodes", "system:authenticated"]}), true),
     ] {
         let request = update.clone().user_info(user_info.clone()).into_json();
         if api_server.matches(&request)? != [true, expected] {
@@ -289,16 +291,19 @@ fn component_skips_only_the_trusted_account(policy: &DualPolicy) -> Result<(), S
     let condition = env.compile(patch[1]["value"]["expression"].as_str().expect("an expression")).unwrap();
     let account = patch[0]["value"][0]["username"].as_str().expect("an account");
     let mut skipped = 0;
-    for username in [account, "system:serviceaccount:interlink:default", "system:serviceaccount:interlink:x", "alice"] {
+    let others = ["system:serviceaccount:interlink:default", "system:serviceaccount:interlink:x", "alice"];
+    let others = others.map(|username| json!({"username": username}));
+    let nameless = json!({"groups": ["system:authenticated"]});
+    for user_info in [json!({"username": account}), nameless].into_iter().chain(others) {
         let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"annotations": {"JobID": "1"}}});
-        let request = AdmissionRequest::create(pod).user(username);
+        let request = AdmissionRequest::create(pod).user_info(user_info.clone());
         let mut context = Context::with_env(env.clone());
         context.add_variable_from_value("request", cel::to_value(request.clone().into_json()).unwrap());
         let is_sent = matches!(condition.execute(&context), Ok(cel::Value::Bool(true)));
         let is_accepted = policy.validate(&request.payload(&settings))?["accepted"] == true;
         if is_sent == is_accepted {
             return Err(format!(
-                "that a request by {username} is sent is {is_sent}, that it is accepted {is_accepted}"
+                "that a request by {user_info} is sent is {is_sent}, that it is accepted {is_accepted}"
             ));
         }
         skipped += u32::from(!is_sent);
