@@ -37,6 +37,15 @@ e2e: ## Run the module in kwctl, if kwctl and bats are installed
 		echo "SKIPPED: e2e-tests/kwctl.bats needs kwctl and bats on PATH"; \
 	fi
 
+.PHONY: e2e-cluster
+e2e-cluster: ## Run the policy in the cluster of the current context (needs kubectl, bats, Kubewarden and E2E_MODULE)
+	@if command -v kubectl >/dev/null && command -v bats >/dev/null && \
+		kubectl version --request-timeout 10s >/dev/null 2>&1; then \
+		bats e2e-tests/cluster.bats; \
+	else \
+		echo "SKIPPED: e2e-tests/cluster.bats needs kubectl and bats on PATH, and a cluster that kubectl reaches"; \
+	fi
+
 # cargo fmt does not find the modules that a macro declares.
 RULES := $(wildcard src/rules/*.rs)
 
