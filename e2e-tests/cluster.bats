@@ -44,13 +44,16 @@ teardown_file() {
 
 @test "accepts the good examples" {
   for example in "$examples"/good/*.yaml; do
+    # The cluster may not have this kind.
+    [ "${example##*/}" != jobset.yaml ] || continue
     accepted user create --dry-run=server --filename "$example"
   done
 }
 
 @test "rejects the bad examples, also in a dry run" {
   for example in forged-job:job-id forged-template:job-id mistyped:wstunnel-timeout \
-    script-injection:managed-annotations stolen-address:pod-ip; do
+    script-injection:managed-annotations stolen-address:pod-ip shared-address:pod-ip-conflict \
+    long-wait:wstunnel-timeout; do
     denied "${example#*:}" user create --filename "$examples/bad/${example%:*}.yaml"
     denied "${example#*:}" user create --dry-run=server --filename "$examples/bad/${example%:*}.yaml"
   done
