@@ -12,8 +12,8 @@ help: ## List the targets
 policy.wasm: $(SOURCES) | $(TARGET) ## Build the policy module
 	cargo run --locked --package interlink-policy-module -- $@
 
-annotated-policy.wasm: policy.wasm policy-metadata.yml README.md ## Build the module to publish (needs kwctl)
-	kwctl annotate --metadata-path policy-metadata.yml --usage-path README.md --output-path $@ policy.wasm
+annotated-policy.wasm: policy.wasm policy-metadata.yml USAGE.md ## Build the module to publish (needs kwctl)
+	kwctl annotate --metadata-path policy-metadata.yml --usage-path USAGE.md --output-path $@ policy.wasm
 
 artifacthub-pkg.yml: policy-metadata.yml questions-ui.yml ## Regenerate what Artifact Hub shows (needs kwctl)
 	kwctl scaffold artifacthub --metadata-path policy-metadata.yml --questions-path questions-ui.yml --output $@
