@@ -56,14 +56,15 @@ fmt: ## Format all code
 	rustfmt --edition 2024 $(RULES)
 
 .PHONY: lint
-lint: | $(TARGET) ## Check format and lints
+lint: | $(TARGET) ## Check format and lints, and the spelling if typos is installed
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	rustfmt --edition 2024 --check $(RULES)
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@if command -v typos >/dev/null; then typos; else echo "SKIPPED: checking the spelling needs typos on PATH"; fi
 
 .PHONY: generate
-generate: ## Write what is generated from the rules: docs/rules.md, README's tables, Rancher's form, artifacthub-pkg.yml
+generate: ## Write what is generated from the rules: README's table, docs/rules.md, docs/annotations.md, Rancher's form, artifacthub-pkg.yml
 	cargo run --locked --package interlink-generate
 
 # The examples in crates/bench-baselines that the policy is compared with.
