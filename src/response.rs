@@ -16,9 +16,9 @@ pub use crate::sentence::{ParsedSentence, parse, path_steps};
 use crate::sentence::{sentence, split_rule, unquoted};
 
 /// The HTTP status for a request that only a trusted writer may make.
-const FORBIDDEN: u16 = 403;
+pub(crate) const FORBIDDEN: u16 = 403;
 /// The HTTP status for a wrong value.
-const UNPROCESSABLE_CONTENT: u16 = 422;
+pub(crate) const UNPROCESSABLE_CONTENT: u16 = 422;
 /// The HTTP status for a request that cannot be decoded.
 const BAD_REQUEST: u16 = 400;
 

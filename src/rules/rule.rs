@@ -4,6 +4,7 @@
 use crate::finding::Finding;
 use crate::finding::Findings;
 use crate::kinds::Role;
+use crate::response::{FORBIDDEN, UNPROCESSABLE_CONTENT};
 use crate::rule_id::RuleId;
 use crate::settings::Settings;
 use crate::target::Target;
@@ -27,6 +28,18 @@ pub(super) type Check = for<'t, 'a> fn(&'t Target<'a>, &Settings<'_>, &mut Findi
 
 /// The targets of most rules: annotations that a pod gets.
 pub(super) const POD_ROLES: &[Role] = &[Role::Pod, Role::PodTemplate, Role::Binding];
+
+impl Rule {
+    /// Returns the roles of the targets that the rule checks.
+    pub fn roles(&self) -> &'static [Role] {
+        self.roles
+    }
+
+    /// Returns the HTTP status of a refusal for this rule alone.
+    pub fn code(&self) -> u16 {
+        if self.about_writers { FORBIDDEN } else { UNPROCESSABLE_CONTENT }
+    }
+}
 
 #[cfg(test)]
 impl Rule {

@@ -2,9 +2,9 @@
 //!
 //! ## What it refuses
 //!
-//! A key under `interlink.eu/` or `interlink.virtual-kubelet.io/`, in upper or lower case, that is neither in the
-//! README's list of annotations nor in `knownAnnotations` or `managedAnnotations`. If a known key is similar, the
-//! message names it. Workloads are checked too, except those that a controller created.
+//! A key under `interlink.eu/` or `interlink.virtual-kubelet.io/`, in upper or lower case, that is neither in the list
+//! of annotations (`docs/annotations.md`) nor in `knownAnnotations` or `managedAnnotations`. If a known key is similar,
+//! the message names it. Workloads are checked too, except those that a controller created.
 //!
 //! ## Why
 //!
@@ -13,8 +13,8 @@
 //!
 //! ## How to fix it
 //!
-//! Write the key exactly as in the list of annotations, including its case and its domain. The README has the list,
-//! and `interlink-audit annotations` prints it. If the key is right, have it added to `knownAnnotations`.
+//! Write the key exactly as in the list of annotations, including its case and its domain. The command
+//! `interlink-audit annotations` prints the list, too. If the key is right, have it added to `knownAnnotations`.
 //!
 //! ## Settings
 //!

@@ -6,6 +6,7 @@
 
 mod block;
 mod form;
+mod messages;
 pub mod reference;
 
 use std::io;
@@ -17,15 +18,10 @@ use block::{Block, MarkerError};
 ///
 /// artifacthub-pkg.yml embeds questions-ui.yml. kwctl writes that file; with the block here, a change of the rules does
 /// not need kwctl.
-const PAGES: [(&str, &[Block]); 4] = [
-    (
-        "README.md",
-        &[
-            Block { name: "rules", render: || as_paragraph(&reference::rules_table()) },
-            Block { name: "annotations", render: || as_paragraph(&reference::annotations_table()) },
-        ],
-    ),
-    ("docs/rules.md", &[Block { name: "rules", render: || as_paragraph(&reference::rules()) }]),
+const PAGES: [(&str, &[Block]); 5] = [
+    ("README.md", &[Block { name: "rules", render: || as_paragraph(&reference::rules_table()) }]),
+    ("docs/annotations.md", &[Block { name: "annotations", render: || as_paragraph(&reference::annotations_table()) }]),
+    ("docs/rules.md", &[Block { name: "rules", render: || as_paragraph(&reference::chapters()) }]),
     ("questions-ui.yml", &[Block { name: "rules", render: form::rule_questions }]),
     ("artifacthub-pkg.yml", &[Block { name: "rules", render: form::rule_questions }]),
 ];

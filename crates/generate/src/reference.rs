@@ -2,12 +2,20 @@
 
 use interlink_annotations_policy::RuleId;
 use interlink_annotations_policy::annotations::{AnnotationInfo, AppliesTo, Author, CATALOGUE, Lookup, look_up};
+use interlink_annotations_policy::kinds::Role;
 use interlink_annotations_policy::rules::{self, RULES, Rule};
 
-/// Returns the documentation of all rules, as chapters of one Markdown text.
+use crate::messages;
+
+/// Returns the documentation of all rules, as one Markdown text.
 pub fn rules() -> String {
-    let head = "# Rules\n\nMost examples are fragments of a manifest. Those under *Refused* violate the rule; those \
-                under *Accepted* violate none.\n\n";
+    "# Rules\n\n".to_owned() + &chapters()
+}
+
+/// Returns the documentation of all rules, a chapter for each.
+pub(crate) fn chapters() -> String {
+    let head = "Most examples are fragments of a manifest. Those under *Refused* violate the rule; those under *Accepted* \
+                violate none. The names and values in the messages are examples.\n\n";
     let chapters: Vec<_> =
         RULES.iter().map(chapter).map(|text| format!("#{}", text.replace("\n## ", "\n### "))).collect();
     head.to_owned() + &chapters.join("\n")
@@ -18,10 +26,42 @@ pub fn rule(id: &str) -> Option<String> {
     RuleId::find(id).map(|id| chapter(rules::get(id)))
 }
 
+/// Renders a rule's own documentation, with its properties at the head and its messages before the section *Why*.
 fn chapter(rule: &Rule) -> String {
     let text = rules::documentation(rule.id);
     let (title, body) = text.split_once('\n').unwrap_or((&text, ""));
-    format!("{title}\n\nDefault level: {}.\n{body}", rule.id.default_level().as_str())
+    let (refuses, rest) = body.split_once("\n## Why\n").unwrap_or((body, ""));
+    format!(
+        "{title}\n\nDefault level: {}. Code of a refusal: {}. Applies to: {}.\n{refuses}\n## Messages\n\n{}\n## Why\n{rest}",
+        rule.id.default_level().as_str(),
+        rule.code(),
+        applies_to(rule),
+        messages::list(rule.id),
+    )
+}
+
+/// Returns the targets of a rule, as a phrase.
+fn applies_to(rule: &Rule) -> String {
+    let targets: Vec<_> = rule.roles().iter().map(|role| target(*role)).collect();
+    let targets = match targets.as_slice() {
+        [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        targets => targets.concat(),
+    };
+    match rule.id {
+        // Comparing a pod with those in the cluster is a step of its own, after the rules.
+        RuleId::PodIpConflict => targets + "; with `cluster.podIPConflicts`, also pods and Bindings",
+        _ => targets,
+    }
+}
+
+fn target(role: Role) -> &'static str {
+    match role {
+        Role::Pod => "pods",
+        Role::PodTemplate => "pod templates",
+        Role::Binding => "Bindings",
+        Role::Node => "Nodes",
+        Role::Workload => "workloads themselves",
+    }
 }
 
 /// Returns the ids of all rules, separated by commas.
@@ -121,6 +161,19 @@ pub fn plain(markdown: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shows_the_properties_and_messages_of_a_rule() {
+        let text = rule("managed-annotations").unwrap();
+        let head = "# managed-annotations\n\nDefault level: Deny. Code of a refusal: 403. Applies to: pods, pod templates, \
+                    Bindings and Nodes.\n\n## What it refuses\n";
+        assert!(text.starts_with(head), "{text}");
+        let headings: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("## ")).take(3).collect();
+        assert_eq!(headings, ["What it refuses", "Messages", "Why"]);
+        assert!(
+            rule("pod-ip-conflict").unwrap().contains("to: pod templates; with `cluster.podIPConflicts`, also pods")
+        );
+    }
 
     #[test]
     fn finds_the_rules_about_an_annotation() {

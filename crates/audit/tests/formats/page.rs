@@ -1,4 +1,4 @@
-//! docs/cli.md: the flags, and the commands of its examples.
+//! docs/cli.md and docs/ci.md: the flags, and the commands of the examples.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::{list, parse};
 
 const PAGE: &str = include_str!("../../../../docs/cli.md");
+const CI: &str = include_str!("../../../../docs/ci.md");
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -52,13 +53,14 @@ fn the_page_has_the_flags_of_audit() {
 
 #[test]
 fn the_page_names_this_version() {
-    assert!(PAGE.contains(concat!("download v", env!("CARGO_PKG_VERSION"), " ")));
+    assert!(CI.contains(concat!("download v", env!("CARGO_PKG_VERSION"), " ")));
 }
 
-/// Returns the commands in the section about formats that write a report into a file.
+/// Returns the commands that may write a report.
 fn examples() -> Vec<&'static str> {
     let section = PAGE.split_once("## Formats").unwrap().1;
-    let lines = section.lines().map(|line| line.trim_start_matches([' ', '-']).trim_start_matches("run: "));
+    let lines =
+        section.lines().chain(CI.lines()).map(|line| line.trim_start_matches([' ', '-']).trim_start_matches("run: "));
     lines.filter(|line| line.starts_with("interlink-audit ")).collect()
 }
 
