@@ -1,6 +1,7 @@
 //! Checks the metadata for Kubewarden and Artifact Hub against the code and each other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use interlink_annotations_policy::kinds::{KINDS, Kind, Role};
 use serde::Deserialize;
@@ -12,6 +13,7 @@ const PACKAGE: &str = include_str!("../../../artifacthub-pkg.yml");
 const REPOSITORY: &str = include_str!("../../../artifacthub-repo.yml");
 const QUESTIONS: &str = include_str!("../../../questions-ui.yml");
 const README: &str = include_str!("../../../README.md");
+const USAGE: &str = include_str!("../../../USAGE.md");
 
 /// The annotations that kwctl reads. It ignores a mistyped one.
 const ANNOTATIONS: [&str; 13] = [
@@ -41,6 +43,7 @@ struct Metadata {
     background_audit: bool,
     execution_mode: String,
     policy_type: String,
+    minimum_kubewarden_version: String,
     annotations: BTreeMap<String, String>,
 }
 
@@ -83,6 +86,9 @@ fn the_metadata_is_complete() {
     assert!(["info", "low", "medium", "high", "critical"].contains(&metadata.get("severity")));
     assert_eq!((&*metadata.execution_mode, &*metadata.policy_type), ("kubewarden-wapc", "kubernetes"));
     assert!(metadata.background_audit);
+    let numbers: Vec<u32> = metadata.minimum_kubewarden_version.split('.').map(|it| it.parse().unwrap()).collect();
+    let [major, minor, _] = numbers[..] else { panic!("{numbers:?}") };
+    assert!(README.contains(&format!("| {major}.{minor} or newer |")), "README has another minimum of Kubewarden");
     assert!(!metadata.mutating);
     let resource = |kind| json!({"apiVersion": "v1", "kind": kind});
     assert_eq!(metadata.context_aware_resources, ["Node", "Pod"].map(resource));
@@ -148,6 +154,21 @@ fn the_author_is_the_owner_and_maintainer() {
     let authors = repository["owners"].as_array().unwrap().iter();
     let authors: Vec<_> = authors.map(|owner| format!("{} <{}>", text(owner, "name"), text(owner, "email"))).collect();
     assert_eq!(authors.join(", "), Metadata::read().get("author"));
+}
+
+/// Artifact Hub and kwctl show the page outside of the repository.
+#[test]
+fn the_usage_links_to_this_version() {
+    let metadata = Metadata::read();
+    let links: Vec<_> = USAGE.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    assert!(links.len() > 2, "{links:?}");
+    for link in links.into_iter().filter(|link| *link != "https://github.com/interlink-hq/interLink") {
+        let file = ["blob", "tree"].iter().find_map(|view| {
+            link.strip_prefix(&format!("{}/{view}/v{}/", metadata.get("source"), metadata.get("version")))
+        });
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        assert!(file.is_some_and(|file| root.join(file).exists()), "{link}");
+    }
 }
 
 #[test]
