@@ -14,7 +14,7 @@ pub fn rules() -> String {
 
 /// Returns the documentation of all rules, a chapter for each.
 pub(crate) fn chapters() -> String {
-    let head = "Most examples are fragments of a manifest. Those under *Refused* violate the rule; those under *Accepted* \
+    let head = "Most examples are fragments of a manifest. Those under *Refused* violate the rule; those under *Accepted*\n\
                 violate none. The names and values in the messages are examples.\n\n";
     let chapters: Vec<_> =
         RULES.iter().map(chapter).map(|text| format!("#{}", text.replace("\n## ", "\n### "))).collect();
@@ -31,13 +31,10 @@ fn chapter(rule: &Rule) -> String {
     let text = rules::documentation(rule.id);
     let (title, body) = text.split_once('\n').unwrap_or((&text, ""));
     let (refuses, rest) = body.split_once("\n## Why\n").unwrap_or((body, ""));
-    format!(
-        "{title}\n\nDefault level: {}. Code of a refusal: {}. Applies to: {}.\n{refuses}\n## Messages\n\n{}\n## Why\n{rest}",
-        rule.id.default_level().as_str(),
-        rule.code(),
-        applies_to(rule),
-        messages::list(rule.id),
-    )
+    let (level, code, targets) = (rule.id.default_level().as_str(), rule.code(), applies_to(rule));
+    let properties = format!("Default level: {level}. Code of a refusal: {code}. Applies to: {targets}.");
+    let messages = messages::list(rule.id);
+    format!("{title}\n\n{properties}\n{refuses}\n## Messages\n\n{messages}\n## Why\n{rest}")
 }
 
 /// Returns the targets of a rule, as a phrase.
@@ -165,8 +162,8 @@ mod tests {
     #[test]
     fn shows_the_properties_and_messages_of_a_rule() {
         let text = rule("managed-annotations").unwrap();
-        let head = "# managed-annotations\n\nDefault level: Deny. Code of a refusal: 403. Applies to: pods, pod templates, \
-                    Bindings and Nodes.\n\n## What it refuses\n";
+        let head = "# managed-annotations\n\nDefault level: Deny. Code of a refusal: 403. Applies to: pods, pod \
+                    templates, Bindings and Nodes.\n\n## What it refuses\n";
         assert!(text.starts_with(head), "{text}");
         let headings: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("## ")).take(3).collect();
         assert_eq!(headings, ["What it refuses", "Messages", "Why"]);
