@@ -15,7 +15,7 @@ pub(crate) fn list(rule: RuleId) -> String {
         let parsed = parse(message);
         parsed.rule == Some(rule.as_str()) && seen.insert((parsed.key, parsed.problem, parsed.fix))
     };
-    all().filter(of_rule).map(|message| format!("- `{message}`\n")).collect()
+    all().filter(of_rule).fold(String::new(), |list, message| list + "- `" + message + "`\n")
 }
 
 /// Returns the messages of all rules.

@@ -32,7 +32,7 @@ fn chapter(rule: &Rule) -> String {
     let (title, body) = text.split_once('\n').unwrap_or((&text, ""));
     let (refuses, rest) = body.split_once("\n## Why\n").unwrap_or((body, ""));
     let (level, code, targets) = (rule.id.default_level().as_str(), rule.code(), applies_to(rule));
-    let properties = format!("Default level: {level}. Code of a refusal: {code}. Applies to: {targets}.");
+    let properties = format!("Default level: {level}. Code of a refusal: {code}.\nApplies to: {targets}.");
     let messages = messages::list(rule.id);
     format!("{title}\n\n{properties}\n{refuses}\n## Messages\n\n{messages}\n## Why\n{rest}")
 }
@@ -162,8 +162,8 @@ mod tests {
     #[test]
     fn shows_the_properties_and_messages_of_a_rule() {
         let text = rule("managed-annotations").unwrap();
-        let head = "# managed-annotations\n\nDefault level: Deny. Code of a refusal: 403. Applies to: pods, pod \
-                    templates, Bindings and Nodes.\n\n## What it refuses\n";
+        let head = "# managed-annotations\n\nDefault level: Deny. Code of a refusal: 403.\n\
+                    Applies to: pods, pod templates, Bindings and Nodes.\n\n## What it refuses\n";
         assert!(text.starts_with(head), "{text}");
         let headings: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("## ")).take(3).collect();
         assert_eq!(headings, ["What it refuses", "Messages", "Why"]);
