@@ -64,7 +64,7 @@ lint: | $(TARGET) ## Check format and lints, and the spelling if typos is instal
 	@if command -v typos >/dev/null; then typos; else echo "SKIPPED: checking the spelling needs typos on PATH"; fi
 
 .PHONY: generate
-generate: ## Write what is generated from the rules: README's table, docs/rules.md, docs/annotations.md, Rancher's form, artifacthub-pkg.yml
+generate: ## Write what is generated: parts of README, docs, Rancher's form and artifacthub-pkg.yml
 	cargo run --locked --package interlink-generate
 
 # The examples in crates/bench-baselines that the policy is compared with.
