@@ -8,6 +8,8 @@ use serde_json::Value;
 
 const README: &str = include_str!("../../../README.md");
 const SETTINGS: &str = include_str!("../../../docs/settings.md");
+const PLUGINS: &str = include_str!("../../../docs/plugins.md");
+const USAGE: &str = include_str!("../../../USAGE.md");
 const INSTALL: &str = include_str!("../../../docs/install.md");
 
 /// Returns the YAML blocks of a page.
@@ -42,9 +44,14 @@ fn explains_every_setting() {
 #[test]
 fn shows_valid_settings() {
     let (_, minimal) = README.split_once("\n## Settings\n").expect("no such heading");
-    for block in yaml_blocks(SETTINGS).iter().chain([&yaml_blocks(minimal)[0]]) {
+    let mut blocks = yaml_blocks(SETTINGS);
+    blocks.push(yaml_blocks(minimal)[0].clone());
+    blocks.push(yaml_blocks(USAGE)[0]["settings"].clone());
+    blocks.push(yaml_blocks(PLUGINS)[0].clone());
+    for block in blocks {
         let text = block.to_string();
-        assert!(Settings::parse(text.as_bytes()).is_ok(), "{text}: {:?}", Settings::parse(text.as_bytes()));
+        let parsed = Settings::parse(text.as_bytes());
+        assert!(parsed.is_ok(), "{text}: {parsed:?}");
     }
 }
 
