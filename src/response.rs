@@ -15,10 +15,6 @@ use crate::rules::Violation;
 pub use crate::sentence::{ParsedSentence, parse, path_steps};
 use crate::sentence::{sentence, split_rule, unquoted};
 
-/// The HTTP status for a request that only a trusted writer may make.
-pub(crate) const FORBIDDEN: u16 = 403;
-/// The HTTP status for a wrong value.
-pub(crate) const UNPROCESSABLE_CONTENT: u16 = 422;
 /// The HTTP status for a request that cannot be decoded.
 const BAD_REQUEST: u16 = 400;
 
@@ -111,21 +107,12 @@ pub(crate) fn from_violations(
     Some(ValidationResponse {
         accepted: denied.is_empty(),
         message: (!denied.is_empty()).then(|| message(&denied, sentence, help_url)),
-        code: code(&denied),
+        // 403 before 422.
+        code: denied.iter().map(|violation| violation.rule.code()).min(),
         audit_annotations: Some(audit_annotations),
         warnings: (!warnings.is_empty()).then_some(warnings),
         ..accepted()
     })
-}
-
-fn code(denied: &[&Violation<'_>]) -> Option<u16> {
-    if denied.is_empty() {
-        None
-    } else if denied.iter().any(|violation| violation.rule.about_writers) {
-        Some(FORBIDDEN)
-    } else {
-        Some(UNPROCESSABLE_CONTENT)
-    }
 }
 
 /// Joins the ids of the violated rules, sorted and unique.

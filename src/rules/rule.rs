@@ -4,10 +4,14 @@
 use crate::finding::Finding;
 use crate::finding::Findings;
 use crate::kinds::Role;
-use crate::response::{FORBIDDEN, UNPROCESSABLE_CONTENT};
 use crate::rule_id::RuleId;
 use crate::settings::Settings;
 use crate::target::Target;
+
+/// The HTTP status for a request that only a trusted writer may make.
+const FORBIDDEN: u16 = 403;
+/// The HTTP status for a wrong value.
+const UNPROCESSABLE_CONTENT: u16 = 422;
 
 /// A check with an id.
 #[derive(Debug)]
