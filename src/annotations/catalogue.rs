@@ -86,7 +86,8 @@ pub(crate) static MANAGED_BY_SETTING: AnnotationInfo =
 pub static CATALOGUE: [AnnotationInfo; 19] = [
     info(JOB_ID, InterLink, Pod, "the job at the HPC center that runs the pod").since("v0.1.0"),
     info(POD_VPN, User, Pod, "enables the VPN, whatever its value").since("v0.1.0"),
-    info(POD_IP, Either, Pod, "the pod's address; with the VPN, the address requested or assigned").since("v0.1.0"),
+    info(POD_IP, Either, Pod, "the pod's address; with the VPN, interLink assigns it and replaces a requested one")
+        .since("v0.1.0"),
     info(WSTUNNEL_TIMEOUT, User, Pod, "how long to wait for the pod's tunnel, a Go duration").since("v0.6.0"),
     info(WSTUNNEL_EXTRA_PORTS, User, Pod, "ports to forward in addition to container ports, `port[:name[:protocol]]`"),
     info(WSTUNNEL_CLIENT_COMMANDS, InterLink, Pod, "commands that open the tunnel from the HPC center"),

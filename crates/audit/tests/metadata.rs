@@ -13,6 +13,7 @@ const PACKAGE: &str = include_str!("../../../artifacthub-pkg.yml");
 const REPOSITORY: &str = include_str!("../../../artifacthub-repo.yml");
 const QUESTIONS: &str = include_str!("../../../questions-ui.yml");
 const README: &str = include_str!("../../../README.md");
+const INSTALL: &str = include_str!("../../../docs/install.md");
 const USAGE: &str = include_str!("../../../USAGE.md");
 
 /// The annotations that kwctl reads. It ignores a mistyped one.
@@ -172,10 +173,10 @@ fn the_usage_links_to_this_version() {
 }
 
 #[test]
-fn the_readme_uses_the_published_reference() {
+fn the_installation_uses_the_published_reference() {
     let image = Metadata::read().image();
     let (registry, _) = image.split_once('/').unwrap();
-    let named = README.split("registry://").skip(1).filter_map(|rest| rest.split_whitespace().next());
+    let named = INSTALL.split("registry://").skip(1).filter_map(|rest| rest.split_whitespace().next());
     let named: BTreeSet<_> = named.filter(|module| module.starts_with(registry)).collect();
     assert_eq!(named, BTreeSet::from([&*image]));
 }

@@ -170,8 +170,9 @@ fn rejects_fields_and_modes_that_kubewarden_does_not_know() {
 fn warns_about_conditions_that_exclude_plugins() {
     let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/protect.yaml"));
     let manifest = manifest.unwrap();
-    let is_warned =
-        |manifest: &str| check(manifest, &["--quiet"]).2.contains("warning: p.yaml:6: the rule plugin-annotations");
+    let line = 1 + manifest.lines().position(|line| line.starts_with("apiVersion:")).unwrap();
+    let warning = format!("warning: p.yaml:{line}: the rule plugin-annotations");
+    let is_warned = |manifest: &str| check(manifest, &["--quiet"]).2.contains(&warning);
     assert!(!is_warned(&manifest));
     let on = manifest.replace("settings:", "settings:\n    rules: {plugin-annotations: Warn}");
     assert!(is_warned(&on));
