@@ -3,7 +3,7 @@
 //! ## What it refuses
 //!
 //! The creation of an object of more than 768 KiB with an interLink annotation, and an update that makes an object so
-//! large, or adds an annotation to one. The size is that of the object's JSON text as the API server sends it to the
+//! large, or that adds the first interLink annotation to one. The size is that of the object's JSON text as the API server sends it to the
 //! policy server: there, each `<`, `>` and `&` takes six bytes.
 //!
 //! ## Why

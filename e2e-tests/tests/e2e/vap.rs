@@ -323,23 +323,38 @@ fn agrees_on_random_updates(policy: &DualPolicy) -> Result<(), String> {
     }
 }
 
-/// It searches up to 200 annotations. Beyond, it knows only the commands of the tunnels in interLink.
+/// It searches up to 2,000 annotations. Only interLink may add more.
 fn protects_among_many(policy: &DualPolicy) -> Result<(), String> {
+    const COMMANDS: &str = "interlink.eu/x-client-commands";
     let api_server = ApiServer::start();
-    for (count, key, is_protected) in [
-        (199, "interlink.eu/x-client-commands", true),
-        (200, "interlink.eu/x-client-commands", false),
-        (200, "interlink.eu/wstunnel-client-commands", true),
-        (200, "interlink.eu/rathole-client-commands", true),
-        (200, "interlink.eu/ssh-client-commands", true),
-        (200, "JobID", true),
-    ] {
-        let mut annotations: Value = (0..count).map(|index| (format!("example.com/{index}"), "x")).collect();
+    let pod = |count: usize, key: &str| {
+        let mut annotations: Value = (0..count - 1).map(|index| (format!("example.com/{index}"), "x")).collect();
         annotations[key] = "x".into();
-        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"annotations": annotations}});
-        let request = as_api_server_sends(AdmissionRequest::create(pod).namespace("physics").into_json());
-        if compare(&api_server, policy, &request, &Value::Null).is_ok_and(|ids| !ids.is_empty()) != is_protected {
-            return Err(format!("that {key} is protected beside {count} annotations should be {is_protected}"));
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"annotations": annotations}})
+    };
+    let create = |count, key| AdmissionRequest::create(pod(count, key)).namespace("physics");
+    for key in [COMMANDS, "JobID"] {
+        let request = as_api_server_sends(create(2_000, key).into_json());
+        if compare(&api_server, policy, &request, &Value::Null)?.is_empty() {
+            return Err(format!("{key} should be refused"));
+        }
+    }
+    let update = |old, new| AdmissionRequest::update(pod(old, "interlink.eu/pod-vpn"), pod(new, COMMANDS));
+    let user = "alice";
+    let interlink = "system:serviceaccount:interlink:vk";
+    for (request, user, is_refused) in [
+        (create(2_001, "example.com/other"), user, true),
+        (create(2_001, "example.com/other"), interlink, false),
+        (update(1_000, 2_001), user, true),
+        (update(1_000, 2_001), interlink, false),
+        // It cannot tell what changed among so many.
+        (update(2_001, 2_002), user, false),
+        (update(2_001, 2_000), user, true),
+    ] {
+        let request = as_api_server_sends(request.user(user).into_json());
+        if api_server.evaluate(&request, &BTreeMap::new())?.is_empty() == is_refused {
+            let operation = &request["operation"];
+            return Err(format!("that {user}'s {operation} is refused should be {is_refused}"));
         }
     }
     Ok(())
