@@ -107,6 +107,13 @@ fuzz: | $(TARGET) ## Fuzz the policy, FUZZ_SECONDS=30 a target (needs a C++ comp
 		&& run durations \
 		&& run module_vs_native validate validate_settings
 
+# Which part of all changes to try, such as 0/50: all of them take days.
+MUTANTS ?= 0/50
+
+.PHONY: mutants
+mutants: ## Look for changes to the code that no unit test notices, in a part of all, MUTANTS=0/50 (needs cargo-mutants)
+	cargo mutants --package interlink-annotations-policy --package json-scan --shard $(MUTANTS) --output target
+
 .PHONY: deny
 deny: ## Check licenses, sources and advisories of the dependencies (needs cargo-deny)
 	cargo deny --locked check
