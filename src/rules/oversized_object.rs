@@ -3,8 +3,8 @@
 //! ## What it refuses
 //!
 //! The creation of an object of more than 768 KiB with an interLink annotation, and an update that makes an object so
-//! large, or that adds the first interLink annotation to one. The size is that of the object's JSON text as the API server sends it to the
-//! policy server: there, each `<`, `>` and `&` takes six bytes.
+//! large, or that adds the first interLink annotation to one. The size is that of the object's JSON text as the API
+//! server sends it to the policy server: there, each `<`, `>` and `&` takes six bytes.
 //!
 //! ## Why
 //!
@@ -14,8 +14,8 @@
 //!
 //! ## How to fix it
 //!
-//! Make the object smaller: move large texts, such as scripts in `args` or `env`, to a `ConfigMap`. Or remove
-//! all interLink annotations, if the pod does not run on a virtual node.
+//! Make the object smaller: move large texts, such as scripts in `args` or `env`, to a `ConfigMap`. Or remove all
+//! interLink annotations, if the pod does not run on a virtual node.
 //!
 //! ## Settings
 //!

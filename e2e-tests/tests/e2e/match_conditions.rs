@@ -164,7 +164,7 @@ fn match_reported_updates(policy: &DualPolicy) -> Result<(), String> {
 
 /// Returns whether the rules of the policies match a request. Those of `custom-resources.yaml`, which has no conditions,
 /// match other kinds.
-fn is_matched(request: &Value) -> bool {
+pub(crate) fn is_matched(request: &Value) -> bool {
     let [group, name] = ["group", "kind"].map(|field| request["kind"][field].as_str().unwrap_or_default());
     Kind::find(group, name).is_some()
 }
