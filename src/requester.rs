@@ -8,6 +8,9 @@ use crate::escape::quote;
 use crate::request::AdmissionRequest;
 use crate::settings::{CONTROLLERS, Settings, TrustedWriter};
 
+/// Where to change what a controller copied to the object that it creates.
+const IN_TEMPLATE: &str = " in the workload's template";
+
 /// The user who makes a request.
 #[derive(Debug, Default)]
 pub(crate) struct Requester<'a> {
@@ -48,16 +51,24 @@ impl<'a> Requester<'a> {
         &self.namespace
     }
 
-    /// Names the requester and the setting that would trust the requester, as the end of a fix.
+    /// Returns the end of a fix: the setting that would trust the requester, or where a controller found what it wrote.
     pub(crate) fn trust_hint(&self) -> String {
-        let name = quote(&self.username);
         if self.username.is_empty() {
-            "because the request names no user whom a setting could trust".to_owned()
+            ", because the request names no user whom a setting could trust".to_owned()
         } else if CONTROLLERS.contains(&&*self.username) {
-            format!("or add the namespace to shadowNamespaces to trust {name} there")
+            format!("{IN_TEMPLATE}, or add the namespace to shadowNamespaces if only interLink creates workloads there")
+        } else if self.is_controller() {
+            // Whoever may create workloads could write through a trusted controller.
+            IN_TEMPLATE.to_owned()
         } else {
-            format!("or add {{username: {name}}} to trustedWriters if that is interLink")
+            format!(", or add {{username: {}}} to trustedWriters if that is interLink", quote(&self.username))
         }
+    }
+
+    /// Returns whether the requester is a controller of Kubernetes, which copies annotations from templates.
+    fn is_controller(&self) -> bool {
+        let account = self.username.strip_prefix("system:serviceaccount:kube-system:");
+        account.is_some_and(|name| name.ends_with("-controller")) || self.username == "system:kube-controller-manager"
     }
 
     /// Returns whether the request names nobody, as an audit request does. An empty user name alone is not enough: an

@@ -135,6 +135,17 @@ fn audit(kind: &str, key: &str, manager: &str) -> Vec<String> {
     evaluate(&AdmissionRequest::audit(object), &json!({}))
 }
 
+/// The CREATE of a pod with a JobID by a user.
+fn create_as(username: &str) -> Vec<String> {
+    let request = AdmissionRequest::create(pod(&json!({"JobID": "1"}))).user(username);
+    evaluate(&request, &json!({}))
+}
+
+/// The user name of a controller of Kubernetes.
+fn controller(name: &str) -> String {
+    format!("system:serviceaccount:kube-system:{name}-controller")
+}
+
 /// Returns the messages for each problem, under a heading.
 #[expect(clippy::too_many_lines, reason = "it is a table")]
 fn messages() -> Vec<(&'static str, Vec<String>)> {
@@ -172,6 +183,8 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("JobID set", create_pod("JobID", "slurm-12345")),
         ("JobID changed", update_pod(&json!({"JobID": "1"}), &json!({"JobID": "2"}))),
         ("JobID removed", update_pod(&json!({"JobID": "1"}), &json!({}))),
+        ("JobID in the template of a Job, copied by its controller", create_as(&controller("job"))),
+        ("JobID in the template of a Deployment, copied by a controller", create_as(&controller("replicaset"))),
         ("stored JobID, set with kubectl", audit("Pod", "JobID", "kubectl-edit")),
         ("stored JobID, copied by a controller", audit("Pod", "JobID", "kube-controller-manager")),
         ("another tunnel's client commands set", create_pod("interlink.eu/ssh-client-commands", "ssh -R 80:web:80")),
