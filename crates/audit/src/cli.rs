@@ -56,7 +56,7 @@ pub(crate) enum Command {
     },
     /// Write the man pages.
     Man {
-        /// An existing folder, such as ~/.local/share/man/man1.
+        /// The folder, which is created if necessary, such as ~/.local/share/man/man1.
         folder: PathBuf,
     },
 }

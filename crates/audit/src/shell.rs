@@ -1,5 +1,6 @@
 //! Completions and man pages for use in a shell.
 
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -16,11 +17,13 @@ pub(crate) fn completions(shell: Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// Writes a man page for the command, and one for each of its commands.
+/// Writes a man page for the command, and one for each of its commands. Creates the folder if it does not exist.
 ///
 /// # Errors
 /// If the folder cannot be written.
 pub(crate) fn write_man_pages(folder: &Path) -> Result<ExitCode, Problem> {
-    clap_mangen::generate_to(Cli::command(), folder).map_err(|error| Origin::path(folder).problem(error))?;
+    fs::create_dir_all(folder)
+        .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
+        .map_err(|error| Origin::path(folder).problem(error))?;
     Ok(ExitCode::SUCCESS)
 }

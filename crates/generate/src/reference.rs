@@ -120,7 +120,7 @@ pub fn rules_table() -> String {
         let (id, level) = (rule.id, rule.id.default_level().as_str());
         format!("| [`{id}`](docs/rules.md#{id}) | {} | {level} |\n", rule.refuses)
     });
-    "| rule | refuses | default |\n|---|---|---|\n".to_owned() + &rows.collect::<String>()
+    "| rule | reports | default |\n|---|---|---|\n".to_owned() + &rows.collect::<String>()
 }
 
 /// Returns a Markdown table of all annotations that interLink knows.

@@ -36,9 +36,14 @@ pub(super) struct Policy<'d> {
 #[derive(Debug, thiserror::Error)]
 enum ManifestError {
     #[error(
-        "is a Kustomization; pass the output of kubectl kustomize to --policy -, or name a policy with --policy-name"
+        "is a Kustomization; pass the output of \"kubectl kustomize {0}\" to --policy -, or name a policy with --policy-name"
     )]
-    Kustomization,
+    Kustomization(String),
+    #[error(
+        "is a Component of a Kustomization; pass the output of kubectl kustomize for the folder of the Kustomization to \
+         --policy -, or name a policy with --policy-name"
+    )]
+    Component,
     #[error("is a policy whose spec is missing, or not a map")]
     NoSpec,
     #[error("is a policy group whose spec.policies is missing, or not a map")]
@@ -65,12 +70,12 @@ pub(super) enum ChoiceError {
 /// Reads the manifests of policies in a file, a folder or standard input.
 ///
 /// # Errors
-/// If a document cannot be read, or is a Kustomization although no policy is named: what it builds may have other
-/// settings.
+/// If a document cannot be read, or is part of a Kustomization although no policy is named: what it builds may have
+/// other settings.
 pub(super) fn read(path: &str, is_named: bool) -> Result<Vec<Document>, Problem> {
     let mut documents = input::read_all(Files::find(&[path.to_owned()], &[], false)?, input::MAX_DOCUMENT)?;
-    if let Some(kustomization) = documents.iter().find(|document| !is_named && is_kustomization(document)) {
-        return Err(kustomization.origin.clone().problem(ManifestError::Kustomization));
+    if !is_named {
+        refuse_kustomization(&documents)?;
     }
     documents.retain(|document| {
         header(document)
@@ -84,10 +89,30 @@ fn header(document: &Document) -> Option<Header<'_>> {
     Header::decode(&document.text).ok()
 }
 
+/// Refuses documents with a Kustomization, or else with a Component of one.
+fn refuse_kustomization(documents: &[Document]) -> Result<(), Problem> {
+    let (components, kustomizations): (Vec<_>, Vec<_>) =
+        documents.iter().filter(|document| is_kustomization(document)).partition(|document| is_component(document));
+    if let Some(kustomization) = kustomizations.first() {
+        let folder = Path::new(&**kustomization.origin.source()).parent().unwrap_or(Path::new(""));
+        let folder = if folder.as_os_str().is_empty() { ".".into() } else { folder.to_string_lossy() };
+        return Err(kustomization.origin.clone().problem(ManifestError::Kustomization(folder.into_owned())));
+    }
+    match components.first() {
+        Some(component) => Err(component.origin.clone().problem(ManifestError::Component)),
+        None => Ok(()),
+    }
+}
+
 fn is_kustomization(document: &Document) -> bool {
     let file = Path::new(&**document.origin.source()).file_stem();
     let has_group = || header(document).is_some_and(|header| header.group() == "kustomize.config.k8s.io");
     file.is_some_and(|stem| stem.eq_ignore_ascii_case("kustomization")) || has_group()
+}
+
+/// Returns whether a Kustomization is only a part of others.
+fn is_component(kustomization: &Document) -> bool {
+    header(kustomization).is_some_and(|header| header.kind == "Component")
 }
 
 /// Returns the policies in manifests.

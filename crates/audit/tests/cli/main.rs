@@ -595,12 +595,13 @@ fn prints_completions_and_man_pages() {
         let (code, script, _) = run(&[], &["completions", shell]);
         assert!(code == 0 && script.contains("require-managed-fields"), "{shell}: {script}");
     }
-    let folder = tempfile::tempdir().unwrap();
-    let (code, _, errors) = run(&[], &["man", folder.path().to_str().unwrap()]);
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("share/man1");
+    let (code, _, errors) = run(&[], &["man", folder.to_str().unwrap()]);
     assert_eq!((code, errors.as_str()), (0, ""));
-    let page = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    let page = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
     assert!(page("interlink-audit.1").contains("interlink\\-audit\\-check(1)"));
     assert!(page("interlink-audit-audit.1").contains("require\\-managed\\-fields"));
-    let (code, _, errors) = run(&[], &["man", "nowhere"]);
-    assert!(code == 2 && errors.starts_with("error: nowhere: "), "{errors}");
+    let (code, _, errors) = run(&[("file", "")], &["man", "file/man1"]);
+    assert!(code == 2 && errors.starts_with("error: file/man1: "), "{errors}");
 }

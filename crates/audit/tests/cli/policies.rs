@@ -92,14 +92,21 @@ fn reads_the_policies_of_a_folder() {
 #[test]
 fn asks_for_what_a_kustomization_builds() {
     let kustomization = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a.yaml]\n";
+    let component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n";
     let warn = policy("a", OURS, "Warn");
-    let files = [("bad.yaml", BAD), ("p/kustomization.yaml", kustomization), ("p/a.yaml", &warn)];
-    for path in ["p", "p/kustomization.yaml"] {
+    let files = [
+        ("bad.yaml", BAD),
+        ("p/cluster/kustomization.yaml", component),
+        ("p/kustomization.yaml", kustomization),
+        ("p/a.yaml", &warn),
+    ];
+    let of_kustomization = r#"p/kustomization.yaml:1: is a Kustomization; pass the output of "kubectl kustomize p" to"#;
+    let of_component = "p/cluster/kustomization.yaml:1: is a Component of a Kustomization; pass the output of";
+    for (path, error) in
+        [("p", of_kustomization), ("p/kustomization.yaml", of_kustomization), ("p/cluster", of_component)]
+    {
         let (code, _, errors) = run(&files, &["check", "bad.yaml", "--policy", path]);
-        assert!(
-            code == 2 && errors.contains("is a Kustomization; pass the output of kubectl kustomize to --policy -"),
-            "{errors}"
-        );
+        assert!(code == 2 && errors.contains(error), "{errors}");
     }
     assert_eq!(run(&files, &["check", "bad.yaml", "--policy", "p", "--policy-name", "a"]).0, 0);
 }
