@@ -76,6 +76,8 @@ SCANNERS := find_json_scan find_serde_json tree_serde_json
 bench: policy.wasm ## Count wasm instructions per request
 	$(BUILD_WASM) --examples --package interlink-bench-baselines
 	cargo run --locked --package interlink-bench -- policy.wasm $(BASELINES:%=$(MODULES)/examples/%.wasm)
+	@# The largest requests that the policy server accepts.
+	cargo run --locked --package interlink-bench -- --hostile policy.wasm
 	@# Comparing an address with the pods of a cluster.
 	cargo run --locked --package interlink-bench -- --pods policy.wasm
 	@# What json-scan saves: finding one field behind the request.

@@ -3,13 +3,16 @@
 //! A hostile object may have thousands of templates. Each one is built, checked and dropped; only some of those with
 //! violations are kept for the response.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::mem;
 
 use json_scan::{Context, DecodeError, Value, present};
 
 use crate::annotations::{Annotations, Owner};
 use crate::cluster::Cluster;
 use crate::field_ownership::FieldOwnership;
+use crate::object_size;
 use crate::path::{self, Path};
 use crate::request::{Change, Metadata, OBJECT, OLD_OBJECT};
 use crate::requester::Requester;
@@ -30,7 +33,7 @@ const WITH_OWNERS: usize = 16;
 #[derive(Default)]
 pub(crate) struct Found<'a> {
     /// The first targets with violations.
-    pub(crate) targets: Vec<Versions<'a>>,
+    pub(crate) targets: Vec<Versions<'a, 'a>>,
     /// Whether the object holds pod templates, and is not one itself.
     pub(crate) is_workload: bool,
 }
@@ -46,20 +49,21 @@ pub(crate) fn check<'a>(
     ownership: Option<&FieldOwnership<'_, 'a>>,
     cluster: &Cluster<'_>,
 ) -> Result<Found<'a>, DecodeError> {
-    let find_old = |old| OldTemplates::find(old, change.old_size, settings, requester);
-    let old = change.old_text.map(find_old).transpose().at_path(&OLD_OBJECT)?;
+    let find_old = |old| OldTemplates::find(old, settings, requester);
+    let old = change.old_text.map(find_old).transpose().at_path(&OLD_OBJECT)?.unwrap_or_default();
+    // An update is not blamed for an object that was too large before.
+    let was_oversized = !old.templates.is_empty() && change.old_size > object_size::MAX;
     let mut search = Search {
         settings,
         requester,
         cluster,
-        object_size: change.size,
+        object_size: if was_oversized { 0 } else { change.size },
         owners: Owners { ownership, templates: 0, error: None },
-        old: old.unwrap_or_default(),
         refused: 0,
         warned: 0,
         found: Found::default(),
     };
-    templates::visit(change.text, &mut |path, template| search.add(path, template)).at_path(&OBJECT)?;
+    templates::visit(change.text, &mut |path, template| search.add(path, template, &old)).at_path(&OBJECT)?;
     match search.owners.error {
         Some(error) => Err(error.at_path(&OBJECT)),
         None => Ok(search.found),
@@ -71,9 +75,9 @@ struct Search<'r, 's, 'a> {
     settings: &'r Settings<'s>,
     requester: &'r Requester<'r>,
     cluster: &'r Cluster<'r>,
+    /// The size of the object for the next template: 0 after the first, so that it is reported once.
     object_size: usize,
     owners: Owners<'r, 'a>,
-    old: OldTemplates<'a>,
     /// The number of reported templates that are refused, and of those with warnings.
     refused: usize,
     warned: usize,
@@ -82,32 +86,37 @@ struct Search<'r, 's, 'a> {
 
 impl<'a> Search<'_, '_, 'a> {
     /// Checks a template. The object itself comes last.
-    fn add(&mut self, path: Option<&Path<'_>>, template: Template<'a>) -> Result<(), DecodeError> {
+    fn add(
+        &mut self,
+        path: Option<&Path<'_>>,
+        template: Template<'a>,
+        old: &OldTemplates<'a>,
+    ) -> Result<(), DecodeError> {
         self.found.is_workload = path.is_some();
         let owners = &mut self.owners;
         let built = Target::build_found(path, template, self.settings, self.requester, &mut |annotations| {
             owners.assign(annotations, path);
         });
-        let old = if matches!(built, Ok(None)) { None } else { self.old.counterpart(path, template) };
+        let old = if matches!(built, Ok(None)) { None } else { old.counterpart(path, template) };
         let new = match (built, old) {
-            (Ok(Some(new)), _) => new.in_object_of(self.object_size),
+            (Ok(Some(new)), _) => new.in_object_of(mem::take(&mut self.object_size)),
             // An update is not blamed for what was malformed before.
             (Ok(None), _) | (Err(_), Some(OldTemplate { target: None, .. })) => return Ok(()),
             (Err(error), _) => return Err(error),
         };
-        let old = old.and_then(|old| old.target.clone());
-        new.check_excess(old.as_ref())?;
-        self.keep(Versions::new(new, old, self.settings))
+        let old = old.and_then(|old| old.target.as_ref());
+        new.check_excess(old)?;
+        self.keep(Versions::new(new, old.map(Cow::Borrowed), self.settings))
     }
 
     /// Keeps a target for the response if it has violations, and is one of the first.
-    fn keep(&mut self, versions: Versions<'a>) -> Result<(), DecodeError> {
+    fn keep(&mut self, versions: Versions<'_, 'a>) -> Result<(), DecodeError> {
         let violations = versions.check(self.settings, self.cluster)?;
         let is_refused = violations.iter().any(|violation| violation.level == Level::Deny);
         let reported = if is_refused { &mut self.refused } else { &mut self.warned };
         if !violations.is_empty() && *reported < REPORTED {
             *reported += 1;
-            self.found.targets.push(versions);
+            self.found.targets.push(versions.into_owned());
         }
         Ok(())
     }
@@ -152,17 +161,12 @@ struct OldTemplate<'a> {
 }
 
 impl<'a> OldTemplates<'a> {
-    fn find(
-        object: Value<'a>,
-        size: usize,
-        settings: &Settings<'_>,
-        requester: &Requester<'_>,
-    ) -> Result<Self, DecodeError> {
+    fn find(object: Value<'a>, settings: &Settings<'_>, requester: &Requester<'_>) -> Result<Self, DecodeError> {
         let mut old = Self::default();
         templates::visit(object, &mut |path, template| {
             let target = match Target::build_found(path, template, settings, requester, &mut |_| ()) {
                 Ok(None) => return Ok(()),
-                Ok(Some(target)) => Some(target.in_object_of(size)),
+                Ok(Some(target)) => Some(target),
                 Err(_) => None,
             };
             let (index, annotations) = (old.templates.len(), annotations(template));

@@ -1,7 +1,7 @@
 //! Paths to values in an object, built while the object is searched.
 
+use std::cell::OnceCell;
 use std::collections::hash_map::DefaultHasher;
-use std::fmt::Write;
 use std::hash::Hasher;
 
 use crate::escape;
@@ -12,7 +12,8 @@ pub(crate) struct Path<'p> {
     parent: Option<&'p Path<'p>>,
     step: Step<'p>,
     depth: usize,
-    hash: u64,
+    /// Computed when it is needed: few paths lead to a template.
+    hash: OnceCell<u64>,
 }
 
 /// One step from a value to a value inside it.
@@ -40,12 +41,7 @@ impl<'p> Path<'p> {
     }
 
     fn new(parent: Option<&'p Path<'p>>, step: Step<'p>) -> Self {
-        let parent_hash = hash(parent);
-        let hash = match step {
-            Step::Field(name) => digest(b'.', parent_hash, name),
-            Step::Element(index) => digest(b'[', parent_hash, &index.to_le_bytes()),
-        };
-        Self { parent, step, depth: parent.map_or(0, Path::depth) + 1, hash }
+        Self { parent, step, depth: parent.map_or(0, Path::depth) + 1, hash: OnceCell::new() }
     }
 
     /// Returns the number of steps.
@@ -92,27 +88,26 @@ impl<'p> Path<'p> {
 
     /// Returns the path in the form `spec.list[0].template`, without its beginning if it is long.
     pub(crate) fn to_text(&self) -> String {
-        let mut shown = Vec::new();
-        let mut chars = 0;
-        for step in self.steps() {
-            let text = match step {
-                Step::Field(name) => escape::name(&String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES)])),
-                Step::Element(index) => format!("[{index}]"),
-            };
-            chars += text.chars().count() + 1;
-            if chars > SHOWN_CHARS {
-                shown.push((Step::Field(b""), "..".to_owned()));
-                break;
-            }
-            shown.push((step, text));
+        let mut text = String::new();
+        self.write(&mut text, SHOWN_CHARS);
+        text
+    }
+
+    /// Appends the path to a text, without its beginning if it has more than `room` characters.
+    fn write(&self, text: &mut String, room: usize) {
+        let (separator, step) = match self.step {
+            Step::Field(name) => (".", escape::name(&String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES)]))),
+            Step::Element(index) => ("", format!("[{index}]")),
+        };
+        let Some(room) = room.checked_sub(step.chars().count() + 1) else {
+            text.push_str("..");
+            return;
+        };
+        if let Some(parent) = self.parent {
+            parent.write(text, room);
+            text.push_str(separator);
         }
-        let mut path = String::new();
-        for (step, text) in shown.iter().rev() {
-            let separator = if path.is_empty() || matches!(step, Step::Element(_)) { "" } else { "." };
-            // Writing to a string cannot fail.
-            let _ = write!(path, "{separator}{text}");
-        }
-        path
+        text.push_str(&step);
     }
 
     /// Returns the steps, the last one first.
@@ -125,7 +120,13 @@ impl<'p> Path<'p> {
 
 /// Returns a number that is the same for equal paths in two objects.
 pub(crate) fn hash(path: Option<&Path<'_>>) -> u64 {
-    path.map_or(0, |path| path.hash)
+    let Some(path) = path else {
+        return 0;
+    };
+    *path.hash.get_or_init(|| match path.step {
+        Step::Field(name) => digest(b'.', hash(path.parent), name),
+        Step::Element(index) => digest(b'[', hash(path.parent), &index.to_le_bytes()),
+    })
 }
 
 /// Returns a number that is the same for equal texts, and that is not the number of any path.
@@ -172,9 +173,10 @@ mod tests {
     #[test]
     fn hashes_equal_paths_alike() {
         let [a, b] = [b"a", b"b"].map(|name| Path::field(None, name));
-        assert_eq!(a.hash, Path::field(None, b"a").hash);
-        assert_ne!(a.hash, b.hash);
-        assert_ne!(Path::element(Some(&a), 0).hash, Path::element(Some(&b), 0).hash);
-        assert_ne!(Path::element(None, 0).hash, Path::element(None, 1).hash);
+        let hash = |path: &Path<'_>| super::hash(Some(path));
+        assert_eq!(hash(&a), hash(&Path::field(None, b"a")));
+        assert_ne!(hash(&a), hash(&b));
+        assert_ne!(hash(&Path::element(Some(&a), 0)), hash(&Path::element(Some(&b), 0)));
+        assert_ne!(hash(&Path::element(None, 0)), hash(&Path::element(None, 1)));
     }
 }

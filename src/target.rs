@@ -213,12 +213,14 @@ impl<'a> Target<'a> {
         self
     }
 
+    /// Returns whether there are more annotations than were decoded.
+    pub(crate) fn lacks_annotations(&self) -> bool {
+        self.annotations.excess.is_some()
+    }
+
     /// Returns the old target of an update with every annotation that the new one has. The old target was built with
     /// only the first of its annotations; if a key among them is removed, the new target has room for a later one.
     pub(crate) fn with_keys_of(mut self, new: &Self, settings: &Settings<'_>) -> Self {
-        if self.annotations.excess.is_none() {
-            return self;
-        }
         let keys = sorted_set(new.annotations().iter().map(|annotation| &*annotation.key));
         let (role, look_up) = (self.location.role, |key: &[u8]| settings.look_up(key));
         let is_kept = |key: &[u8]| keys.contains(&*String::from_utf8_lossy(key));

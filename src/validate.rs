@@ -1,5 +1,7 @@
 //! Runs a request through the policy, from the payload to the response.
 
+use std::borrow::Cow;
+
 use json_scan::{Context, DecodeError, Reader};
 use kubewarden_policy_sdk::response::ValidationResponse;
 
@@ -66,7 +68,7 @@ fn targets<'a>(
     requester: &Requester<'_>,
     ownership: Option<&FieldOwnership<'_, 'a>>,
     cluster: &Cluster<'_>,
-) -> Result<Vec<Versions<'a>>, DecodeError> {
+) -> Result<Vec<Versions<'a, 'a>>, DecodeError> {
     let mut targets = Vec::new();
     if *change.kind == OTHER_KIND {
         let found = found_templates::check(change, settings, requester, ownership, cluster)?;
@@ -84,7 +86,7 @@ fn targets<'a>(
         let old = change.old_object.map(|old| Ok(build(old, None)?.in_object_of(change.old_size)));
         let old = old.transpose().at_path(&OLD_OBJECT)?;
         new.check_excess(old.as_ref()).at_path(location.path).at_path(&OBJECT)?;
-        targets.push(Versions::new(new, old, settings));
+        targets.push(Versions::new(new, old.map(Cow::Owned), settings));
     }
     Ok(targets)
 }

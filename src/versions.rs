@@ -1,5 +1,7 @@
 //! The old and the new version of a target, and the changes between them.
 
+use std::borrow::Cow;
+
 use json_scan::{Context, DecodeError};
 
 use crate::cluster::Cluster;
@@ -11,21 +13,30 @@ use crate::target::Target;
 use crate::{bound_pod, requested_address, rollout};
 
 /// The targets at one location of the object and of the old object.
-pub(crate) struct Versions<'a> {
+pub(crate) struct Versions<'o, 'a> {
     new: Target<'a>,
-    old: Option<Target<'a>>,
+    old: Option<Cow<'o, Target<'a>>>,
 }
 
-impl<'a> Versions<'a> {
+impl<'o, 'a> Versions<'o, 'a> {
     /// Creates the versions of a target. There is an old one only in an update.
-    pub(crate) fn new(new: Target<'a>, old: Option<Target<'a>>, settings: &Settings<'_>) -> Self {
+    pub(crate) fn new(new: Target<'a>, old: Option<Cow<'o, Target<'a>>>, settings: &Settings<'_>) -> Self {
         match old {
             Some(old) => {
-                let old = old.with_keys_of(&new, settings);
+                let old = if old.lacks_annotations() {
+                    Cow::Owned(old.into_owned().with_keys_of(&new, settings))
+                } else {
+                    old
+                };
                 Self { new: ratchet::ignore_preexisting_keys(new, &old), old: Some(old) }
             }
             None => Self { new, old: None },
         }
+    }
+
+    /// Returns the versions with an old one of their own.
+    pub(crate) fn into_owned(self) -> Versions<'a, 'a> {
+        Versions { new: self.new, old: self.old.map(|old| Cow::Owned(old.into_owned())) }
     }
 
     /// Returns the violations that the request is blamed for, or warned about.
@@ -47,7 +58,7 @@ impl<'a> Versions<'a> {
                 violations
             }
         };
-        violations.extend(requested_address::check(new, old.as_ref(), settings, cluster));
+        violations.extend(requested_address::check(new, old.as_deref(), settings, cluster));
         Ok(violations)
     }
 }

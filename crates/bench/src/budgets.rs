@@ -2,14 +2,13 @@
 //! toolchain. The commit message of a change that raises a limit explains why.
 
 use interlink_audit::MODULE;
-use interlink_e2e_tests::admission_request::AdmissionRequest;
 use serde_json::json;
 use wasmtime_provider::wasmtime::{Engine, Module};
 
 use crate::guest::Guest;
-use crate::pods;
 use crate::ratio;
 use crate::requests::{cases, create};
+use crate::{hostile, pods};
 
 /// The size of the module, in bytes.
 const MODULE_SIZE: usize = 345_000;
@@ -68,23 +67,10 @@ fn instructions_grow_linearly_with_the_request() {
     assert!(large <= usual * 1.1, "{large:.2} instructions per byte at 1 MB, {usual:.2} at 38 KB");
 }
 
-/// An UPDATE of a custom resource that changes each of its templates from one wrong value to another.
-fn update_custom_resource(templates: usize) -> Vec<u8> {
-    let wrong = |value: &str| {
-        let annotations = json!({"interlink.eu/pod-vpn": value, "JobID": "1"});
-        json!({"metadata": {"annotations": annotations}, "spec": {"containers": [{"name": "app"}]}})
-    };
-    let object = |value: &str| {
-        let list: Vec<_> = (0..templates).map(|index| wrong(&format!("{value}-{index}"))).collect();
-        json!({"apiVersion": "example.org/v1", "kind": "Fleet", "metadata": {"name": "f"}, "spec": list})
-    };
-    AdmissionRequest::update(object("old"), object("new")).payload(&json!({}))
-}
-
 #[test]
 fn instructions_grow_linearly_with_the_templates_of_a_custom_resource() {
     let per_byte = |templates| {
-        let payload = update_custom_resource(templates);
+        let payload = hostile::wrong_templates(templates);
         let (_, instructions) = guest().call("validate", &payload).unwrap();
         ratio(instructions, payload.len() as u64)
     };
@@ -92,46 +78,39 @@ fn instructions_grow_linearly_with_the_templates_of_a_custom_resource() {
     assert!(many <= usual * 1.1, "{many:.2} instructions per byte with 10,000 templates, {usual:.2} with 100");
 }
 
-/// The instructions per byte of a custom resource with unknown keys in every template. Searching for a similar key for
-/// each of them would take 2,900.
-const UNKNOWN_KEYS: f64 = 160.0;
+/// The instructions per byte for each hostile request. If the policy wrote the details of each wrong entry or searched a
+/// similar key for each unknown one, some would take ten times as many.
+const HOSTILE: [(&str, f64); 14] = [
+    ("update of tiny templates", 330.0),
+    ("update of wrong templates", 330.0),
+    ("templates with wrong annotations", 300.0),
+    ("templates with unknown keys", 150.0),
+    ("a pod with unknown keys", 105.0),
+    ("a valid list of ports", 390.0),
+    ("a list of repeated ports", 380.0),
+    ("a list of hidden names", 150.0),
+    ("a list of long hidden names", 50.0),
+    ("a list of unknown names", 180.0),
+    ("a pod with local containers", 380.0),
+    ("an escaped value", 95.0),
+    ("an audit with field managers", 80.0),
+    ("a pod with tolerations", 60.0),
+];
+
+/// The linear memory after a hostile request, in bytes.
+const HOSTILE_MEMORY: usize = 10_000_000;
 
 #[test]
-fn suggestions_that_are_not_shown_cost_nothing() {
-    let keys = |template| (0..8).map(move |n| (format!("interlink.eu/wstunnel-timeout-{template:08}-{n}"), json!("")));
-    let template = |template| {
-        let annotations: serde_json::Map<_, _> = keys(template).collect();
-        json!({"metadata": {"annotations": annotations}, "spec": {"containers": []}})
-    };
-    let spec: Vec<_> = (0..2_500).map(template).collect();
-    let object = json!({"apiVersion": "example.org/v1", "kind": "Fleet", "metadata": {"name": "f"}, "spec": spec});
-    let payload = AdmissionRequest::create(object).payload(&json!({}));
-    let (_, instructions) = guest().call("validate", &payload).unwrap();
-    let per_byte = ratio(instructions, payload.len() as u64);
-    assert!(per_byte <= UNKNOWN_KEYS, "{per_byte:.2} instructions per byte of {}", payload.len());
-}
-
-/// Lists with many wrong entries, and the instructions per byte. Writing the details of each entry would take 282 for
-/// the first list, 527 for the last, and 55 MiB of memory for the second.
-fn wrong_entries() -> [(&'static str, String, f64); 3] {
-    // It takes eight characters to show each of these.
-    let long_name = "\u{200b}".repeat(100) + ",";
-    [
-        ("interlink.eu/disable-offload-containers", long_name.repeat(9_000), 50.0),
-        ("interlink.eu/disable-offload-containers", "x,".repeat(1_400_000), 200.0),
-        ("interlink.eu/wstunnel-extra-ports", "9:udp,".repeat(450_000), 370.0),
-    ]
-}
-
-#[test]
-fn entries_that_are_not_shown_cost_little() {
-    for (key, list, limit) in wrong_entries() {
-        let payload = create(1, &json!({key: list}));
+fn hostile_requests_are_within_budget() {
+    for (case, (name, limit)) in hostile::cases().into_iter().zip(HOSTILE) {
+        assert_eq!(case.name, name);
+        let size = case.payload.len();
+        assert!((hostile::MAX_SIZE * 98 / 100..=hostile::MAX_SIZE).contains(&size), "{name}: {size} bytes");
         let mut guest = guest();
-        let (_, instructions) = guest.call("validate", &payload).unwrap();
-        let per_byte = ratio(instructions, payload.len() as u64);
-        assert!(per_byte <= limit, "{key}: {per_byte:.2} instructions per byte of {}", payload.len());
-        assert!(guest.memory() <= MEMORY, "{key}: {} bytes", guest.memory());
+        let (_, instructions) = guest.call("validate", &case.payload).unwrap();
+        let per_byte = ratio(instructions, size as u64);
+        assert!(per_byte <= limit, "{name}: {per_byte:.1} instructions per byte of {size}");
+        assert!(guest.memory() <= HOSTILE_MEMORY, "{name}: {} bytes", guest.memory());
     }
 }
 

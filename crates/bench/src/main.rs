@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod budgets;
 mod guest;
+mod hostile;
 mod pods;
 mod requests;
 
@@ -44,10 +45,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let table = match arguments.as_slice() {
         [] => {
-            eprintln!("usage: interlink-bench MODULE.wasm…\n       interlink-bench --pods MODULE.wasm");
+            eprintln!("usage: interlink-bench [--hostile | --pods] MODULE.wasm…");
             return ExitCode::from(2);
         }
         [option, module] if option == "--pods" => measure_pods(module),
+        [option, module] if option == "--hostile" => measure_hostile(module),
         modules => measure_all(modules),
     };
     match table {
@@ -116,6 +118,34 @@ fn measure_pods(module: &str) -> Result<Table> {
             format!("{:.2}", ratio(instructions, answer.len() as u64)),
             format!("{:.1}", start.elapsed().as_secs_f64() * 1e3),
             (guest.memory() >> 20).to_string(),
+        ]);
+    }
+    Ok(table)
+}
+
+/// Measures the requests that take longest.
+fn measure_hostile(module: &str) -> Result<Table> {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(["request", "bytes", "instructions", "per byte", "ms", "memory, MiB"]);
+    let bytes = fs::read(module)?;
+    let compiled = CompiledModule::unmetered(&bytes)?;
+    for case in hostile::cases() {
+        let mut guest = Guest::new(&bytes)?;
+        let (_, instructions) = guest.call("validate", &case.payload)?;
+        let mut time = Duration::MAX;
+        for _ in 0..BATCHES {
+            let start = Instant::now();
+            compiled.start()?.call("validate", &case.payload)?;
+            time = time.min(start.elapsed());
+        }
+        table.add_row([
+            case.name.to_owned(),
+            case.payload.len().to_string(),
+            instructions.to_string(),
+            format!("{:.1}", ratio(instructions, case.payload.len() as u64)),
+            format!("{:.1}", time.as_secs_f64() * 1e3),
+            format!("{:.1}", ratio(guest.memory() as u64, 1 << 20)),
         ]);
     }
     Ok(table)

@@ -5,6 +5,10 @@
 ///
 /// Escapes all characters without a shape of their own: control, bidirectional, zero-width and combining characters.
 pub fn escape_truncated(text: &str, max_chars: usize) -> String {
+    // Nearly all texts, and much faster.
+    if text.len() <= max_chars && text.bytes().all(is_printable) {
+        return text.to_owned();
+    }
     let mut shown = String::new();
     let mut room = max_chars;
     for character in text.chars() {
@@ -18,6 +22,11 @@ pub fn escape_truncated(text: &str, max_chars: usize) -> String {
         shown.extend(escaped);
     }
     shown
+}
+
+/// Returns whether a byte is an ASCII character that needs no escape.
+fn is_printable(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
 }
 
 /// Shows the name of a field or a key. The name is in quotes if it has characters other than letters, digits and
