@@ -90,24 +90,24 @@ bench-audit: | $(TARGET) ## Time interlink-audit over a dump of 120,000 objects 
 
 # How long each target runs.
 FUZZ_SECONDS ?= 30
+FUZZ_TARGETS := durations escapes field_ownership json_scan validate validate_settings module_vs_native
 
 .PHONY: fuzz
-fuzz: | $(TARGET) ## Fuzz the policy, FUZZ_SECONDS=30 a target (needs a C++ compiler)
-	FUZZ_CORPUS=$(CURDIR)/fuzz/corpus cargo test --locked --package interlink-e2e-tests --test e2e
+fuzz: fuzz-build ## Fuzz the policy, FUZZ_SECONDS=30 a target (needs a C++ compiler)
+	@for target in $(FUZZ_TARGETS); do fuzz/run $$target $(FUZZ_SECONDS) || exit; done
+
+.PHONY: fuzz-corpus
+fuzz-corpus: fuzz-build ## Keep what fuzzing found in fuzz/corpus
+	@for target in $(FUZZ_TARGETS); do fuzz/run $$target minimize || exit; done
+	FUZZ_PACK=$(CURDIR)/target/fuzz/merged cargo test --locked --package interlink-e2e-tests --test e2e
+
+.PHONY: fuzz-build
+fuzz-build: | $(TARGET)
+	rm -rf target/fuzz/seeds
+	FUZZ_UNPACK=$(CURDIR)/target/fuzz/seeds cargo test --locked --package interlink-e2e-tests --test e2e
 	@# In its own target folder: the policy's library has the same name there, but coverage counters.
 	RUSTC_WRAPPER=$(CURDIR)/fuzz/instrument \
 		cargo build --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
-	@# run TARGET [CORPUS...]: fuzzes a target from its own corpus and those of other targets.
-	@cd fuzz && run() { \
-		mkdir -p corpus/$$1 artifacts/$$1 && log=artifacts/$$1.log && \
-		../target/fuzz/debug/$$1 -max_total_time=$(FUZZ_SECONDS) -timeout=10 -verbosity=0 -print_final_stats=1 \
-			-artifact_prefix=artifacts/$$1/ $$(printf 'corpus/%s ' "$$@") 2> $$log || { cat $$log; return 1; }; \
-		sed -n "s/stat::number_of_executed_units: */$$1, executions: /p" $$log; \
-	} && run json_scan validate \
-		&& run validate \
-		&& run validate_settings \
-		&& run durations \
-		&& run module_vs_native validate validate_settings
 
 # Which part of all changes to try, such as 0/50: all of them take days.
 MUTANTS ?= 0/50

@@ -3,4 +3,5 @@
 pub mod admission_request;
 pub mod dual_policy;
 pub mod fake_cluster;
+pub mod fuzzing;
 pub mod response;

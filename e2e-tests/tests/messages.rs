@@ -135,7 +135,7 @@ fn audit(kind: &str, key: &str, manager: &str) -> Vec<String> {
     evaluate(&AdmissionRequest::audit(object), &json!({}))
 }
 
-/// The CREATE of a pod with a JobID by a user.
+/// The CREATE of a pod with a `JobID` by a user.
 fn create_as(username: &str) -> Vec<String> {
     let request = AdmissionRequest::create(pod(&json!({"JobID": "1"}))).user(username);
     evaluate(&request, &json!({}))

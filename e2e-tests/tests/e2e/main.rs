@@ -5,6 +5,7 @@
 
 mod case;
 mod examples;
+mod fuzz_corpus;
 mod go_oracles;
 mod limits;
 mod log;
@@ -15,7 +16,6 @@ mod properties;
 mod vap;
 
 use std::env;
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -31,9 +31,18 @@ thread_local! {
 }
 
 fn main() -> ExitCode {
-    if let Some(folder) = env::var_os("FUZZ_CORPUS") {
-        write_corpus(Path::new(&folder));
-        return ExitCode::SUCCESS;
+    // `make fuzz` needs the inputs as files, `make fuzz-corpus` writes the corpora.
+    let conversions = [("FUZZ_UNPACK", fuzz_corpus::unpack as fn(&Path) -> _), ("FUZZ_PACK", fuzz_corpus::pack)];
+    for (variable, convert) in conversions {
+        if let Some(folder) = env::var_os(variable) {
+            return match convert(Path::new(&folder)) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("{}", error.message().unwrap_or("failed"));
+                    ExitCode::FAILURE
+                }
+            };
+        }
     }
     let arguments = Arguments::from_args();
     let cases = case::all().into_iter().map(|(name, case)| trial(name, move |policy| case.run(policy)));
@@ -49,20 +58,10 @@ fn main() -> ExitCode {
         vap::TESTS,
     ];
     let tests = tests.into_iter().flatten().map(|(name, test)| trial((*name).to_owned(), test));
-    libtest_mimic::run(&arguments, cases.chain(tests).collect()).exit_code()
+    let trials = cases.chain(tests).chain(fuzz_corpus::trials()).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 fn trial(name: String, test: impl FnOnce(&DualPolicy) -> Result<(), String> + Send + 'static) -> Trial {
     Trial::test(name, move || POLICY.with(test).map_err(Failed::from))
-}
-
-/// Writes the fuzz targets' seed corpora, one folder for each waPC function and one for the durations.
-fn write_corpus(folder: &Path) {
-    let calls =
-        case::all().into_iter().map(|(name, case)| case.call().unwrap_or_else(|error| panic!("{name}: {error}")));
-    let durations = go_oracles::durations().map(|(text, _)| ("durations", text));
-    for (index, (target, text)) in calls.chain(durations).enumerate() {
-        fs::create_dir_all(folder.join(target)).unwrap();
-        fs::write(folder.join(target).join(format!("case-{index}")), text).unwrap();
-    }
 }

@@ -1,27 +1,27 @@
 //! Builds payloads from the fuzzer's bytes.
-//!
-//! To add a target, write `fuzz_targets/NAME.rs`, list it in `Cargo.toml`, and run it in the Makefile. If it tests another
-//! crate than the policy, list that crate in `instrument`, and optimize it in `Cargo.toml`.
 
 use std::borrow::Cow;
 
+use arbitrary::{Result, Unstructured};
 use interlink_annotations_policy::annotations::{CATALOGUE, DOMAINS};
 use interlink_annotations_policy::kinds::{KINDS, Kind, Role};
 use interlink_annotations_policy::rules::RULES;
-use interlink_e2e_tests::admission_request::AdmissionRequest;
-use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use serde_json::{Map, Value, json};
+
+use crate::admission_request::AdmissionRequest;
 
 /// Returns a payload for `validate`: the bytes themselves if they begin like JSON, else a valid request of which they
 /// choose every part, so that the fuzzer reaches the code behind the parser.
-pub fn payload(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn payload(bytes: &[u8]) -> Cow<'_, [u8]> {
     if bytes.starts_with(b"{") {
         Cow::Borrowed(bytes)
     } else {
-        let payload = choose_payload(&mut Unstructured::new(bytes)).expect("zeros follow when the bytes run out");
-        Cow::Owned(payload)
+        Cow::Owned(choose_payload(&mut Unstructured::new(bytes)).expect(ZEROS_FOLLOW))
     }
 }
+
+/// Why choosing from the fuzzer's bytes never fails.
+pub(super) const ZEROS_FOLLOW: &str = "zeros follow when the bytes run out";
 
 const USERS: [&str; 4] =
     ["alice", "", "system:serviceaccount:interlink:vk", "system:serviceaccount:kube-system:replicaset-controller"];

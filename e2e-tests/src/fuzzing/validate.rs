@@ -1,0 +1,53 @@
+//! Any payload gets a response that is safe to print, and the same one whatever the formatting of its JSON.
+
+use interlink_annotations_policy as policy;
+use serde_json::Value;
+
+use super::payload::payload;
+use crate::response::check_texts;
+
+pub(super) fn check(bytes: &[u8]) {
+    let payload = payload(bytes);
+    let response = validate(&payload);
+    check_texts(&response).unwrap();
+    assert_eq!(response["accepted"] == true, response["message"].is_null());
+
+    if let Ok(tree) = serde_json::from_slice::<Value>(&payload) {
+        let formats = [payload.to_vec(), format!("{tree}").into(), format!("{tree:#}").into()];
+        let responses @ [original, compact, indented] = &[response, validate(&formats[1]), validate(&formats[2])];
+        if !formats.iter().all(|text| mentions_interlink(text)) {
+            // An error may be found in one format, while the policy does not parse another.
+            assert!(responses.iter().all(reports_nothing), "{responses:?}");
+            return;
+        }
+        assert_eq!(compact, indented);
+        // The tree sorts the fields, and keeps the last of two with one name; the policy rejects such a request.
+        if original["code"] != 400 {
+            for field in ["accepted", "code", "audit_annotations"] {
+                assert_eq!(original[field], compact[field], "{field}");
+            }
+        }
+    }
+}
+
+/// Whether a JSON text may contain an interLink annotation, or turn on the rule that looks at others.
+fn mentions_interlink(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    // For the policy, which ignores case, the dotted capital I is an i, and the Kelvin sign is a k.
+    let lower = text.replace('\u{130}', "i").replace('\u{212a}', "k").to_ascii_lowercase();
+    ["JobID", "\\u", "plugin-annotations"].iter().any(|part| text.contains(part)) || lower.contains("interlink.")
+}
+
+/// Whether a response reports no finding of any rule.
+fn reports_nothing(response: &Value) -> bool {
+    response["code"] == 400 || response["accepted"] == true && response["warnings"].is_null()
+}
+
+/// Evaluates a payload, and checks that both ways to serialize the response agree.
+fn validate(payload: &[u8]) -> Value {
+    let response = policy::validate(payload, &policy::cluster::no_cluster);
+    let written = policy::response::to_json(&response).expect("a response can be serialized");
+    let parsed: Value = serde_json::from_slice(&written).expect("a response is JSON");
+    assert_eq!(parsed, serde_json::to_value(response).expect("a response can be serialized"));
+    parsed
+}
