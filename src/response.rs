@@ -156,29 +156,25 @@ pub fn omitted(text: &str) -> Option<usize> {
 /// Splits the message of a refusal into its violations: at each `; ` that a rule's id follows, outside of quotes,
 /// because quoted text is a user's. The address of a page for help is left out.
 pub fn split_message(message: &str) -> Vec<&str> {
+    let message = without_help(message);
     let mut parts = Vec::new();
     let mut start = 0;
     for (index, character) in unquoted(message) {
-        if character != ';' {
-            continue;
-        }
-        let rest = &message[index..];
-        let is_help = starts_help(rest);
-        if is_help || starts_violation(rest) {
+        if character == ';' && starts_violation(&message[index..]) {
             parts.push(&message[start..index]);
             start = index + "; ".len();
-        }
-        if is_help {
-            return parts;
         }
     }
     parts.push(&message[start..]);
     parts
 }
 
-/// Returns whether a text is the address of a page for help, which has no spaces.
-fn starts_help(text: &str) -> bool {
-    text.strip_prefix(HELP).is_some_and(|url| url.starts_with("http") && !url.contains(' '))
+/// Returns a message without the address of a page for help at its end, which has neither spaces nor quotes.
+fn without_help(message: &str) -> &str {
+    match message.rsplit_once(HELP) {
+        Some((rest, url)) if url.starts_with("http") && !url.contains([' ', '"']) => rest,
+        _ => message,
+    }
 }
 
 /// Returns whether a text begins with `; `, an id and `: `, or with the number of violations left out.
@@ -316,13 +312,14 @@ mod tests {
         let url = format!("https://example.org/{}", "x".repeat(236));
         let worst = worst();
         let annotations: Vec<_> = worst.iter().map(|(key, value)| (*key, value.as_str())).collect();
-        for (annotations, parts) in [(&[(POD_VPN, "no")][..], 1), (&annotations, 10)] {
+        for (annotations, parts, more) in [(&[(POD_VPN, "no")][..], 1, None), (&annotations, 11, Some(3))] {
             let pod = pod(annotations);
             let violations = rules::check(&pod, &Settings::default());
             let message = from_violations(&violations, None, &url).unwrap().message.unwrap();
             assert!(message.ends_with(&format!("; see {url}")), "{message}");
             assert!(message.chars().count() < MESSAGE_CHARS, "{}", message.chars().count());
-            assert_eq!(split_message(&message).len(), parts, "{message}");
+            let found = split_message(&message);
+            assert_eq!((found.len(), omitted(found[parts - 1])), (parts, more), "{message}");
         }
     }
 

@@ -27,6 +27,8 @@ const WARM_UP_CALLS: usize = 3;
 const CALLS: u32 = 200;
 const BATCHES: usize = 20;
 
+const COMPILATIONS: usize = 3;
+
 const HEADER: [&str; 11] = [
     "request",
     "bytes",
@@ -72,6 +74,12 @@ fn measure_all(modules: &[String]) -> Result<Table> {
         let start = Guest::new(&fs::read(module)?)?.start_instructions;
         table.add_row(["start", "", &name(module), &start.to_string()]);
     }
+    let compile_times = modules.iter().map(|module| compile_time(&fs::read(module)?)).collect::<Result<Vec<_>>>()?;
+    for (module, time) in modules.iter().zip(&compile_times) {
+        let ratio = time.as_secs_f64() / compile_times[0].as_secs_f64();
+        let microseconds = format!("{:.0}", time.as_secs_f64() * 1e6);
+        table.add_row(["compile", "", &name(module), "", "", "", &microseconds, &format!("{ratio:.2}")]);
+    }
     for case in requests::cases() {
         let costs = modules.iter().map(|module| Cost::measure(module, &case)).collect::<Result<Vec<_>>>()?;
         for (module, cost) in modules.iter().zip(&costs) {
@@ -96,6 +104,17 @@ fn measure_all(modules: &[String]) -> Result<Table> {
         }
     }
     Ok(table)
+}
+
+/// Returns how long it takes to compile a module, as the policy server does when it starts.
+fn compile_time(module: &[u8]) -> Result<Duration> {
+    let mut fastest = Duration::MAX;
+    for _ in 0..COMPILATIONS {
+        let start = Instant::now();
+        CompiledModule::unmetered(module)?;
+        fastest = fastest.min(start.elapsed());
+    }
+    Ok(fastest)
 }
 
 /// Measures how a module compares an address with the pods of a cluster.
