@@ -44,7 +44,7 @@ pub(crate) enum Owner<'a> {
 /// The maximum number of annotations with keys that match a pattern or a setting that are kept at one location. It
 /// applies to those that only interLink writes, and separately to all others. Only an attacker writes more, and some
 /// steps compare every pair.
-const MAX_MATCHED: usize = 100;
+const MAX_MATCHED: usize = 32;
 
 /// interLink's annotations at one location of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -141,6 +141,10 @@ impl<'a> Annotations<'a> {
                 if self.get(&key).is_some() {
                     return Err(DecodeError::new("appears twice"));
                 }
+                if self.known.is_empty() {
+                    // An object can have thousands of templates with one annotation.
+                    self.known.reserve_exact(1);
+                }
                 self.known.push(Annotation { key, info, value: value.to_str()?, owner: Owner::Requester });
             }
             Lookup::Unknown => self.unknown_keys.push(String::from_utf8_lossy(key).into_owned()),
@@ -202,8 +206,24 @@ mod tests {
     #[test]
     fn keeps_only_a_nodes_own_annotation_on_a_node() {
         let annotations = r#"{"JobID": "1", "interlink.virtual-kubelet.io/ping-response": "", "interlink.eu/x": ""}"#;
-        assert_eq!(decode(annotations, Role::Node), Ok(vec![(PING_RESPONSE.to_owned(), String::new())]));
-        assert_eq!(decode(annotations, Role::Pod).unwrap().len(), 2);
+        let value = Reader::new(annotations.as_bytes()).value().unwrap();
+        let on = |role| Annotations::decode(Some(value), role, &look_up).unwrap();
+        let node = on(Role::Node);
+        assert_eq!(node.known.iter().map(|known| &*known.key).collect::<Vec<_>>(), [PING_RESPONSE]);
+        assert_eq!(node.unknown_keys, [""; 0]);
+        let pod = on(Role::Pod);
+        assert_eq!((pod.known.len(), pod.unknown_keys), (2, vec!["interlink.eu/x".to_owned()]));
+    }
+
+    #[test]
+    fn is_empty_without_any_annotation_of_interlink() {
+        for (annotations, expected) in
+            [("{}", true), (r#"{"a": "b"}"#, true), (r#"{"JobID": ""}"#, false), (r#"{"interlink.eu/x": ""}"#, false)]
+        {
+            let value = Reader::new(annotations.as_bytes()).value().unwrap();
+            let decoded = Annotations::decode(Some(value), Role::Pod, &look_up).unwrap();
+            assert_eq!(decoded.is_empty(), expected, "{annotations}");
+        }
     }
 
     #[test]
@@ -229,8 +249,7 @@ mod tests {
             (annotations.known.len(), annotations.check_excess().map_err(|error| error.to_string()))
         };
         assert_eq!(many(MAX_MATCHED, Role::Pod), (2 * MAX_MATCHED + 1, Ok(())));
-        let error =
-            "[slurm-job.vk.io/100]: is one of more than 100 annotations for interLink; keep at most 100 of them";
+        let error = "[slurm-job.vk.io/32]: is one of more than 32 annotations for interLink; keep at most 32 of them";
         for count in [MAX_MATCHED + 1, 100_000] {
             assert_eq!(many(count, Role::Pod), (2 * MAX_MATCHED + 1, Err(error.to_owned())));
         }

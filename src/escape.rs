@@ -12,7 +12,7 @@ const SHOWN_ITEMS: usize = 3;
 
 /// Escapes and truncates a user's text, in quotes.
 pub(crate) fn quote(text: &str) -> String {
-    format!("\"{}\"", escape_truncated(text, SHOWN_CHARS))
+    ["\"", &escape_truncated(text, SHOWN_CHARS), "\""].concat()
 }
 
 /// Escapes and truncates the name of a field or a key, in quotes unless it is plain.

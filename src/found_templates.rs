@@ -52,7 +52,7 @@ pub(crate) fn check<'a>(
     let find_old = |old| OldTemplates::find(old, settings, requester);
     let old = change.old_text.map(find_old).transpose().at_path(&OLD_OBJECT)?.unwrap_or_default();
     // An update is not blamed for an object that was too large before.
-    let was_oversized = !old.templates.is_empty() && change.old_size > object_size::MAX;
+    let was_oversized = old.has_annotations() && change.old_size > object_size::MAX;
     let mut search = Search {
         settings,
         requester,
@@ -104,19 +104,19 @@ impl<'a> Search<'_, '_, 'a> {
             (Ok(None), _) | (Err(_), Some(OldTemplate { target: None, .. })) => return Ok(()),
             (Err(error), _) => return Err(error),
         };
-        let old = old.and_then(|old| old.target.as_ref());
+        let old = old.and_then(|old| old.target.as_deref());
         new.check_excess(old)?;
-        self.keep(Versions::new(new, old.map(Cow::Borrowed), self.settings))
+        self.keep(path, Versions::new(new, old.map(Cow::Borrowed), self.settings))
     }
 
     /// Keeps a target for the response if it has violations, and is one of the first.
-    fn keep(&mut self, versions: Versions<'_, 'a>) -> Result<(), DecodeError> {
+    fn keep(&mut self, path: Option<&Path<'_>>, versions: Versions<'_, 'a>) -> Result<(), DecodeError> {
         let violations = versions.check(self.settings, self.cluster)?;
         let is_refused = violations.iter().any(|violation| violation.level == Level::Deny);
         let reported = if is_refused { &mut self.refused } else { &mut self.warned };
         if !violations.is_empty() && *reported < REPORTED {
             *reported += 1;
-            self.found.targets.push(versions.into_owned());
+            self.found.targets.push(versions.reported_at(path));
         }
         Ok(())
     }
@@ -157,7 +157,7 @@ struct OldTemplates<'a> {
 struct OldTemplate<'a> {
     annotations: &'a [u8],
     /// `None` if it is malformed.
-    target: Option<Target<'a>>,
+    target: Option<Box<Target<'a>>>,
 }
 
 impl<'a> OldTemplates<'a> {
@@ -166,7 +166,7 @@ impl<'a> OldTemplates<'a> {
         templates::visit(object, &mut |path, template| {
             let target = match Target::build_found(path, template, settings, requester, &mut |_| ()) {
                 Ok(None) => return Ok(()),
-                Ok(Some(target)) => Some(target),
+                Ok(Some(target)) => Some(Box::new(target)),
                 Err(_) => None,
             };
             let (index, annotations) = (old.templates.len(), annotations(template));
@@ -177,6 +177,11 @@ impl<'a> OldTemplates<'a> {
             Ok(())
         })?;
         Ok(old)
+    }
+
+    /// Returns whether a template has interLink annotations.
+    fn has_annotations(&self) -> bool {
+        self.templates.iter().any(|template| template.target.is_some())
     }
 
     /// Returns the old version of a template: the one at the same path; but if its annotations changed, one that had

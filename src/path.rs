@@ -57,6 +57,15 @@ impl<'p> Path<'p> {
         }
     }
 
+    /// Returns whether the path consists of these fields.
+    pub(crate) fn is(&self, fields: &[&str]) -> bool {
+        self.depth == fields.len()
+            && self
+                .steps()
+                .zip(fields.iter().rev())
+                .all(|(step, field)| matches!(step, Step::Field(name) if name == field.as_bytes()))
+    }
+
     /// Returns whether any step leads to an element of a list.
     pub(crate) fn is_in_list(&self) -> bool {
         self.steps().any(|step| matches!(step, Step::Element(_)))
@@ -97,7 +106,7 @@ impl<'p> Path<'p> {
     fn write(&self, text: &mut String, room: usize) {
         let (separator, step) = match self.step {
             Step::Field(name) => (".", escape::name(&String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES)]))),
-            Step::Element(index) => ("", format!("[{index}]")),
+            Step::Element(index) => ("", ["[", &index.to_string(), "]"].concat()),
         };
         let Some(room) = room.checked_sub(step.chars().count() + 1) else {
             text.push_str("..");
@@ -158,6 +167,8 @@ mod tests {
         assert_eq!(template.to_pointer(), "/spec/li\nst~1~0/12/template");
         assert_eq!(template.leading_fields(), [&b"spec"[..], b"li\nst/~"]);
         assert_eq!(list.leading_fields(), [&b"spec"[..], b"li\nst/~"]);
+        assert!(spec.is(&["spec"]) && !list.is(&["spec"]) && !element.is(&["spec", "x", "y"]));
+        assert!(Path::field(Some(&spec), b"template").is(&["spec", "template"]));
         assert_eq!((template.depth(), template.last_field(), element.last_field()), (4, Some(&b"template"[..]), None));
     }
 

@@ -11,7 +11,7 @@ pub(crate) struct PodSpec<'a> {
     pub(crate) containers: Vec<Cow<'a, str>>,
     /// The names of its init containers.
     pub(crate) init_containers: Vec<Cow<'a, str>>,
-    /// The ports of all of them.
+    /// The ports of all of them. Of those with neither a name nor a number, only one is kept, and only if it is the first.
     pub(crate) ports: Vec<ContainerPort<'a>>,
 }
 
@@ -20,10 +20,9 @@ pub(crate) struct PodSpec<'a> {
 pub(crate) struct ContainerPort<'a> {
     /// The name, empty if there is none.
     pub(crate) name: Cow<'a, str>,
-    /// The number; `None` if Kubernetes does not accept it.
-    number: Option<u16>,
-    /// The protocol, TCP if it is empty.
-    protocol: Cow<'a, str>,
+    /// The number and whether the protocol is UDP; `None` if the protocol is neither TCP nor UDP, or Kubernetes does not
+    /// accept the number.
+    pub(crate) number: Option<(u16, bool)>,
 }
 
 impl<'a> PodSpec<'a> {
@@ -46,7 +45,10 @@ impl<'a> PodSpec<'a> {
             let [name, ports] = container.pick(["name", "ports"])?;
             names.extend(optional_str(name, "name")?);
             let decoded = each(ports, &mut |port| {
-                self.ports.push(ContainerPort::decode(port)?);
+                let port = ContainerPort::decode(port)?;
+                if self.ports.is_empty() || !port.name.is_empty() || port.number.is_some() {
+                    self.ports.push(port);
+                }
                 Ok(())
             });
             decoded.at_field("ports")
@@ -58,22 +60,13 @@ impl<'a> PodSpec<'a> {
 impl<'a> ContainerPort<'a> {
     fn decode(port: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let [name, number, protocol] = port.pick(["name", "containerPort", "protocol"])?;
-        Ok(Self {
-            name: optional_str(name, "name")?.unwrap_or_default(),
-            number: number.and_then(Value::to_number),
-            protocol: optional_str(protocol, "protocol")?.unwrap_or_default(),
-        })
-    }
-
-    /// Returns the number and whether the protocol is UDP, or `None` if the protocol is another, or Kubernetes does not
-    /// accept the number.
-    pub(crate) fn number(&self) -> Option<(u16, bool)> {
-        let is_udp = match &*self.protocol {
-            "" | "TCP" => false,
-            "UDP" => true,
-            _ => return None,
+        let is_udp = match &*optional_str(protocol, "protocol")?.unwrap_or_default() {
+            "" | "TCP" => Some(false),
+            "UDP" => Some(true),
+            _ => None,
         };
-        Some((self.number?, is_udp))
+        let name = optional_str(name, "name")?.unwrap_or_default();
+        Ok(Self { name, number: number.and_then(Value::to_number).zip(is_udp) })
     }
 }
 
@@ -105,7 +98,7 @@ mod tests {
         let port = |port: &str| {
             let spec = format!(r#"{{"containers": [{{}}, {{"ports": [{port}]}}]}}"#);
             let PodSpec { ports, .. } = decode(&spec)?;
-            Ok::<_, String>((ports[0].name.to_string(), ports[0].number()))
+            Ok::<_, String>((ports[0].name.to_string(), ports[0].number))
         };
         for (text, name, number) in [
             (r#"{"containerPort": 80}"#, "", Some((80, false))),

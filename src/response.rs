@@ -292,10 +292,12 @@ mod tests {
     #[test]
     fn limits_the_number_of_warnings() {
         let warnings = |count: usize| {
-            let keys: Vec<_> = (0..count).map(|n| format!("slurm-job.vk.io/{n}")).collect();
+            // Of either kind, only some are kept.
+            let managed = (0..16).map(|n| format!("interlink.eu/{n}-client-commands"));
+            let keys: Vec<_> = managed.chain((16..count).map(|n| format!("slurm-job.vk.io/{n}"))).collect();
             let entries: Vec<_> = keys.iter().map(|key| format!(r#""{key}": """#)).collect();
             let text = format!("{{{}}}", entries.join(","));
-            let settings = settings(r#"{"rules": {"plugin-annotations": "Warn"}}"#);
+            let settings = settings(r#"{"rules": {"managed-annotations": "Warn", "plugin-annotations": "Warn"}}"#);
             let value = Reader::new(text.as_bytes()).value().unwrap();
             let annotations = Annotations::decode(Some(value), Role::Pod, &|key| settings.look_up(key)).unwrap();
             let pod = builder("Pod", &[]).annotations(annotations).build();
@@ -350,7 +352,9 @@ mod tests {
         let requester = Requester::default();
         let template = Template { metadata, spec: None };
         let path = Path::field(None, field.as_bytes());
-        let target = Target::build_found(Some(&path), template, &settings, &requester, &mut |_| ()).unwrap().unwrap();
+        let target = Target::build_found(Some(&path), template, &settings, &requester, &mut |_| ());
+        let mut target = target.unwrap().unwrap();
+        target.location.write_path(Some(&path));
         let violations = rules::check(&target, &settings);
         let message =
             from_violations(&violations, Some(&requester), "https://example.org/a;b").unwrap().message.unwrap();

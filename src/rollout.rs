@@ -8,9 +8,6 @@ use crate::rule_id::Level;
 use crate::rules::Violation;
 use crate::target::Target;
 
-/// The path of a template whose pods are replaced when it changes: not a `CronJob`'s, whose jobs keep theirs.
-const TEMPLATE: [&str; 2] = ["spec", "template"];
-
 /// Returns a warning for each violation that an update keeps and that refuses the workload's new pods.
 pub(crate) fn check<'t>(new: &Target<'_>, old: &Target<'_>, preexisting: Vec<Violation<'t>>) -> Vec<Violation<'t>> {
     let mut violations = preexisting;
@@ -21,15 +18,15 @@ pub(crate) fn check<'t>(new: &Target<'_>, old: &Target<'_>, preexisting: Vec<Vio
     }
     for violation in &mut violations {
         violation.level = Level::Warn;
-        violation.finding.problem += ", so the new pods will be refused";
+        violation.finding.problem += ", and the new pods will be refused";
     }
     violations
 }
 
 /// Returns whether the workload's controller creates new pods for an update: that of a `Deployment`, `StatefulSet` or
-/// `DaemonSet` does so for any change of the template.
+/// `DaemonSet` does so for any change of the template. The jobs of a `CronJob` keep theirs.
 fn replaces_pods(new: &Target<'_>, old: &Target<'_>) -> bool {
-    new.location.role == Role::PodTemplate && new.location.is_at(&TEMPLATE) && !new.has_same_text(old)
+    new.location.role == Role::PodTemplate && new.location.is_spec_template() && !new.has_same_text(old)
 }
 
 #[cfg(test)]
@@ -67,7 +64,7 @@ mod tests {
         assert_eq!(found.len(), 2, "{found:?}");
         assert_eq!(
             found[0],
-            "job-id: is set to \"1\", but only interLink may set it, so the new pods will be refused; remove it"
+            "job-id: is set to \"1\", but only interLink may set it, and the new pods will be refused; remove it"
         );
         assert!(found[1].starts_with("pod-vpn: is \"no\", "), "{found:?}");
     }

@@ -52,22 +52,36 @@ pub(crate) struct TargetLocation {
 enum LocationPath {
     /// A location of the object's kind.
     Known(&'static Location),
-    /// The path of a pod template that was found by its shape; empty for the object itself.
-    Found(String),
+    /// The location of a pod template that was found by its shape.
+    Found {
+        /// Its path; empty for the object itself. Not written before the template is reported.
+        path: String,
+        is_spec_template: bool,
+    },
 }
+
+/// The path of the template in most workloads.
+const SPEC_TEMPLATE: [&str; 2] = ["spec", "template"];
 
 impl TargetLocation {
     /// Creates the location of a pod template that was found by its shape.
     fn found(path: Option<&Path<'_>>) -> Self {
-        let path = path.map_or_else(String::new, Path::to_text);
-        Self { role: Role::PodTemplate, path: LocationPath::Found(path) }
+        let is_spec_template = path.is_some_and(|path| path.is(&SPEC_TEMPLATE));
+        Self { role: Role::PodTemplate, path: LocationPath::Found { path: String::new(), is_spec_template } }
     }
 
-    /// Returns whether this is the location at the end of a path of fields.
-    pub(crate) fn is_at(&self, fields: &[&str]) -> bool {
+    /// Writes the path of a pod template that was found by its shape.
+    pub(crate) fn write_path(&mut self, path: Option<&Path<'_>>) {
+        if let LocationPath::Found { path: text, .. } = &mut self.path {
+            *text = path.map_or_else(String::new, Path::to_text);
+        }
+    }
+
+    /// Returns whether this is the location `spec.template`.
+    pub(crate) fn is_spec_template(&self) -> bool {
         match &self.path {
-            LocationPath::Known(location) => location.path == fields,
-            LocationPath::Found(path) => *path == fields.join("."),
+            LocationPath::Known(location) => location.path == SPEC_TEMPLATE,
+            LocationPath::Found { is_spec_template, .. } => *is_spec_template,
         }
     }
 
@@ -75,8 +89,8 @@ impl TargetLocation {
     pub(crate) fn annotations_path(&self) -> String {
         match &self.path {
             LocationPath::Known(location) => location.annotations_path(),
-            LocationPath::Found(path) if path.is_empty() => "metadata.annotations".to_owned(),
-            LocationPath::Found(path) => format!("{path}.metadata.annotations"),
+            LocationPath::Found { path, .. } if path.is_empty() => "metadata.annotations".to_owned(),
+            LocationPath::Found { path, .. } => format!("{path}.metadata.annotations"),
         }
     }
 }
@@ -128,7 +142,8 @@ impl<'a> Target<'a> {
         Ok(target)
     }
 
-    /// Builds the target of a pod template that was found by its shape, unless there is nothing to check.
+    /// Builds the target of a pod template that was found by its shape, unless there is nothing to check. Its location
+    /// lacks the path.
     /// `assign_owners` assigns the owners of its annotations.
     ///
     /// # Errors
@@ -322,7 +337,7 @@ impl<'a> Target<'a> {
 
     /// Returns whether this is a template of an Argo workflow: the only ones without a pod's spec that are found.
     fn is_argo_template(&self) -> bool {
-        matches!(self.location.path, LocationPath::Found(_)) && self.spec.is_none()
+        matches!(self.location.path, LocationPath::Found { .. }) && self.spec.is_none()
     }
 
     /// Returns the target with this spec.

@@ -135,6 +135,11 @@ fn audit(kind: &str, key: &str, manager: &str) -> Vec<String> {
     evaluate(&AdmissionRequest::audit(object), &json!({}))
 }
 
+/// Annotations with the commands of so many tunnels.
+fn client_commands(count: usize) -> Value {
+    (0..count).map(|tunnel| (format!("interlink.eu/tunnel-{tunnel:03}-client-commands"), json!("x"))).collect()
+}
+
 /// The CREATE of a pod with a `JobID` by a user.
 fn create_as(username: &str) -> Vec<String> {
     let request = AdmissionRequest::create(pod(&json!({"JobID": "1"}))).user(username);
@@ -291,6 +296,8 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("warning that is too long, on a CronJob", create(long_cron_job)),
         ("custom resource with annotations on itself and in its template", create(custom_resource)),
         ("custom resource that is nested too deeply", create(deep)),
+        ("annotation that is not a string", create(pod(&json!({VPN: true})))),
+        ("too many annotations that only interLink writes", create(pod(&client_commands(33)))),
         (
             "An address outside the range of the virtual node",
             request_in(in_cluster(&node("10.251.0.0/16")), &json!([])),

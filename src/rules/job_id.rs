@@ -82,7 +82,7 @@ fn check<'t>(target: &'t Target<'_>, _: &Settings<'_>, findings: &mut Findings<'
         return;
     };
     if let Some(UntrustedOwner { by, fix }) = untrusted_owner(target, annotation, FIX_STORED_POD) {
-        let problem = format!("is set to {}{by}, but only interLink may set it", quote(&annotation.value));
+        let problem = ["is set to ", &quote(&annotation.value), &by, ", but only interLink may set it"].concat();
         let is_pod = target.location.role == Role::Pod;
         findings.push(annotation.finding(problem).fix(fix).immutable_if(is_pod));
     }

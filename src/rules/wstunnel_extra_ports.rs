@@ -80,7 +80,6 @@ use crate::annotations::{WSTUNNEL_EXTRA_PORTS, could_inject, list_entries};
 use crate::compact::{contains, sorted_set};
 use crate::escape::quote;
 use crate::finding::Findings;
-use crate::pod_spec::ContainerPort;
 use crate::rule_id::RuleId;
 use crate::settings::Settings;
 use crate::target::Target;
@@ -174,7 +173,7 @@ impl<'t> Service<'t> {
     fn new(target: &'t Target<'_>, settings: &Settings<'_>) -> Self {
         let ports = || target.pod_spec.iter().flat_map(|spec| &spec.ports);
         let mut container_ports = PortSet::default();
-        for (number, is_udp) in ports().filter_map(ContainerPort::number) {
+        for (number, is_udp) in ports().filter_map(|port| port.number) {
             container_ports.insert(number, is_udp);
         }
         Self {
@@ -253,22 +252,29 @@ fn parse(entry: &str) -> Result<Entry<'_>, Fault<'_>> {
     let Some(port) = u16::try_from(port).ok().filter(|port| *port > 0) else {
         return Err(Fault::new("whose port is out of range", "use a number from 1 to 65535"));
     };
+    if !name.is_empty() {
+        check_name(port, name)?;
+    }
+    if protocol.is_some_and(|protocol| !(protocol.is_empty() || is_protocol(protocol))) {
+        return Err(Fault::new("whose protocol is neither TCP nor UDP", "use one of these after the second colon"));
+    }
+    Ok(Entry { port, name, protocol })
+}
+
+fn check_name(port: u16, name: &str) -> Result<(), Fault<'_>> {
     if is_protocol(name) {
         return Err(Fault { problem: "which has a protocol instead of a name", fix: Advice::NamePort(port, name) });
     }
     if YAML_WORDS.contains(&name) || is_yaml_number(name) {
         return Err(Fault::new("whose name YAML reads as another type, so the tunnel fails", "use another name"));
     }
-    if !(name.is_empty() || is_port_name(name)) {
+    if !is_port_name(name) {
         return Err(Fault::new(
             "whose name is not a port name in Kubernetes",
             "use at most 15 lowercase letters, digits and single hyphens, with at least one letter",
         ));
     }
-    if protocol.is_some_and(|protocol| !(protocol.is_empty() || is_protocol(protocol))) {
-        return Err(Fault::new("whose protocol is neither TCP nor UDP", "use one of these after the second colon"));
-    }
-    Ok(Entry { port, name, protocol })
+    Ok(())
 }
 
 fn is_protocol(text: &str) -> bool {

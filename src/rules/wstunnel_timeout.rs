@@ -70,6 +70,9 @@ pub(super) const RULE: Rule = Rule {
 /// interLink's default in nanoseconds, as an example.
 const EXAMPLE: i64 = 30_000_000_000;
 
+/// A day in nanoseconds.
+const DAY: i64 = 86_400_000_000_000;
+
 /// The length in bytes of the longest text that a message shows as an unknown unit: "nanoseconds" with a space before
 /// it.
 const LONGEST_UNIT: usize = 12;
@@ -118,10 +121,11 @@ fn out_of_bounds(text: &str, timeout: i64, bounds: &WstunnelTimeout) -> String {
     }
 }
 
-/// Returns a duration in words, unless the text already has that form: `(1h 30m) ` for `5400000ms`.
+/// Returns a duration in words, unless the text already has that form: `(1h 30m) ` for `5400000ms`. Longer ones would
+/// have days and months, which are no units of Go.
 fn in_words(text: &str, nanoseconds: i64) -> String {
     let words = format_duration(Duration::from_nanos(nanoseconds.unsigned_abs())).to_string();
-    if words == text { String::new() } else { format!("({words}) ") }
+    if nanoseconds >= DAY || words == text { String::new() } else { format!("({words}) ") }
 }
 
 /// Returns why Go rejects a text.

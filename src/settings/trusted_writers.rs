@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use json_scan::{DecodeError, Reader};
+use json_scan::{DecodeError, Reader, Value};
 
 use super::decode::{self, string, unknown_field};
 use super::pattern::Pattern;
@@ -12,9 +12,6 @@ use crate::escape::quote;
 const ACCOUNT_PREFIX: &str = "system:serviceaccount:";
 /// How the groups of all service accounts in a namespace begin: `system:serviceaccounts:NAMESPACE`.
 const ACCOUNTS_PREFIX: &str = "system:serviceaccounts:";
-
-/// An entry, for messages.
-const EXAMPLE: &str = "write {username: \"system:serviceaccount:interlink:vk\"}";
 
 /// The form of the names of service accounts, as names of users or of groups.
 struct AccountNames {
@@ -76,7 +73,7 @@ impl<'a> TrustedWriter<'a> {
     pub(super) fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (mut username, mut group, mut namespace) = (None, None, None);
         let value = reader.value()?;
-        value.expect_object().map_err(|error| error.hint(EXAMPLE))?;
+        value.expect_object().map_err(|error| error.hint(&example(value)))?;
         decode::object(&mut value.reader(), &mut |name, value| {
             match name {
                 b"username" => username = Some(decode_name(value, &USERNAMES)?),
@@ -98,6 +95,13 @@ impl<'a> TrustedWriter<'a> {
         };
         Ok(Self { identity, namespace })
     }
+}
+
+/// Returns how to write an entry: with the name, if the entry is only that.
+fn example(entry: Value<'_>) -> String {
+    let name = if entry.is_string() { entry.to_str().ok() } else { None };
+    let name = name.as_deref().unwrap_or("system:serviceaccount:interlink:vk");
+    format!("write {{username: {}}}", quote(name))
 }
 
 impl Identity<'_> {

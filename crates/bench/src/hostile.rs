@@ -20,12 +20,16 @@ pub(crate) fn cases() -> Vec<Case> {
     let long_name = "\u{200b}".repeat(100) + ",";
     let keeping_local = |names: String| create(1, &json!({LOCAL_CONTAINERS: names}));
     [
-        ("update of tiny templates", tiny_templates(15_300)),
+        ("update of tiny templates", tiny_templates(19_000)),
         ("update of wrong templates", wrong_templates(10_200)),
         ("templates with wrong annotations", all_wrong(9_000)),
         ("templates with unknown keys", unknown_keys(5_200)),
+        ("templates with long names", long_names(74_800)),
+        ("templates with many commands", many_commands(830)),
         ("a pod with unknown keys", create(1, &Value::Object(keys(48_600)))),
+        ("update of a pod with unknown keys", other_keys(41_800)),
         ("a valid list of ports", create(1, &json!({EXTRA_PORTS: ports(356_400)}))),
+        ("a list of the same port", create(1, &json!({EXTRA_PORTS: "1,".repeat(1_040_000)}))),
         ("a list of repeated ports", create(1, &json!({EXTRA_PORTS: "9:udp,".repeat(348_100)}))),
         ("a list of hidden names", keeping_local("\u{200b},".repeat(520_100))),
         ("a list of long hidden names", keeping_local(long_name.repeat(6_900))),
@@ -53,9 +57,14 @@ fn template(annotations: &Value) -> Value {
     json!({"metadata": {"annotations": annotations}, "spec": {"containers": []}})
 }
 
+/// A template of an Argo workflow, the smallest that there is.
+fn argo_template(annotations: &Value) -> Value {
+    json!({"metadata": {"annotations": annotations}, "script": {}})
+}
+
 /// An UPDATE that changes each of the smallest templates that there are.
 fn tiny_templates(count: usize) -> Vec<u8> {
-    let object = |value: &str| fleet((0..count).map(|_| template(&json!({"JobID": value}))));
+    let object = |value: &str| fleet((0..count).map(|_| argo_template(&json!({"JobID": value}))));
     payload(&AdmissionRequest::update(object("1"), object("2")))
 }
 
@@ -79,6 +88,34 @@ fn all_wrong(count: usize) -> Vec<u8> {
         "interlink.virtual-kubelet.io/wstunnel-timeout": "x",
     });
     payload(&AdmissionRequest::create(fleet((0..count).map(|_| template(&annotations)))))
+}
+
+/// Templates below fields with names that are long and hard to show.
+fn long_names(count: usize) -> Vec<u8> {
+    let templates: Vec<_> = (0..count).map(|_| json!({"metadata": {}, "script": {}})).collect();
+    let name = "\u{1fbf0}".repeat(64);
+    let mut object = fleet([argo_template(&json!({"JobID": "1"}))].into_iter());
+    object["more"] = json!({&name: {&name: templates}});
+    payload(&AdmissionRequest::create(object))
+}
+
+/// An UPDATE of templates with as many annotations that only interLink writes as are checked.
+fn many_commands(count: usize) -> Vec<u8> {
+    let object = |value: &str| {
+        let commands = || (0..32).map(|tunnel| (format!("interlink.eu/{tunnel:02}-client-commands"), json!(value)));
+        fleet((0..count).map(|_| argo_template(&Value::Object(commands().collect()))))
+    };
+    payload(&AdmissionRequest::update(object("1"), object("2")))
+}
+
+/// An UPDATE of a pod that replaces all of its unknown keys.
+fn other_keys(count: usize) -> Vec<u8> {
+    let pod = |first: usize| {
+        let keys: Map<_, _> =
+            (first..first + count).map(|key| (format!("interlink.eu/{key:06x}"), json!(""))).collect();
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"annotations": keys}})
+    };
+    payload(&AdmissionRequest::update(pod(0), pod(count)))
 }
 
 /// Templates with keys for which a similar one could be searched.

@@ -16,25 +16,46 @@ pub fn rules() -> String {
 pub(crate) fn chapters() -> String {
     let head = "Most examples are fragments of a manifest. Those under *Refused* violate the rule; those under *Accepted*\n\
                 violate none. The names and values in the messages are examples.\n\n";
-    let chapters: Vec<_> =
-        RULES.iter().map(chapter).map(|text| format!("#{}", text.replace("\n## ", "\n### "))).collect();
+    let chapters = RULES.iter().map(chapter).chain(SUBSTITUTES.iter().map(substitute));
+    let chapters: Vec<_> = chapters.map(|text| format!("#{}", text.replace("\n## ", "\n### "))).collect();
     head.to_owned() + &chapters.join("\n")
 }
 
-/// Returns the Markdown documentation of the rule with this id, if there is one.
+/// Returns the Markdown documentation of the rule with this id, or of what reports show in its place, if there is one.
 pub fn rule(id: &str) -> Option<String> {
-    RuleId::find(id).map(|id| chapter(rules::get(id)))
+    match RuleId::find(id) {
+        Some(id) => Some(chapter(rules::get(id))),
+        None => SUBSTITUTES.iter().find(|(name, _)| *name == id).map(substitute),
+    }
+}
+
+/// What reports show in place of a rule's id, with its documentation.
+const SUBSTITUTES: [(&str, &str); 2] =
+    [(UNREADABLE, include_str!("unreadable.md")), (OMITTED, include_str!("omitted.md"))];
+
+/// Stands for a rule if the policy cannot decode an object.
+pub const UNREADABLE: &str = "unreadable";
+
+/// Stands for the rules of findings that the policy's response leaves out.
+pub const OMITTED: &str = "omitted";
+
+/// Renders the documentation of what stands for a rule, with its messages, if it has some, before the section *Why*.
+fn substitute((id, text): &(&str, &str)) -> String {
+    if *id == UNREADABLE { with_messages(text, &messages::list(None)) } else { (*text).to_owned() }
 }
 
 /// Renders a rule's own documentation, with its properties at the head and its messages before the section *Why*.
 fn chapter(rule: &Rule) -> String {
     let text = rules::documentation(rule.id);
     let (title, body) = text.split_once('\n').unwrap_or((&text, ""));
-    let (refuses, rest) = body.split_once("\n## Why\n").unwrap_or((body, ""));
     let (level, code, targets) = (rule.id.default_level().as_str(), rule.code(), applies_to(rule));
     let properties = format!("Default level: {level}. Code of a refusal: {code}.\nApplies to: {targets}.");
-    let messages = messages::list(rule.id);
-    format!("{title}\n\n{properties}\n{refuses}\n## Messages\n\n{messages}\n## Why\n{rest}")
+    with_messages(&format!("{title}\n\n{properties}\n{body}"), &messages::list(Some(rule.id)))
+}
+
+/// Inserts a list of messages before the section *Why*.
+fn with_messages(text: &str, messages: &str) -> String {
+    text.replacen("\n## Why\n", &format!("\n## Messages\n\n{messages}\n## Why\n"), 1)
 }
 
 /// Returns the targets of a rule, as a phrase.
@@ -167,6 +188,8 @@ mod tests {
         assert!(text.starts_with(head), "{text}");
         let headings: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("## ")).take(3).collect();
         assert_eq!(headings, ["What it refuses", "Messages", "Why"]);
+        assert!(rule("unreadable").unwrap().contains("\n## Messages\n\n- `request.object."));
+        assert!(rule("omitted").unwrap().starts_with("# omitted\n") && rule("x").is_none());
         assert!(
             rule("pod-ip-conflict").unwrap().contains("to: pod templates; with `cluster.podIPConflicts`, also pods")
         );

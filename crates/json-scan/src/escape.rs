@@ -3,30 +3,58 @@
 
 /// Escapes text and truncates it to `max_chars` characters, with `…` at the end if it is longer.
 ///
-/// Escapes all characters without a shape of their own: control, bidirectional, zero-width and combining characters.
+/// Escapes all characters that may have no shape of their own: control, bidirectional, zero-width and combining
+/// characters, and those of most scripts.
 pub fn escape_truncated(text: &str, max_chars: usize) -> String {
     // Nearly all texts, and much faster.
-    if text.len() <= max_chars && text.bytes().all(is_printable) {
+    if text.len() <= max_chars && text.bytes().all(|byte| byte.is_ascii() && is_visible(byte.into())) {
         return text.to_owned();
     }
     let mut shown = String::new();
     let mut room = max_chars;
     for character in text.chars() {
-        // Rust also escapes apostrophes, which is needed only in its own literals.
-        let escaped = character.escape_debug().skip(usize::from(character == '\''));
-        let Some(left) = room.checked_sub(escaped.len()) else {
+        let escaped = character.escape_default();
+        let length = if is_visible(character) { 1 } else { escaped.len() };
+        let Some(left) = room.checked_sub(length) else {
             shown.push('…');
             break;
         };
         room = left;
-        shown.extend(escaped);
+        if is_visible(character) {
+            shown.push(character);
+        } else {
+            shown.extend(escaped);
+        }
     }
     shown
 }
 
-/// Returns whether a byte is an ASCII character that needs no escape.
-fn is_printable(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
+/// Returns whether a character is shown as it is. The ranges have only characters with a shape: those of the standard
+/// library's tables would take thousands of instructions to search.
+fn is_visible(character: char) -> bool {
+    !matches!(character, '"' | '\\')
+        && matches!(
+            character,
+            // ASCII, Latin, Greek and Cyrillic, without the soft hyphen and combining characters.
+            ' '..='~'
+                | '\u{a1}'..='\u{ac}'
+                | '\u{ae}'..='\u{2af}'
+                | '\u{391}'..='\u{3e1}'
+                | '\u{400}'..='\u{482}'
+                // Punctuation, currencies, symbols and emoji, without bidirectional and zero-width characters.
+                | '\u{2010}'..='\u{2027}'
+                | '\u{2030}'..='\u{205e}'
+                | '\u{20a0}'..='\u{20bf}'
+                | '\u{2100}'..='\u{23ff}'
+                | '\u{2500}'..='\u{27bf}'
+                | '\u{3001}'..='\u{3020}'
+                | '\u{1f300}'..='\u{1f9ff}'
+                // Kana, Chinese characters and Hangul.
+                | '\u{3041}'..='\u{3096}'
+                | '\u{30a1}'..='\u{30fa}'
+                | '\u{4e00}'..='\u{9fff}'
+                | '\u{ac00}'..='\u{d7a3}'
+        )
 }
 
 /// Shows the name of a field or a key. The name is in quotes if it has characters other than letters, digits and
@@ -45,13 +73,16 @@ mod tests {
 
     #[test]
     fn keeps_plain_text() {
-        assert_eq!(escape_truncated("it's 10.250.1.5, é", 64), "it's 10.250.1.5, é");
+        for text in ["it's 10.250.1.5, é", "Größe", "Ελλάδα", "Київ", "プラグイン", "超级计算", "슈퍼컴퓨터"]
+        {
+            assert_eq!(escape_truncated(text, 64), text);
+        }
     }
 
     #[test]
     fn escapes_text_that_could_mislead() {
         assert_eq!(escape_truncated("a\"b\\c", 64), r#"a\"b\\c"#);
-        assert_eq!(escape_truncated("\u{1b}[2J\r\n\0", 64), r"\u{1b}[2J\r\n\0");
+        assert_eq!(escape_truncated("\u{1b}[2J\r\n\0", 64), r"\u{1b}[2J\r\n\u{0}");
         assert_eq!(escape_truncated("\u{202e}\u{2066}\u{200b}\u{feff}", 64), r"\u{202e}\u{2066}\u{200b}\u{feff}");
     }
 
@@ -59,7 +90,7 @@ mod tests {
     fn truncates_whole_characters() {
         assert_eq!(escape_truncated(&"é".repeat(64), 64), "é".repeat(64));
         assert_eq!(escape_truncated(&"é".repeat(65), 64), "é".repeat(64) + "…");
-        assert_eq!(escape_truncated(&"\0".repeat(100), 64), "\\0".repeat(32) + "…");
+        assert_eq!(escape_truncated(&"\n".repeat(100), 64), "\\n".repeat(32) + "…");
     }
 
     #[test]
