@@ -56,12 +56,15 @@ fmt: ## Format all code
 	rustfmt --edition 2024 $(RULES)
 
 .PHONY: lint
-lint: | $(TARGET) ## Check format and lints, and the spelling if typos is installed
+lint: | $(TARGET) ## Check format and lints; spelling and links, if typos and lychee are installed
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	rustfmt --edition 2024 --check $(RULES)
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@if command -v typos >/dev/null; then typos; else echo "SKIPPED: checking the spelling needs typos on PATH"; fi
+	@if command -v lychee >/dev/null; then \
+		lychee --offline --include-fragments --no-progress './*.md' './docs/*.md'; \
+	else echo "SKIPPED: checking the links needs lychee on PATH"; fi
 
 .PHONY: generate
 generate: ## Write what is generated: parts of README, docs, Rancher's form and artifacthub-pkg.yml

@@ -4,7 +4,6 @@
 
 use std::path::PathBuf;
 
-use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use interlink_audit::cluster::{Resource, parse_namespace};
@@ -94,7 +93,7 @@ pub(crate) struct Check {
     pub(crate) configuration: Configuration,
     /// Make every request as this user, even for an AdmissionReview. A service account is
     /// system:serviceaccount:NAMESPACE:NAME.
-    #[arg(long = "as", value_name = "USER", value_parser = NonEmptyStringValueParser::new(), help_heading = REQUEST)]
+    #[arg(long = "as", value_name = "USER", value_parser = parse_username, help_heading = REQUEST)]
     pub(crate) username: Option<String>,
     /// With --as, make every request as a member of this group. Can be given several times.
     #[arg(long = "as-group", value_name = "GROUP", help_heading = REQUEST)]
@@ -110,7 +109,7 @@ pub(crate) struct Check {
 #[derive(Args)]
 pub(crate) struct Audit {
     /// Files or folders with YAML or JSON, optionally compressed with gzip or zstd, or - for standard input.
-    #[arg(required_unless_present = "cluster", value_name = "FILE")]
+    #[arg(value_name = "FILE")]
     pub(crate) files: Vec<String>,
     #[command(flatten)]
     pub(crate) folders: Folders,
@@ -251,4 +250,20 @@ pub(crate) enum FailOn {
     Refused,
     /// An object is refused, or there is a warning.
     Warn,
+}
+
+/// Parses the name of a user.
+///
+/// # Errors
+/// If it is empty, or begins like the name of a service account, but is none.
+pub(crate) fn parse_username(name: &str) -> Result<String, &'static str> {
+    if name.is_empty() {
+        return Err("is empty; name a user");
+    }
+    if let Some(account) = name.strip_prefix("system:serviceaccount:")
+        && !account.split_once(':').is_some_and(|(namespace, name)| !namespace.is_empty() && !name.is_empty())
+    {
+        return Err("is not the name of a service account; write system:serviceaccount:NAMESPACE:NAME");
+    }
+    Ok(name.to_owned())
 }

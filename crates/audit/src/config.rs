@@ -1,9 +1,10 @@
 //! The configuration file: flags for every run, and exceptions.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::mem::take;
 use std::path::{Path, PathBuf};
 
+use interlink_annotations_policy::response::show_name;
 use interlink_audit::cluster::parse_namespace;
 use interlink_audit::document::{Origin, Problem};
 use interlink_audit::exceptions::Exception;
@@ -15,7 +16,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use toml::Table;
 
-use crate::cli::{Configuration, FailOn, Folders, Output, PolicyOptions};
+use crate::cli::{Configuration, FailOn, Folders, Output, PolicyOptions, parse_username};
 use crate::policy::check_exists;
 
 /// The name of the file that is read from the current folder.
@@ -46,11 +47,9 @@ pub(crate) struct Config {
 
 #[derive(Debug, thiserror::Error)]
 enum ConfigError {
-    #[error("cannot be read: {0}")]
-    Read(#[source] io::Error),
     // The library's text has several lines, including the faulty one.
-    #[error("{}{hint}", .source.message())]
-    Syntax { source: toml::de::Error, hint: String },
+    #[error("{field}{}{hint}", .source.message().replace("a sequence", "a list"))]
+    Syntax { source: toml::de::Error, field: String, hint: String },
     #[error("sets both policy and settings; remove one of them")]
     PolicyAndSettings,
 }
@@ -62,12 +61,12 @@ struct Needs(&'static str);
 
 fn username<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let name = String::deserialize(deserializer)?;
-    if name.is_empty() { Err(D::Error::custom("as is empty; name a user")) } else { Ok(Some(name)) }
+    parse_username(&name).map(Some).map_err(D::Error::custom)
 }
 
 fn namespace<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let name = String::deserialize(deserializer)?;
-    parse_namespace(&name).map(Some).map_err(|error| D::Error::custom(format!("namespace is {name:?}, but {error}")))
+    parse_namespace(&name).map(Some).map_err(|error| D::Error::custom(format!("is {name:?}, but {error}")))
 }
 
 impl Config {
@@ -84,12 +83,14 @@ impl Config {
         let origin = || Origin::path(file);
         let text = match input::read_limited(file) {
             Err(error) if flags.config.is_none() && error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            text => text.map_err(|error| origin().problem(ConfigError::Read(error)))?,
+            text => text.map_err(|error| origin().problem(error))?,
         };
         let mut config: Self = toml::from_str(&text).map_err(|error| {
-            let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
+            let line = error.span().map(|span| text[..span.start].matches('\n').count());
+            let field = line.and_then(|line| text.lines().nth(line)).and_then(field).unwrap_or_default();
             let hint = hint(&error, &text);
-            line.map_or_else(origin, |line| origin().at_line(line)).problem(ConfigError::Syntax { source: error, hint })
+            let origin = line.map_or_else(origin, |line| origin().at_line(line + 1));
+            origin.problem(ConfigError::Syntax { source: error, field, hint })
         })?;
         if config.policy.is_some() && config.settings.is_some() {
             return Err(origin().problem(ConfigError::PolicyAndSettings));
@@ -173,6 +174,11 @@ fn print_note(origin: &Origin, text: &str) {
         let and = if others.is_empty() { "" } else { " and " };
         print_message("note", &format!("{origin} sets {}{and}{last}", others.join(", ")));
     }
+}
+
+/// Returns the name of the field on a line, as the beginning of a message.
+fn field(line: &str) -> Option<String> {
+    line.split_once('=').map(|(name, _)| format!("{}: ", show_name(name.trim())))
 }
 
 /// Returns how to fix an error in a configuration, if that can be guessed.

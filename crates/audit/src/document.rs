@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -78,7 +79,11 @@ impl Origin {
 
     /// Creates a problem with this origin.
     pub fn problem(self, error: impl Into<Box<dyn Error + Send + Sync>>) -> Problem {
-        Problem { origin: self, error: error.into() }
+        let error = error.into();
+        match error.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(ErrorKind::NotFound) => Problem { origin: self, error: "does not exist".into() },
+            _ => Problem { origin: self, error },
+        }
     }
 }
 

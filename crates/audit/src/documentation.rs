@@ -1,11 +1,8 @@
-//! Links to the documentation of rules, and the documentation for objects that cannot be decoded.
+//! Links to the documentation of rules.
 
 use crate::cross_checks::Check;
 
 const METADATA: &str = include_str!("../../../policy-metadata.yml");
-
-/// The Markdown documentation that takes the place of a rule's if an object cannot be decoded.
-pub const UNREADABLE: &str = include_str!("unreadable.md");
 
 /// Returns the link to the documentation of a rule or a check across objects: an address in the repository of this
 /// version, or only the path as long as policy-metadata.yml has the example's address.

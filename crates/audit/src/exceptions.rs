@@ -5,13 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use interlink_annotations_policy::RuleId;
+use interlink_generate::reference::UNREADABLE;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::cross_checks::Check;
 use crate::document::{Origin, Problem};
 use crate::input;
-use crate::outcome::{Finding, Outcome, UNREADABLE};
+use crate::outcome::{Finding, Outcome};
 use crate::suggestion::closest;
 
 /// The version of the baseline's format.
@@ -62,7 +63,7 @@ struct ExceptionText {
 enum InvalidException {
     #[error("{0:?} is not a rule; {fix}", fix = suggest_rule(.0))]
     UnknownRule(String),
-    #[error("reason is empty; say why these findings do not count")]
+    #[error("is empty; say why these findings do not count")]
     NoReason,
     #[error(
         "the exception for the rule {0} names no objects by kind, namespace or name; to turn a rule off, set its level \

@@ -2,10 +2,8 @@
 
 use interlink_annotations_policy::RuleId;
 use interlink_audit::cross_checks::Check;
-use interlink_audit::documentation;
-use interlink_audit::outcome::UNREADABLE;
 use interlink_audit::suggestion::closest;
-use interlink_generate::reference;
+use interlink_generate::reference::{self, OMITTED, UNREADABLE};
 
 /// Returns a list of the rules, and one of the checks across objects.
 pub(crate) fn list() -> String {
@@ -20,15 +18,13 @@ pub(crate) fn explain_all() -> String {
     reference::rules() + "\n# Checks across objects\n" + &checks
 }
 
-/// Returns the documentation of a rule, of a check across objects, or of `unreadable`, which reports show in place of a
-/// rule.
+/// Returns the documentation of a rule, of a check across objects, or of what reports show in place of a rule.
 ///
 /// # Errors
 /// If there is no such rule. The text suggests a similar one.
 pub(crate) fn explain(id: &str) -> Result<String, String> {
     let text = match Check::find(id) {
         Some(check) => Some(check.documentation()),
-        None if id == UNREADABLE => Some(documentation::UNREADABLE.to_owned()),
         None => reference::rule(id),
     };
     text.ok_or_else(|| format!("{id:?} is not a rule{}", hint(id)))
@@ -39,10 +35,10 @@ fn hint(id: &str) -> String {
     if !about.is_empty() {
         return format!(", but an annotation; see {}", about.join(", "));
     }
-    let ids = RuleId::ALL.into_iter().map(RuleId::as_str).chain([UNREADABLE]);
-    match closest(id, ids.chain(Check::ALL.map(Check::as_str))) {
+    let others: Vec<_> = Check::ALL.map(Check::as_str).into_iter().chain([UNREADABLE, OMITTED]).collect();
+    match closest(id, RuleId::ALL.into_iter().map(RuleId::as_str).chain(others.iter().copied())) {
         Some(rule) => format!("; did you mean {rule}?"),
-        None => format!("; the rules are {}", reference::rule_ids()),
+        None => format!("; the rules are {}, and reports also show {}", reference::rule_ids(), others.join(", ")),
     }
 }
 
@@ -64,6 +60,8 @@ mod tests {
         assert!(job_id.starts_with("\"JobID\" is not a rule, but an annotation; see job-id"), "{job_id}");
         assert!(explain("xyz").unwrap_err().contains("; the rules are job-id, "));
         assert!(explain("node-range").unwrap().starts_with("# node-range\n\nReports a virtual node"));
-        assert!(explain("unreadable").unwrap().starts_with("# unreadable\n"));
+        for id in [UNREADABLE, OMITTED] {
+            assert!(explain(id).unwrap().starts_with(&format!("# {id}\n")));
+        }
     }
 }

@@ -12,6 +12,9 @@ use wapc::WapcHost;
 use wasmtime_provider::wasmtime::{self, Config, Engine};
 use wasmtime_provider::{EpochDeadlines, ResourceLimits, WasmtimeEngineProviderBuilder, WasmtimeEngineProviderPre};
 
+/// How a WebAssembly module begins in the binary format, and in the text format: with an expression or a comment.
+const MODULE_STARTS: [&[u8]; 3] = [b"\0asm", b"(", b";;"];
+
 /// The interval at which the time of a module's call is measured.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -66,7 +69,10 @@ struct SettingsAnswer {
 /// The reason why a module cannot be used, or gives no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
-    /// The bytes are not a WebAssembly module.
+    /// The file does not begin like a WebAssembly module.
+    #[error("is not a WebAssembly module; name a .wasm file")]
+    NotWasm,
+    /// The WebAssembly module is not valid.
     #[error("is not a policy module that can be loaded: {0}")]
     Load(#[source] wasmtime_provider::errors::Error),
     /// The module is not a waPC guest.
@@ -109,6 +115,9 @@ impl Module {
     /// # Errors
     /// [`HostError::Load`].
     pub fn compile_untrusted(module: &[u8]) -> Result<Self, HostError> {
+        if !MODULE_STARTS.iter().any(|start| module.starts_with(start)) {
+            return Err(HostError::NotWasm);
+        }
         let mut config = Config::new();
         config.epoch_interruption(true);
         let engine = Engine::new(&config).map_err(load_error)?;

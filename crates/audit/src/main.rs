@@ -51,6 +51,11 @@ struct StandardInputTwice;
 #[error("cannot be used with files; leave out one of them")]
 struct FilesAndCluster;
 
+/// There is nothing to audit. Not declared to clap, which would not mention --cluster.
+#[derive(Debug, thiserror::Error)]
+#[error("needs files, or --cluster; for help, run interlink-audit audit --help")]
+struct NothingToAudit;
+
 /// The number of messages of one kind that are printed.
 const MAX_MESSAGES: usize = 5;
 
@@ -145,8 +150,10 @@ fn check(arguments: Check) -> Result<ExitCode, Failure> {
 fn audit(arguments: Audit) -> Result<ExitCode, Failure> {
     let Audit { files, mut folders, cluster, mut policy, mut output, configuration, require_managed_fields } =
         arguments;
-    if cluster.cluster && !files.is_empty() {
-        return Err(Origin::file("--cluster").problem(FilesAndCluster).into());
+    match (cluster.cluster, files.is_empty()) {
+        (true, false) => return Err(Origin::file("--cluster").problem(FilesAndCluster).into()),
+        (false, true) => return Err(Origin::file("audit").problem(NothingToAudit).into()),
+        _ => {}
     }
     let mut config = Config::read(&configuration)?;
     config.complete(&mut folders, &mut policy, &mut output)?;

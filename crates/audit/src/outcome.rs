@@ -2,6 +2,7 @@
 
 use interlink_annotations_policy::Level;
 use interlink_annotations_policy::response::{omitted, parse, split_message};
+use interlink_generate::reference::{OMITTED, UNREADABLE};
 use serde::{Serialize, Serializer};
 
 use crate::document::{Document, Origin};
@@ -9,12 +10,6 @@ use crate::documentation;
 use crate::host::Answer;
 use crate::line::{OBJECT, lines_before};
 use crate::request::{DEFAULT_USERNAME, EvaluatedAs, Request};
-
-/// The text that takes the place of a rule's id if an object cannot be decoded.
-pub const UNREADABLE: &str = "unreadable";
-
-/// The text that takes the place of a rule's id for findings that are left out of an answer.
-pub(crate) const OMITTED: &str = "omitted";
 
 /// The outcome of one object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,4 +1,4 @@
-//! Checks the links, commands and versions on the pages, and the actions in the workflows.
+//! Checks the commands and versions on the pages, and the actions in the workflows. `make lint` checks the links.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,32 +34,6 @@ fn between<'t>(text: &'t str, mark: &'t str) -> impl Iterator<Item = &'t str> {
 /// Returns a page without its code blocks.
 fn prose(page: &str) -> String {
     page.split("```").step_by(2).collect()
-}
-
-/// Returns the anchors of a page's headings, as GitHub generates them.
-fn anchors(page: &str) -> BTreeSet<String> {
-    let text = prose(page);
-    let headings = text.lines().filter_map(|line| line.strip_prefix('#')?.split_once(' ')).map(|(_, heading)| heading);
-    let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
-    headings.map(|heading| heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
-}
-
-#[test]
-fn links_have_a_target() {
-    for page in pages() {
-        let text = read(&page);
-        let links = prose(&text);
-        for link in links.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            if link.starts_with("https://") {
-                continue;
-            }
-            let (path, anchor) = link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));
-            let target = if path.is_empty() { page.clone() } else { page.with_file_name("").join(path) };
-            assert!(target.exists(), "{}: nothing at {link}", page.display());
-            let leads = anchor.is_none_or(|anchor| anchors(&read(&target)).contains(anchor));
-            assert!(leads, "{}: no heading for {link}", page.display());
-        }
-    }
 }
 
 /// Returns the commands in a text's code blocks and spans, each on one line.

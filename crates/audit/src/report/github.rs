@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 
 use interlink_annotations_policy::Level;
+use interlink_generate::reference::UNREADABLE;
 
 use super::table::totals;
 use super::text::{excepted_message, file, line, message, visible};
 use super::{Format, Output, Summary};
 use crate::document::{Origin, Problem};
-use crate::outcome::{ExceptedFinding, Outcome, UNREADABLE};
+use crate::outcome::{ExceptedFinding, Outcome};
 
 /// A command for each finding and problem, and a line with the totals.
 pub struct GitHub {

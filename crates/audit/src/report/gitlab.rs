@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use interlink_annotations_policy::Level;
+use interlink_generate::reference::UNREADABLE;
 use serde_json::{Value, json};
 
 use super::fingerprint::Fingerprints;
@@ -11,7 +12,7 @@ use super::table::print_error;
 use super::text::{excepted_message, file, line, message, visible};
 use super::{Format, Output, Summary};
 use crate::document::{Origin, Problem};
-use crate::outcome::{Finding, Outcome, UNREADABLE};
+use crate::outcome::{Finding, Outcome};
 
 /// A JSON list of all findings and problems.
 pub struct GitLab {

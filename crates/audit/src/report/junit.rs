@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 
 use interlink_annotations_policy::Level;
+use interlink_generate::reference::UNREADABLE;
 
 use super::text::{advice, excepted_line, file, line, visible};
 use super::{Format, Output, Summary};
 use crate::document::{Origin, Problem};
-use crate::outcome::{Finding, Outcome, UNREADABLE, Verdict};
+use crate::outcome::{Finding, Outcome, Verdict};
 
 /// A test suite with a test case for each object and problem.
 ///

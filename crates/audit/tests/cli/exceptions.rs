@@ -102,14 +102,19 @@ fn names_what_is_wrong_with_a_configuration() {
     };
     let exception = |fields: &str| format!("strict = true\n[[exceptions]]\n{fields}\n");
     for (config, says) in [
-        ("polcy = 'a'\n".to_owned(), "error: interlink-audit.toml:1: unknown field `polcy`, expected one of `policy`"),
-        ("strict = 'a'\n".to_owned(), "interlink-audit.toml:1: invalid type: string \"a\", expected a boolean"),
+        (
+            "polcy = 'a'\n".to_owned(),
+            "error: interlink-audit.toml:1: polcy: unknown field `polcy`, expected one of `policy`",
+        ),
+        ("strict = 'a'\n".to_owned(), "interlink-audit.toml:1: strict: invalid type: string \"a\", expected a boolean"),
+        ("exclude = 'a'\n".to_owned(), "interlink-audit.toml:1: exclude: invalid type: string \"a\", expected a list"),
+        ("as = 'system:serviceaccount:ci'\n".to_owned(), "interlink-audit.toml:1: as: is not the name of a service"),
         ("strict = \n".to_owned(), "interlink-audit.toml:1: "),
         (exception("rule = 'job-id'\nname = 'a'"), "missing field `reason`"),
-        (exception("rule = 'job-id'\nname = 'a'\nreason = ' '"), "interlink-audit.toml:5: reason is empty; say why"),
+        (exception("rule = 'job-id'\nname = 'a'\nreason = ' '"), "interlink-audit.toml:5: reason: is empty; say why"),
         (
             exception("rule = 'jobid'\nname = 'a'\nreason = 'b'"),
-            "toml:3: \"jobid\" is not a rule; did you mean job-id?",
+            "toml:3: rule: \"jobid\" is not a rule; did you mean job-id?",
         ),
         (
             exception("rule = 'job-id'\nreason = 'b'"),
@@ -117,21 +122,21 @@ fn names_what_is_wrong_with_a_configuration() {
         ),
         (
             exception("rule = 'xyz'\nname = 'a'\nreason = 'b'"),
-            "toml:3: \"xyz\" is not a rule; run `interlink-audit rules` to list them\n",
+            "toml:3: rule: \"xyz\" is not a rule; run `interlink-audit rules` to list them\n",
         ),
-        (exception("rule = 'job-id'\nname = 'a'\nreson = 'b'"), "toml:5: unknown field `reson`"),
+        (exception("rule = 'job-id'\nname = 'a'\nreson = 'b'"), "toml:5: reson: unknown field `reson`"),
         (exception("rule = 'job-id'\nname = 'a'\nreson = 'b'"), "; did you mean reason?\n"),
         ("[exceptions]\nrule = 'job-id'\n".to_owned(), "; write [[exceptions]]\n"),
         ("polcy = 'a'\n".to_owned(), "; did you mean policy?\n"),
-        ("namespace = 'Bad NS'\n".to_owned(), "toml:1: namespace is \"Bad NS\", but a namespace's name has lower"),
-        ("as = ''\n".to_owned(), "toml:1: as is empty; name a user\n"),
+        ("namespace = 'Bad NS'\n".to_owned(), "toml:1: namespace: is \"Bad NS\", but a namespace's name has lower"),
+        ("as = ''\n".to_owned(), "toml:1: as: is empty; name a user\n"),
         ("policy = 'a'\nsettings = 'b'\n".to_owned(), "toml: sets both policy and settings; remove one of them\n"),
         ("policy = 'none'\n".to_owned(), "error: none: does not exist, but policy in interlink-audit.toml names it\n"),
     ] {
         assert!(error(&config).contains(says), "{config}: {}", error(&config));
     }
     let (code, _, errors) = run(&[("good.yaml", GOOD)], &["check", "--config", "none.toml", "good.yaml"]);
-    assert!(code == 2 && errors.starts_with("error: none.toml: cannot be read: "), "{errors}");
+    assert!(code == 2 && errors.starts_with("error: none.toml: does not exist"), "{errors}");
 }
 
 #[test]
@@ -272,6 +277,7 @@ fn reads_only_regular_files_as_a_configuration_or_a_baseline() {
     for flag in ["--config", "--baseline"] {
         let (code, _, errors) =
             outcome(command(folder.path(), &["check", flag, "zero", "good.yaml"]).output().unwrap());
-        assert!(code == 2 && errors.starts_with("error: zero: cannot be read: is not a regular file"), "{errors}");
+        assert!(code == 2 && errors.starts_with("error: zero: "), "{errors}");
+        assert!(errors.contains("is not a regular file"), "{errors}");
     }
 }

@@ -257,7 +257,7 @@ fn names_a_dangling_link_once() {
     fs::create_dir(folder.path().join("m")).unwrap();
     std::os::unix::fs::symlink("nowhere", folder.path().join("m/link.yaml")).unwrap();
     let (code, _, errors) = outcome(command(folder.path(), &["check", "m"]).output().unwrap());
-    assert_eq!((code, errors.as_str()), (2, "error: m/link.yaml: No such file or directory (os error 2)\n"));
+    assert_eq!((code, errors.as_str()), (2, "error: m/link.yaml: does not exist\n"));
 }
 
 #[test]
@@ -390,10 +390,10 @@ fn rejects_invalid_settings() {
 fn rejects_a_file_that_is_not_a_module() {
     let (code, _, errors) = run(&[("bad.yaml", BAD)], &["check", "bad.yaml", "--module", "bad.yaml"]);
     assert_eq!(code, 2);
-    assert!(errors.starts_with("error: bad.yaml: is not a policy module"), "{errors}");
+    assert!(errors.starts_with("error: bad.yaml: is not a WebAssembly module; name a .wasm file"), "{errors}");
     for (module, end) in [
         ("ghcr.io/x/y:v1", "; for a registry, write registry://ghcr.io/x/y:v1\n"),
-        ("./none.wasm", "(os error 2)\n"),
+        ("./none.wasm", "does not exist\n"),
         (
             "registry://interlink/x:v1",
             ": \"interlink\" is not a registry's host; write registry://HOST[:PORT]/REPOSITORY\n",

@@ -2,11 +2,11 @@
 
 use interlink_annotations_policy::Level;
 use interlink_annotations_policy::rules::{RULES, Rule, documentation};
-use interlink_generate::reference;
+use interlink_generate::reference::{self, OMITTED, UNREADABLE};
 use serde_json::{Value, json};
 
 use crate::cross_checks::Check;
-use crate::outcome::{Finding, OMITTED, UNREADABLE};
+use crate::outcome::Finding;
 
 /// An entry in the report's list of rules.
 #[derive(Clone, Copy)]
@@ -15,7 +15,7 @@ enum Entry {
     /// For objects that cannot be decoded.
     Unreadable,
     Check(Check),
-    /// For findings that are left out of the policy's answer.
+    /// For findings that are left out of the policy's response.
     Omitted,
 }
 
@@ -38,9 +38,9 @@ impl Entry {
     fn descriptor(self) -> Value {
         match self {
             Self::Rule(rule) => rule_descriptor(rule),
-            Self::Unreadable => unreadable_descriptor(),
+            Self::Unreadable => substitute_descriptor(UNREADABLE, "an object that the policy cannot decode"),
             Self::Check(check) => check_descriptor(check),
-            Self::Omitted => omitted_descriptor(),
+            Self::Omitted => substitute_descriptor(OMITTED, "findings that are left out of the response"),
         }
     }
 }
@@ -55,25 +55,18 @@ pub(super) fn index(finding: &Finding) -> Option<usize> {
     Entry::all().position(|entry| entry.id() == finding.rule())
 }
 
-fn unreadable_descriptor() -> Value {
-    let text = crate::documentation::UNREADABLE;
-    json!({
-        "id": UNREADABLE,
-        "shortDescription": { "text": "an object that the policy cannot decode" },
-        "fullDescription": { "text": section(text, "Why") },
-        "help": { "text": section(text, "How to fix it"), "markdown": text },
+/// Returns the descriptor for what stands for a rule.
+fn substitute_descriptor(id: &str, summary: &str) -> Value {
+    let text = reference::rule(id).unwrap_or_default();
+    let mut descriptor = json!({
+        "id": id,
+        "shortDescription": { "text": summary },
+        "fullDescription": { "text": section(&text, "Why") },
+        "help": { "text": section(&text, "How to fix it"), "markdown": text },
         "defaultConfiguration": { "level": "error" },
-    })
-}
-
-fn omitted_descriptor() -> Value {
-    json!({
-        "id": OMITTED,
-        "shortDescription": { "text": "findings that are left out of the answer" },
-        "fullDescription": { "text": "The policy shows as many findings as fit into its answer." },
-        "help": { "text": "Fix the other findings of the object, and run this again." },
-        "defaultConfiguration": { "level": "error" },
-    })
+    });
+    add_help(&mut descriptor, id);
+    descriptor
 }
 
 fn check_descriptor(check: Check) -> Value {
