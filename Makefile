@@ -117,7 +117,7 @@ MUTANTS ?= 0/50
 
 .PHONY: mutants
 mutants: ## Look for changes to the code that no unit test notices, in a part of all, MUTANTS=0/50 (needs cargo-mutants)
-	cargo mutants --package interlink-annotations-policy --package json-scan --shard $(MUTANTS) --output target
+	cargo mutants --package interlink-annotations-policy --package json-scan --sharding round-robin --shard $(MUTANTS) --output target
 
 .PHONY: deny
 deny: ## Check licenses, sources and advisories of the dependencies (needs cargo-deny)

@@ -206,3 +206,36 @@ fn annotations(template: Template<'_>) -> &[u8] {
     let annotations = metadata.and_then(|metadata| present(metadata.annotations));
     annotations.unwrap_or(template.metadata).text()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::cluster::no_cluster;
+    use crate::object_size;
+    use crate::validate;
+
+    const TEMPLATE: &str = r#"{"metadata": {"annotations": {"interlink.eu/pod-vpn": "true"}}, "script": {}}"#;
+    const MALFORMED: &str = r#"{"metadata": {"annotations": {"a": 1}}, "script": {}}"#;
+
+    /// Returns how many templates the response to an UPDATE of a large custom resource reports.
+    fn reported(old_size: usize, old_templates: &[&str], templates: &[&str]) -> usize {
+        let object = |size: usize, templates: &[&str]| {
+            format!(r#"{{"metadata": {{}}, "notes": "{}", "list": [{}]}}"#, "x".repeat(size), templates.join(","))
+        };
+        let (old, new) = (object(old_size, old_templates), object(object_size::MAX, templates));
+        let payload = format!(
+            r#"{{"request": {{"operation": "UPDATE", "kind": {{"group": "example.org", "kind": "Fleet"}},
+            "userInfo": {{"username": "alice"}}, "object": {new}, "oldObject": {old}}}}}"#
+        );
+        let message = validate(payload.as_bytes(), &no_cluster).message.unwrap_or_default();
+        message.matches("is on an object of 769 KiB").count()
+    }
+
+    #[test]
+    fn reports_a_large_object_once_unless_it_was_large_before() {
+        let large = object_size::MAX;
+        assert_eq!(reported(0, &[TEMPLATE], &[TEMPLATE, TEMPLATE]), 1);
+        assert_eq!(reported(large, &[TEMPLATE], &[TEMPLATE, TEMPLATE]), 0);
+        assert_eq!(reported(large, &[], &[TEMPLATE]), 1);
+        assert_eq!(reported(large, &[MALFORMED], &[MALFORMED, TEMPLATE]), 1);
+    }
+}

@@ -76,6 +76,8 @@ fn reworded<'t>(violation: &Violation<'t>, problem: &'static str) -> Violation<'
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object_size;
+    use crate::pod_count::PodCount;
     use crate::testing::*;
 
     type Annotations = [(&'static str, &'static str)];
@@ -149,5 +151,23 @@ mod tests {
             assert_eq!(gone, [format!("{id}: is removed, but only interLink may remove it")]);
             assert_eq!(update(&[(key, "1")], &[(key, "1")]), [""; 0]);
         }
+    }
+
+    #[test]
+    fn rejects_an_address_that_more_pods_share() {
+        let settings = settings(r#"{"podIP": {"cidrs": ["10.0.0.0/8"]}}"#);
+        let shared_by = |count| builder("Deployment", &[(IP, "10.0.0.5")]).pod_count(PodCount::UpTo(count)).build();
+        for (before, after, introduced) in [(2, 3, 1), (3, 3, 0), (3, 2, 0)] {
+            let (old, new) = (shared_by(before), shared_by(after));
+            assert_eq!(check(&new, &old, &settings).introduced.len(), introduced, "{before} to {after}");
+        }
+    }
+
+    #[test]
+    fn accepts_other_annotations_on_an_object_that_was_too_large() {
+        let large = |annotations: &Annotations| builder("Pod", annotations).object_size(object_size::MAX + 1).build();
+        let (old, new) = (large(&[(VPN, "true")]), large(&[("interlink.eu/mesh-network", "disabled")]));
+        assert!(check(&new, &old, &Settings::default()).introduced.is_empty());
+        assert_eq!(check(&new, &pod(&[(VPN, "true")]), &Settings::default()).introduced.len(), 1);
     }
 }

@@ -209,3 +209,164 @@ fn describe(holder: &Holder, namespace: &str) -> (Cow<'static, str>, &'static st
         (format!("is the address of the pod {name}").into(), "request another address")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::request::Payload;
+    use crate::requester::Requester;
+    use crate::testing::*;
+
+    const SETTINGS: &str = r#"{"podIP": {"cidrs": ["10.250.0.0/16"]}, "cluster": {"podIPConflicts": true}}"#;
+    const RANGES: &str = r#"{"podIP": {"cidrs": ["10.250.0.0/16"]}, "cluster": {"podIPRanges": true}}"#;
+    const ON_HPC: &str = r#"{"nodeName": "hpc"}"#;
+
+    const NODES: &str = r#"{"items": [{
+        "metadata": {"name": "hpc", "labels": {"virtual-node.interlink/type": "virtual-kubelet"}},
+        "spec": {"podCIDR": "10.251.0.0/16"}
+    }]}"#;
+
+    fn requesting(spec: &'static str) -> Target<'static> {
+        builder("Pod", &[(POD_IP, "10.250.1.5")]).raw_spec(spec).build()
+    }
+
+    /// A list with a pod that has the address.
+    fn holder(namespace: &str, deleted: &str) -> String {
+        format!(
+            r#"{{"items": [{{"metadata": {{"name": "db-0", "namespace": "{namespace}", "deletionTimestamp": {deleted}}},
+            "status": {{"podIPs": [{{"ip": "10.250.1.5"}}]}}}}]}}"#
+        )
+    }
+
+    /// Checks a target in the namespace `physics` twice. Returns the violations of one check, and the kinds of objects
+    /// that both read. Without an answer, the cluster cannot be read.
+    fn check_in(
+        answer: Option<&str>,
+        settings_json: &str,
+        new: &Target<'_>,
+        old: Option<&Target<'_>>,
+    ) -> (Vec<String>, Vec<&'static str>) {
+        let payload = Payload::decode(br#"{"request": {"namespace": "physics"}}"#).unwrap();
+        let requester = Requester::decode(payload.request().unwrap()).unwrap();
+        let settings = settings(settings_json);
+        let read = RefCell::new(Vec::new());
+        let host_call = |function: &str, request: &[u8]| {
+            assert_eq!(function, "list_resources_all");
+            let is_node = String::from_utf8_lossy(request).contains("Node");
+            read.borrow_mut().push(if is_node { "Node" } else { "Pod" });
+            answer.map(|answer| answer.as_bytes().to_vec()).ok_or_else(|| "Host error: access is forbidden".into())
+        };
+        let cluster = Cluster::new(&host_call, &requester);
+        let text = |violation: &Violation<'_>| {
+            format!("{} {}: {}", violation.level.as_str(), violation.rule.id, violation.finding.problem)
+        };
+        let violations = || check(new, old, &settings, &cluster).iter().map(text).collect::<Vec<_>>();
+        let (first, second) = (violations(), violations());
+        assert_eq!(first, second);
+        (first, read.into_inner())
+    }
+
+    #[test]
+    fn reads_nothing_without_the_settings() {
+        let settings = r#"{"podIP": {"cidrs": ["10.250.0.0/16"]}}"#;
+        assert_eq!(check_in(Some(NODES), settings, &requesting(ON_HPC), None), (Vec::new(), Vec::new()));
+        assert_eq!(check_in(Some(NODES), RANGES, &pod(&[]), None), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn compares_the_address_with_the_range_of_the_node() {
+        let (violations, read) = check_in(Some(NODES), RANGES, &requesting(ON_HPC), None);
+        assert!(violations.len() == 1 && violations[0].starts_with("Deny pod-ip: "), "{violations:?}");
+        assert!(violations[0].contains("is outside the range of the pod's virtual node"), "{violations:?}");
+        assert_eq!(read, ["Node"], "once for both checks");
+        // Any other node may have the range of the settings.
+        assert_eq!(check_in(Some(NODES), RANGES, &requesting(r#"{"nodeName": "other"}"#), None).0, [""; 0]);
+        let warn = RANGES.replacen('{', r#"{"rules": {"pod-ip": "Warn"}, "#, 1);
+        assert!(check_in(Some(NODES), &warn, &requesting(ON_HPC), None).0[0].starts_with("Warn pod-ip: "));
+        let ignore = RANGES.replacen('{', r#"{"rules": {"pod-ip": "Ignore"}, "#, 1);
+        assert_eq!(check_in(Some(NODES), &ignore, &requesting(ON_HPC), None), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn warns_if_the_cluster_cannot_be_read() {
+        for (settings, rule) in [(RANGES, "pod-ip"), (SETTINGS, "pod-ip-conflict")] {
+            for (answer, reason) in
+                [(None, "cannot be read: \"access is forbidden\""), (Some("{"), "cannot be read: \"")]
+            {
+                let (violations, _) = check_in(answer, settings, &requesting(ON_HPC), None);
+                assert!(violations.len() == 1 && violations[0].contains(reason), "{violations:?}");
+                assert!(violations[0].starts_with(&format!("Warn {rule}: was not compared with")), "{violations:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn reports_the_address_of_another_pod() {
+        let named = "Deny pod-ip-conflict: is the address of the pod \"db-0\"";
+        for (namespace, deleted, expected) in [
+            ("physics", "null", named.to_owned()),
+            ("physics", r#""2026-05-04T08:12:44Z""#, format!("{named}, which is being deleted")),
+            ("chemistry", "null", "Deny pod-ip-conflict: is the address of another pod".to_owned()),
+        ] {
+            let (violations, read) = check_in(Some(&holder(namespace, deleted)), SETTINGS, &requesting(ON_HPC), None);
+            assert_eq!((violations, read), (vec![expected], vec!["Pod", "Pod"]));
+        }
+        let ignore = SETTINGS.replacen('{', r#"{"rules": {"pod-ip-conflict": "Ignore"}, "#, 1);
+        let free = holder("physics", "null").replace("10.250.1.5", "10.250.1.6");
+        for (answer, settings) in [(&holder("physics", "null"), &*ignore), (&free, SETTINGS)] {
+            assert_eq!(check_in(Some(answer), settings, &requesting(ON_HPC), None).0, [""; 0]);
+        }
+    }
+
+    #[test]
+    fn does_not_compare_what_takes_no_address_from_another_pod() {
+        let with_vpn = [(POD_IP, "10.250.1.5"), (POD_VPN, "true")];
+        let outside = r#"{"podIP": {"cidrs": ["10.99.0.0/16"]}, "cluster": {"podIPConflicts": true}}"#;
+        for (name, settings, target) in [
+            ("VPN", SETTINGS, builder("Pod", &with_vpn).raw_spec(ON_HPC).build()),
+            ("template", SETTINGS, builder("Deployment", &with_vpn[..1]).raw_spec(ON_HPC).build()),
+            ("audit", SETTINGS, builder("Pod", &with_vpn[..1]).raw_spec(ON_HPC).owned_by(&Owner::Unknown).build()),
+            ("no virtual node", SETTINGS, requesting("{}")),
+            ("no spec", SETTINGS, builder("Pod", &with_vpn[..1]).build()),
+            ("refused range", outside, requesting(ON_HPC)),
+        ] {
+            let taken = holder("physics", "null");
+            assert_eq!(check_in(Some(&taken), settings, &target, None), (Vec::new(), Vec::new()), "{name}");
+        }
+        let binding = builder("Binding", &with_vpn[..1]).build();
+        assert_eq!(check_in(Some(&holder("physics", "null")), SETTINGS, &binding, None).0.len(), 1);
+    }
+
+    #[test]
+    fn compares_an_update_only_if_it_requests_another_address() {
+        let taken = holder("physics", "null");
+        let vpn = [(POD_IP, "10.250.1.5"), (POD_VPN, "true")];
+        let old_pod = |annotations, spec: &'static str| builder("Pod", annotations).raw_spec(spec).build();
+        for (old, is_compared) in [
+            (old_pod(&vpn[..1], ON_HPC), false),
+            (old_pod(&[], ON_HPC), true),
+            (old_pod(&[(POD_IP, "10.250.1.6")], ON_HPC), true),
+            (old_pod(&vpn, ON_HPC), true),
+            (old_pod(&vpn[..1], r#"{"nodeName": "other"}"#), true),
+        ] {
+            let (violations, _) = check_in(Some(&taken), SETTINGS, &requesting(ON_HPC), Some(&old));
+            assert_eq!(violations.len(), usize::from(is_compared), "{old:?}");
+        }
+    }
+
+    #[test]
+    fn allows_the_ranges_of_the_named_nodes_or_of_all() {
+        let settings = settings(r#"{"podIP": {"cidrs": ["10.250.0.0/16"]}}"#);
+        let nodes = VirtualNodes::decode(NODES.as_bytes()).unwrap();
+        for (spec, expected) in [
+            (ON_HPC, &["10.251.0.0/16"][..]),
+            (r#"{"nodeName": "other"}"#, &["10.250.0.0/16"]),
+            ("{}", &["10.251.0.0/16", "10.250.0.0/16"]),
+        ] {
+            let allowed = allowed_ranges(&requesting(spec), &settings.pod_ip, &nodes);
+            assert_eq!(allowed.ranges.iter().map(ToString::to_string).collect::<Vec<_>>(), expected, "{spec}");
+        }
+    }
+}

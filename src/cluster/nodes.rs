@@ -28,7 +28,7 @@ impl VirtualNodes {
     ///
     /// # Errors
     /// If it is not a list of nodes.
-    pub(super) fn decode(answer: &[u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(answer: &[u8]) -> Result<Self, DecodeError> {
         let mut nodes = Vec::new();
         items(answer)?.elements(&mut |item| {
             nodes.push(VirtualNode::decode(item.value()?)?);
