@@ -65,6 +65,11 @@ impl Origin {
         &self.file
     }
 
+    /// Returns the line on which the document begins, counted from 1.
+    pub(crate) fn line(&self) -> Option<usize> {
+        self.line
+    }
+
     /// Returns the origin of a document that begins on this line of the file.
     #[must_use]
     pub fn at_line(&self, line: usize) -> Self {

@@ -1,4 +1,4 @@
-//! The line of an annotation in a document.
+//! The line of an annotation or another field in a document.
 
 use interlink_annotations_policy::response::{ParsedSentence, path_steps, show_name};
 use json_scan::{Reader, Value};
@@ -8,13 +8,16 @@ use crate::object;
 /// How the path in a message about a request that cannot be decoded begins.
 pub(crate) const OBJECT: &str = "request.object.";
 
+/// How the path in a message about settings begins.
+const SETTINGS: &str = "settings.";
+
 /// Returns the number of line breaks in a document before what a finding is about, or before the last part of its path
 /// that exists.
 pub(crate) fn lines_before(document: &[u8], finding: &ParsedSentence<'_>) -> usize {
     let Ok(root) = Reader::new(document).value() else {
         return 0;
     };
-    let path = finding.path.strip_prefix(OBJECT).unwrap_or(finding.path);
+    let path = [OBJECT, SETTINGS].iter().find_map(|start| finding.path.strip_prefix(start)).unwrap_or(finding.path);
     let mut value = root;
     for step in path_steps(path) {
         match child(value, step) {

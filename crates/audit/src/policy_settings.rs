@@ -3,6 +3,7 @@
 mod fields;
 mod policies;
 
+use interlink_annotations_policy::response::parse;
 use interlink_annotations_policy::settings::{ClusterReads, Settings};
 use interlink_annotations_policy::{Level, RuleId};
 use serde_json::Value;
@@ -10,6 +11,7 @@ use serde_json::Value;
 use crate::document::{Document, Origin, Problem};
 use crate::host::Policy;
 use crate::input;
+use crate::line::lines_before;
 use policies::{ChoiceError, Policy as ManifestPolicy};
 
 /// Settings that the policy accepts.
@@ -121,6 +123,10 @@ fn validated(document: Document, policy: &Policy) -> Result<Vec<u8>, Problem> {
     let Document { origin, text, .. } = document;
     match policy.validate_settings(&text) {
         Ok(()) => Ok(text),
-        Err(error) => Err(origin.problem(error)),
+        Err(error) => {
+            // The message begins with the path of the field that is wrong.
+            let line = origin.line().map(|line| line + lines_before(&text, &parse(&error.to_string())));
+            Err(line.map_or_else(|| origin.clone(), |line| origin.at_line(line)).problem(error))
+        }
     }
 }

@@ -8,7 +8,7 @@ use json_scan::{Context, DecodeError, Reader, Value, present, seek_path};
 use super::fields::{KINDS, Part};
 use crate::document::{Document, Origin, Problem};
 use crate::input::{self, Files};
-use crate::object::{Header, lines_before_key, text};
+use crate::object::{Header, lines_before, lines_before_key, text};
 
 /// The last part of the address of this policy's module.
 const MODULE_NAME: &str = "interlink-annotations";
@@ -226,7 +226,8 @@ impl<'d> Policy<'d> {
         let [settings] = self.body.reader().pick(["settings"]).map_err(|error| self.problem(error))?;
         Ok(present(settings).map(|settings| Document {
             origin: origin_of(self.document, settings),
-            text: settings.text().to_vec(),
+            // With the line breaks that follow the field's name, so that the lines count from there.
+            text: [&b"\n".repeat(lines_after_key(&self.document.text, settings)), settings.text()].concat(),
             is_optional: false,
         }))
     }
@@ -263,6 +264,11 @@ fn check_fields(document: &Document, kind: &str, part: Part<'_>, value: Value<'_
         Ok(Some((error, value))) => Err(origin_of(document, value).problem(error)),
         Err(error) => Err(document.origin.clone().problem(error)),
     }
+}
+
+/// Returns the number of line breaks between the name of a field and its value.
+fn lines_after_key(document: &[u8], value: Value<'_>) -> usize {
+    lines_before(document, value) - lines_before_key(document, value)
 }
 
 /// Returns the origin of a field, by its value.

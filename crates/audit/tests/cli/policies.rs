@@ -185,3 +185,19 @@ fn warns_about_conditions_that_exclude_plugins() {
     assert!(is_warned(&on));
     assert!(!is_warned(&on.replace("|jobid$)'", "|jobid$)|(vk|knoc)[.]io/|fuse.vk.io/'")));
 }
+
+#[test]
+fn names_the_line_of_a_wrong_setting() {
+    let policy = policy("a", OURS, "Deny");
+    let line = policy.lines().position(|line| line.contains("settings")).unwrap() + 1;
+    let settings = "settings:\n    podIP:\n      cidrs: []\n\n    rules:\n      # A comment.\n      pod-vpm: Deny\n";
+    let (before, _) = policy.split_once("settings").unwrap();
+    let manifest = format!("{before}{settings}");
+    let (code, _, errors) =
+        run(&[("p.yaml", &manifest), ("bad.yaml", BAD)], &["check", "bad.yaml", "--policy", "p.yaml"]);
+    let start = format!("error: p.yaml:{}: settings.rules.pod-vpm: is not a rule; ", line + 6);
+    assert!(code == 2 && errors.starts_with(&start), "{errors}");
+    let file = "podIP: {cidrs: []}\ntrustedWriters:\n  - username: a\n  - username: \"*\"\n";
+    let (_, _, errors) = run(&[("s.yaml", file), ("bad.yaml", BAD)], &["check", "bad.yaml", "--settings", "s.yaml"]);
+    assert!(errors.starts_with("error: s.yaml:4: settings.trustedWriters[1].username: "), "{errors}");
+}
