@@ -238,4 +238,22 @@ mod tests {
         assert_eq!(reported(large, &[], &[TEMPLATE]), 1);
         assert_eq!(reported(large, &[MALFORMED], &[MALFORMED, TEMPLATE]), 1);
     }
+
+    #[test]
+    fn accepts_wrong_templates_in_another_order() {
+        let template = |value: &str| TEMPLATE.replace("true", value);
+        let update = |old: &[String], new: &[String]| {
+            let object = |templates: &[String]| format!(r#"{{"list": [{}]}}"#, templates.join(","));
+            let payload = format!(
+                r#"{{"request": {{"operation": "UPDATE", "kind": {{"group": "example.org", "kind": "Fleet"}},
+                "userInfo": {{"username": "alice"}}, "object": {}, "oldObject": {}}}}}"#,
+                object(new),
+                object(old)
+            );
+            validate(payload.as_bytes(), &no_cluster).accepted
+        };
+        let [no, off, none] = ["no", "off", "none"].map(template);
+        assert!(update(&[no.clone(), off.clone()], &[off.clone(), no.clone()]));
+        assert!(!update(&[no.clone(), off], &[none, no]));
+    }
 }

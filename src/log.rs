@@ -58,3 +58,40 @@ fn text(value: Option<Value<'_>>) -> String {
     let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
     escape_truncated(&text, NAME_CHARS)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cluster::no_cluster;
+    use crate::validate;
+
+    fn entry(user_info: &str) -> Option<Value> {
+        let payload = format!(
+            r#"{{"request": {{"operation": "CREATE", "kind": {{"kind": "Pod"}}, "namespace": "physics", "name": "p\u001b",
+            "userInfo": {user_info}, "object": {{"metadata": {{"annotations": {{"JobID": "1"}}}}}}}}}}"#
+        );
+        let response = validate(payload.as_bytes(), &no_cluster);
+        refusal(payload.as_bytes(), &response).map(|entry| serde_json::from_slice(&entry).unwrap())
+    }
+
+    #[test]
+    fn names_the_rules_the_object_and_the_requester() {
+        let expected = json!({
+            "level": "info", "message": "request refused", "rules": "job-id", "code": 403, "operation": "CREATE",
+            "kind": "Pod", "namespace": "physics", "name": "p\\u{1b}", "username": "alice",
+        });
+        assert_eq!(entry(r#"{"username": "alice"}"#), Some(expected));
+    }
+
+    #[test]
+    fn is_silent_about_a_request_without_a_user() {
+        for user_info in ["null", "{}"] {
+            assert_eq!(entry(user_info), None);
+        }
+        for user_info in [r#"{"uid": "5"}"#, r#"{"groups": []}"#] {
+            assert!(entry(user_info).is_some(), "{user_info}");
+        }
+    }
+}

@@ -110,6 +110,19 @@ mod tests {
     }
 
     #[test]
+    fn skips_objects_without_annotations_of_interlink() {
+        for (annotations, expected) in [
+            (r#"{"a": "b"}"#, true),
+            (r#"{"JobID": "b"}"#, false),
+            (r#"{"interlink.eu/x": "b"}"#, false),
+            (r#"{"a": 1}"#, false),
+        ] {
+            let object = format!(r#"{{"metadata": {{"annotations": {annotations}}}}}"#);
+            assert_eq!(is_irrelevant_object(object.as_bytes()), expected, "{object}");
+        }
+    }
+
+    #[test]
     fn finds_a_key_at_every_offset() {
         for key in CATALOGUE.iter().map(|info| info.key).chain([
             "InterLink.EU/",

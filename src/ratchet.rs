@@ -170,4 +170,18 @@ mod tests {
         assert!(check(&new, &old, &Settings::default()).introduced.is_empty());
         assert_eq!(check(&new, &pod(&[(VPN, "true")]), &Settings::default()).introduced.len(), 1);
     }
+
+    #[test]
+    fn keeps_the_findings_about_unknown_keys_that_stay() {
+        let with_keys = |keys: &[&str]| {
+            let keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
+            builder("Pod", &[]).unknown_keys(&keys).build()
+        };
+        let old = with_keys(&["interlink.eu/colour", "interlink.eu/size"]);
+        for (keys, preexisting) in [(&["interlink.eu/size"][..], 1), (&[], 0)] {
+            let new = ignore_preexisting_keys(with_keys(keys), &old);
+            let ratcheted = check(&new, &old, &Settings::default());
+            assert_eq!((ratcheted.introduced.len(), ratcheted.preexisting.len()), (0, preexisting), "{keys:?}");
+        }
+    }
 }
