@@ -165,7 +165,7 @@ impl<'a> Annotations<'a> {
         let Some(key) = &self.excess else {
             return Ok(());
         };
-        let problem = format!("is one of more than {MAX_MATCHED} annotations for interLink");
+        let problem = format!("is one of more than {MAX_MATCHED} annotations of its kind");
         let hint = format!("keep at most {MAX_MATCHED} of them");
         Err(DecodeError::new(problem).hint(&hint).at_key(key.as_bytes()))
     }
@@ -249,7 +249,7 @@ mod tests {
             (annotations.known.len(), annotations.check_excess().map_err(|error| error.to_string()))
         };
         assert_eq!(many(MAX_MATCHED, Role::Pod), (2 * MAX_MATCHED + 1, Ok(())));
-        let error = "[slurm-job.vk.io/32]: is one of more than 32 annotations for interLink; keep at most 32 of them";
+        let error = "[slurm-job.vk.io/32]: is one of more than 32 annotations of its kind; keep at most 32 of them";
         for count in [MAX_MATCHED + 1, 100_000] {
             assert_eq!(many(count, Role::Pod), (2 * MAX_MATCHED + 1, Err(error.to_owned())));
         }

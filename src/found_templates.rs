@@ -256,4 +256,21 @@ mod tests {
         assert!(update(&[no.clone(), off.clone()], &[off.clone(), no.clone()]));
         assert!(!update(&[no.clone(), off], &[none, no]));
     }
+
+    #[test]
+    fn leaves_values_with_variables_to_the_pods_unless_a_user_may_not_write_them() {
+        for (annotations, expected) in [
+            (r#"{"interlink.eu/pod-vpn": "{{vpn}}"}"#, None),
+            (r#"{"interlink.eu/pod-vpn": "no"}"#, Some(422)),
+            (r#"{"JobID": "{{id}}"}"#, Some(403)),
+            (r#"{"interlink.eu/wstunnel-extra-ports": "{{ports}}\\n---"}"#, Some(422)),
+        ] {
+            let payload = format!(
+                r#"{{"request": {{"operation": "CREATE", "kind": {{"group": "argoproj.io", "kind": "Workflow"}},
+                "userInfo": {{"username": "alice"}},
+                "object": {{"list": [{{"metadata": {{"annotations": {annotations}}}, "script": {{}}}}]}}}}}}"#
+            );
+            assert_eq!(validate(payload.as_bytes(), &no_cluster).code, expected, "{annotations}");
+        }
+    }
 }

@@ -145,6 +145,26 @@ mod tests {
     }
 
     #[test]
+    fn offers_to_trust_no_controller_of_kubernetes() {
+        let hint = |username: &str| {
+            let user_info = format!(r#"{{"username": "{username}"}}"#);
+            let payload = format!(r#"{{"request": {{"userInfo": {user_info}}}}}"#);
+            let payload = Payload::decode(payload.as_bytes()).unwrap();
+            Requester::decode(payload.request().unwrap()).unwrap().trust_hint()
+        };
+        for username in ["system:serviceaccount:kube-system:job-controller", "system:kube-controller-manager"] {
+            assert_eq!(hint(username), IN_TEMPLATE, "{username}");
+        }
+        for username in CONTROLLERS {
+            assert!(hint(username).contains("add the namespace to shadowNamespaces"), "{username}");
+        }
+        for username in ["alice", "system:serviceaccount:kube-system:vk", "system:serviceaccount:a:job-controller"] {
+            assert!(hint(username).contains("to trustedWriters if that is interLink"), "{username}");
+        }
+        assert_eq!(hint(""), ", because the request names no user whom a setting could trust");
+    }
+
+    #[test]
     fn rejects_a_field_of_the_wrong_type() {
         for (user_info, path) in [
             ("[]", "request.userInfo"),

@@ -388,6 +388,14 @@ mod tests {
     }
 
     #[test]
+    fn says_why_a_request_cannot_be_decoded() {
+        let response = bad_request(&DecodeError::new("x".repeat(3_000)));
+        let message = response.message.unwrap();
+        assert_eq!((response.accepted, response.code), (false, Some(400)));
+        assert!(message.starts_with("payload: xxx") && message.chars().count() < MESSAGE_CHARS, "{message}");
+    }
+
+    #[test]
     fn parses_the_message_about_a_request_that_cannot_be_decoded() {
         for (text, path, key) in [
             (r#"request.object.spec."a: b"[3]: appears twice"#, r#"request.object.spec."a: b"[3]"#, None),

@@ -119,5 +119,6 @@ mod tests {
             assert_eq!(RuleId::find(id.as_str()), Some(id));
         }
         assert_eq!(RuleId::find("no-such-rule"), None);
+        assert!(RuleId::list().starts_with("job-id, managed-annotations, "));
     }
 }

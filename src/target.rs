@@ -462,6 +462,20 @@ mod tests {
     }
 
     #[test]
+    fn counts_the_pods_of_a_template_that_requests_an_address() {
+        let object = |key: &str| {
+            let template = format!(r#"{{"metadata": {{"annotations": {{"{key}": ""}}}}, "spec": {{}}}}"#);
+            format!(r#"{{"spec": {{"replicas": 3, "template": {template}}}}}"#)
+        };
+        for (key, scope, count) in [(POD_IP, "AllPods", 3), ("JobID", "AllPods", 1), (POD_IP, "VirtualNodePods", 1)] {
+            let json = format!(r#"{{"scope": "{scope}"}}"#);
+            let (object, settings) = (object(key), settings(&json));
+            let target = build("Deployment", Kind::pod_location, &object, &settings).unwrap();
+            assert_eq!(target.pod_count, PodCount::UpTo(count), "{key}, {scope}");
+        }
+    }
+
+    #[test]
     fn decodes_the_spec_only_for_annotations_that_need_it() {
         let malformed =
             |key: &str| format!(r#"{{"metadata": {{"annotations": {{"{key}": ""}}}}, "spec": {{"containers": 7}}}}"#);

@@ -306,10 +306,10 @@ fn messages() -> Vec<(&'static str, Vec<String>)> {
         ("The address of another pod", request_in(in_cluster(&holder("physics", &Value::Null)), &range)),
         ("The address of a pod in another namespace", request_in(in_cluster(&holder("other", &Value::Null)), &range)),
         ("The address of a pod that is being deleted", request_in(in_cluster(&holder("physics", &deleted)), &range)),
-        ("A cluster that cannot be read", request_in(json!({"error": "nodes is forbidden"}), &range)),
+        ("A cluster that cannot be read", request_in(json!({"error": "access is forbidden"}), &range)),
         (
             "A cluster that cannot be read, without a range",
-            request_in(json!({"error": "nodes is forbidden"}), &json!([])),
+            request_in(json!({"error": "access is forbidden"}), &json!([])),
         ),
     ]
 }

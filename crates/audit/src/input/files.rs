@@ -17,7 +17,7 @@ const COMPRESSED: [&str; 2] = ["gz", "zst"];
 enum FilesError {
     #[error(
         "has no file that ends in .{}, with or without .{} after it",
-        EXTENSIONS.join(", ."),
+        EXTENSIONS.join(" or ."),
         COMPRESSED.join(" or .")
     )]
     NoManifests,

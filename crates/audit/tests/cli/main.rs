@@ -118,7 +118,7 @@ fn reads_the_manifests_in_folders() {
     let (code, _, errors) = run(&[("e/x.txt", "")], &["check", "e"]);
     assert_eq!(
         (code, errors.as_str()),
-        (2, "error: e: has no file that ends in .yaml, .yml, .json, with or without .gz or .zst after it\n")
+        (2, "error: e: has no file that ends in .yaml or .yml or .json, with or without .gz or .zst after it\n")
     );
 }
 
