@@ -3,6 +3,8 @@
 //! By then, interLink has read the pod's annotations. `pod-ip` remains its record of the addresses in use. It reads
 //! some annotations again when it deletes the pod, to find out what to clean up. Changes to the others have no effect.
 
+use std::borrow::Cow;
+
 use json_scan::DecodeError;
 
 use crate::annotations::{Annotation, Author, MESH_NETWORK, POD_IP, POD_VPN, SHADOW_SAME_NS, WSTUNNEL_EXTRA_PORTS};
@@ -35,7 +37,7 @@ pub(crate) fn check<'t>(
         };
         let level = settings.rules.get(id);
         if level != Level::Ignore {
-            violations.push(Violation { rule: rules::get(id), level, location: &new.location, finding });
+            violations.push(Violation { rule: rules::get(id), level, location: Cow::Borrowed(&new.location), finding });
         }
     };
     for annotation in new.annotations() {

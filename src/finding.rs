@@ -12,7 +12,7 @@ pub(crate) struct Findings<'t>(Vec<Finding<'t>>);
 #[derive(Debug, Clone)]
 pub(crate) struct Finding<'t> {
     /// The annotation's key.
-    pub(crate) key: &'t str,
+    pub(crate) key: Cow<'t, str>,
     /// The full texts that are wrong, each after the respect in which it is wrong. On an update, a finding with
     /// evidence that the old object does not have is new.
     pub(crate) evidence: Vec<(&'static str, &'t str)>,
@@ -76,7 +76,7 @@ impl<'t> Finding<'t> {
 
     fn new(key: &'t str, evidence: &'t str, problem: Cow<'static, str>) -> Self {
         Self {
-            key,
+            key: key.into(),
             evidence: vec![("", evidence)],
             extent: 0,
             injection: false,
@@ -96,7 +96,7 @@ impl<'t> Finding<'t> {
     pub(crate) fn fix_text(&self) -> Cow<'_, str> {
         match &self.fix {
             Fix::Text(text) => Cow::Borrowed(text),
-            Fix::OfKey(of_key, rest) => Cow::Owned(of_key(self.key) + rest),
+            Fix::OfKey(of_key, rest) => Cow::Owned(of_key(&self.key) + rest),
         }
     }
 
@@ -129,6 +129,13 @@ impl<'t> Finding<'t> {
         } else {
             self
         }
+    }
+
+    /// Returns the finding without the target that it is about, and without the evidence in it.
+    pub(crate) fn into_owned(self) -> Finding<'static> {
+        let Self { key, extent, injection, immutable, about_object, problem, fix, .. } = self;
+        let key = Cow::Owned(key.into_owned());
+        Finding { key, evidence: Vec::new(), extent, injection, immutable, about_object, problem, fix }
     }
 
     /// Returns whether another finding has all evidence of this one, and at least the same extent.

@@ -1,9 +1,10 @@
 //! The targets in an object of a kind that the policy does not know by name: the pod templates that have its shape.
 //!
-//! A hostile object may have thousands of templates. Each one is built, checked and dropped; only some of those with
-//! violations are kept for the response.
+//! A hostile object may have thousands of templates. Each one is built, checked and dropped; only some violations are
+//! kept for the response.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::mem;
 
@@ -17,6 +18,7 @@ use crate::path::{self, Path};
 use crate::request::{Change, Metadata, OBJECT, OLD_OBJECT};
 use crate::requester::Requester;
 use crate::rule_id::Level;
+use crate::rules::Violation;
 use crate::settings::Settings;
 use crate::target::Target;
 use crate::templates::{self, Template};
@@ -31,9 +33,9 @@ const WITH_OWNERS: usize = 16;
 
 /// The templates that were found in an object.
 #[derive(Default)]
-pub(crate) struct Found<'a> {
-    /// The first targets with violations.
-    pub(crate) targets: Vec<Versions<'a, 'a>>,
+pub(crate) struct Found {
+    /// The violations in the first templates with some.
+    pub(crate) violations: Vec<Violation<'static>>,
     /// Whether the object holds pod templates, and is not one itself.
     pub(crate) is_workload: bool,
 }
@@ -48,7 +50,7 @@ pub(crate) fn check<'a>(
     requester: &Requester<'_>,
     ownership: Option<&FieldOwnership<'_, 'a>>,
     cluster: &Cluster<'_>,
-) -> Result<Found<'a>, DecodeError> {
+) -> Result<Found, DecodeError> {
     let find_old = |old| OldTemplates::find(old, settings, requester);
     let old = change.old_text.map(find_old).transpose().at_path(&OLD_OBJECT)?.unwrap_or_default();
     // An update is not blamed for an object that was too large before.
@@ -81,7 +83,7 @@ struct Search<'r, 's, 'a> {
     /// The number of reported templates that are refused, and of those with warnings.
     refused: usize,
     warned: usize,
-    found: Found<'a>,
+    found: Found,
 }
 
 impl<'a> Search<'_, '_, 'a> {
@@ -106,17 +108,17 @@ impl<'a> Search<'_, '_, 'a> {
         };
         let old = old.and_then(|old| old.target.as_deref());
         new.check_excess(old)?;
-        self.keep(path, Versions::new(new, old.map(Cow::Borrowed), self.settings))
+        self.keep(path, &Versions::new(new, old.map(Cow::Borrowed), self.settings))
     }
 
-    /// Keeps a target for the response if it has violations, and is one of the first.
-    fn keep(&mut self, path: Option<&Path<'_>>, versions: Versions<'_, 'a>) -> Result<(), DecodeError> {
+    /// Keeps the violations of a target for the response, if it is one of the first with some.
+    fn keep(&mut self, path: Option<&Path<'_>>, versions: &Versions<'_, 'a>) -> Result<(), DecodeError> {
         let violations = versions.check(self.settings, self.cluster)?;
         let is_refused = violations.iter().any(|violation| violation.level == Level::Deny);
         let reported = if is_refused { &mut self.refused } else { &mut self.warned };
         if !violations.is_empty() && *reported < REPORTED {
             *reported += 1;
-            self.found.targets.push(versions.reported_at(path));
+            self.found.violations.extend(violations.into_iter().map(|violation| violation.reported_at(path)));
         }
         Ok(())
     }
@@ -158,6 +160,10 @@ struct OldTemplate<'a> {
     annotations: &'a [u8],
     /// `None` if it is malformed.
     target: Option<Box<Target<'a>>>,
+    /// In the first template with some annotations, the index of one that was not taken yet.
+    not_taken: Cell<Option<usize>>,
+    /// The index of the next one that was not taken.
+    next: Option<usize>,
 }
 
 impl<'a> OldTemplates<'a> {
@@ -170,10 +176,10 @@ impl<'a> OldTemplates<'a> {
                 Err(_) => None,
             };
             let (index, annotations) = (old.templates.len(), annotations(template));
-            for hash in [path::hash(path), path::hash_text(annotations)] {
-                old.by_hash.entry(hash).or_insert(index);
-            }
-            old.templates.push(OldTemplate { annotations, target });
+            old.by_hash.entry(path::hash(path)).or_insert(index);
+            let first = *old.by_hash.entry(path::hash_text(annotations)).or_insert(index);
+            let next = old.templates.get(first).and_then(|first| first.not_taken.replace(Some(index)));
+            old.templates.push(OldTemplate { annotations, target, not_taken: Cell::new(Some(index)), next });
             Ok(())
         })?;
         Ok(old)
@@ -192,11 +198,22 @@ impl<'a> OldTemplates<'a> {
             return None;
         }
         let annotations = annotations(template);
-        let is_same = |old: &&OldTemplate<'_>| old.annotations == annotations;
-        let find = |hash: u64| self.by_hash.get(&hash).and_then(|index| self.templates.get(*index));
-        let at_path = find(path::hash(path));
-        let same = at_path.filter(is_same).or_else(|| find(path::hash_text(annotations)).filter(is_same));
+        let at_path = self.get(path::hash(path));
+        let same = at_path.filter(|old| old.annotations == annotations).or_else(|| self.take_same(annotations));
         same.or_else(|| at_path.filter(|old| old.target.is_some()))
+    }
+
+    /// Returns an old template with these annotations, each one only once: a hostile list may have thousands of copies
+    /// of a template that takes long to check.
+    fn take_same(&self, annotations: &[u8]) -> Option<&OldTemplate<'a>> {
+        let first = self.get(path::hash_text(annotations))?;
+        let old = self.templates.get(first.not_taken.get()?).filter(|old| old.annotations == annotations)?;
+        first.not_taken.set(old.next);
+        Some(old)
+    }
+
+    fn get(&self, hash: u64) -> Option<&OldTemplate<'a>> {
+        self.by_hash.get(&hash).and_then(|index| self.templates.get(*index))
     }
 }
 
@@ -253,8 +270,16 @@ mod tests {
             validate(payload.as_bytes(), &no_cluster).accepted
         };
         let [no, off, none] = ["no", "off", "none"].map(template);
-        assert!(update(&[no.clone(), off.clone()], &[off.clone(), no.clone()]));
-        assert!(!update(&[no.clone(), off], &[none, no]));
+        let list = |templates: &[&String]| templates.iter().map(|text| (*text).clone()).collect::<Vec<_>>();
+        for (old, new, accepted) in [
+            (&[&no, &off][..], &[&off, &no][..], true),
+            (&[&no, &no, &no, &off, &off, &off], &[&off, &off, &off, &no, &no, &no], true),
+            (&[&no, &off], &[&none, &no], false),
+            // A copy is new.
+            (&[&no], &[&off, &no, &no], false),
+        ] {
+            assert_eq!(update(&list(old), &list(new)), accepted, "{old:?} {new:?}");
+        }
     }
 
     #[test]

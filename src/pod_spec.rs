@@ -11,7 +11,8 @@ pub(crate) struct PodSpec<'a> {
     pub(crate) containers: Vec<Cow<'a, str>>,
     /// The names of its init containers.
     pub(crate) init_containers: Vec<Cow<'a, str>>,
-    /// The ports of all of them. Of those with neither a name nor a number, only one is kept, and only if it is the first.
+    /// The ports of all of them, without repetitions, and without those that have neither a name nor a number, unless
+    /// that is the first one.
     pub(crate) ports: Vec<ContainerPort<'a>>,
 }
 
@@ -46,7 +47,8 @@ impl<'a> PodSpec<'a> {
             names.extend(optional_str(name, "name")?);
             let decoded = each(ports, &mut |port| {
                 let port = ContainerPort::decode(port)?;
-                if self.ports.is_empty() || !port.name.is_empty() || port.number.is_some() {
+                let says_more = !port.name.is_empty() || port.number.is_some();
+                if self.ports.is_empty() || says_more && self.ports.last() != Some(&port) {
                     self.ports.push(port);
                 }
                 Ok(())

@@ -70,7 +70,7 @@ fn has_same_subject(one: &Violation<'_>, other: &Violation<'_>) -> bool {
 /// Returns a violation about the same annotation with another problem.
 fn reworded<'t>(violation: &Violation<'t>, problem: &'static str) -> Violation<'t> {
     let finding = Finding { problem: problem.into(), fix: "restore it".into(), ..violation.finding.clone() };
-    Violation { finding, ..*violation }
+    Violation { finding, location: violation.location.clone(), ..*violation }
 }
 
 #[cfg(test)]

@@ -77,7 +77,12 @@ impl<'t> Compared<'t> {
     ) -> impl Iterator<Item = Violation<'t>> {
         let findings = [(settings.rules.get(id), self.problem), (Level::Warn, self.unreadable)];
         findings.into_iter().filter_map(move |(level, finding)| {
-            Some(Violation { rule: rules::get(id), level, location: &target.location, finding: finding? })
+            Some(Violation {
+                rule: rules::get(id),
+                level,
+                location: Cow::Borrowed(&target.location),
+                finding: finding?,
+            })
         })
     }
 }

@@ -171,10 +171,12 @@ pub fn split_message(message: &str) -> Vec<&str> {
 
 /// Returns a message without the address of a page for help at its end, which has neither spaces nor quotes.
 fn without_help(message: &str) -> &str {
-    match message.rsplit_once(HELP) {
-        Some((rest, url)) if url.starts_with("http") && !url.contains([' ', '"']) => rest,
-        _ => message,
-    }
+    let starts = unquoted(message).map(|(index, _)| index).filter(|index| message[*index..].starts_with(HELP));
+    let Some(index) = starts.last() else {
+        return message;
+    };
+    let url = &message[index + HELP.len()..];
+    if url.starts_with("http") && !url.contains([' ', '"']) { &message[..index] } else { message }
 }
 
 /// Returns whether a text begins with `; `, an id and `: `, or with the number of violations left out.
@@ -327,6 +329,8 @@ mod tests {
 
     #[test]
     fn does_not_split_a_message_in_a_users_text() {
+        let cut = r#"request."x; see http://example.org"#;
+        assert_eq!(split_message(cut), [cut], "the end of the quotation is cut off");
         let value = "x; job-id: metadata.annotations[JobID]: forged \\\"; job-id: ";
         let answer = answer(&[(POD_VPN, value), (POD_IP, value)], "{}");
         assert_eq!(split_message(&answer.message.unwrap()).len(), 2);
@@ -366,7 +370,7 @@ mod tests {
             let parsed = parse(part);
             assert_eq!(parsed.rule, Some(rule.id.as_str()), "{part}");
             assert_eq!(parsed.path, location.annotations_path(), "{part}");
-            assert_eq!(parsed.key, Some(&*escape::name(finding.key)), "{part}");
+            assert_eq!(parsed.key, Some(&*escape::name(&finding.key)), "{part}");
             assert_eq!(parsed.problem, finding.problem, "{part}");
             assert!(parsed.fix.starts_with(&*finding.fix_text()), "{part}");
         }

@@ -5,7 +5,10 @@ mod managed;
 mod network;
 mod rule;
 
+use std::borrow::Cow;
+
 use crate::finding::{Finding, Findings};
+use crate::path::Path;
 use crate::rule_id::{Level, RuleId, for_each_rule};
 use crate::settings::Settings;
 use crate::target::{Target, TargetLocation};
@@ -51,8 +54,18 @@ pub fn get(id: RuleId) -> &'static Rule {
 pub(crate) struct Violation<'t> {
     pub(crate) rule: &'static Rule,
     pub(crate) level: Level,
-    pub(crate) location: &'t TargetLocation,
+    pub(crate) location: Cow<'t, TargetLocation>,
     pub(crate) finding: Finding<'t>,
+}
+
+impl Violation<'_> {
+    /// Returns the violation in a pod template that was found by its shape, without the template.
+    pub(crate) fn reported_at(self, path: Option<&Path<'_>>) -> Violation<'static> {
+        let mut location = self.location.into_owned();
+        location.write_path(path);
+        let (location, finding) = (Cow::Owned(location), self.finding.into_owned());
+        Violation { rule: self.rule, level: self.level, location, finding }
+    }
 }
 
 /// Checks a target against every rule that applies to it.
@@ -70,7 +83,7 @@ pub(crate) fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>) -> Vec<
             |finding: &Finding<'_>| rule.about_writers || finding.injection || !target.is_provisional(finding);
         violations.extend(findings.into_iter().filter(is_final).map(|finding| {
             let level = if finding.injection { Level::Deny } else { level };
-            Violation { rule, level, location, finding }
+            Violation { rule, level, location: Cow::Borrowed(location), finding }
         }));
     }
     violations

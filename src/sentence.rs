@@ -42,7 +42,7 @@ pub(crate) fn sentence(violation: &Violation<'_>, hint: Option<&str>, max_chars:
     let Violation { rule, location, finding, .. } = violation;
     let hint = hint.filter(|_| rule.about_writers).unwrap_or_default();
     let fix = finding.fix_text().into_owned() + hint;
-    let parts = [location.annotations_path(), escape::name(finding.key), finding.problem.to_string(), fix];
+    let parts = [location.annotations_path(), escape::name(&finding.key), finding.problem.to_string(), fix];
     let [place, key, problem, fix] = fit(parts, max_chars.saturating_sub(rule.id.as_str().len() + ": []: ; ".len()));
     // Only a location or a fix of hundreds of characters is still too long.
     truncate(format!("{}: {place}[{key}]: {problem}; {fix}", rule.id), max_chars)

@@ -332,7 +332,7 @@ impl<'a> Target<'a> {
         let has_variables = |annotation: &Annotation<'_>| contains(&annotation.value, "{{");
         self.is_argo_template()
             && !finding.evidence.is_empty()
-            && self.annotations.get(finding.key).is_some_and(has_variables)
+            && self.annotations.get(&finding.key).is_some_and(has_variables)
     }
 
     /// Returns whether this is a template of an Argo workflow: the only ones without a pod's spec that are found.

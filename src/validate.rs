@@ -7,6 +7,7 @@ use kubewarden_policy_sdk::response::ValidationResponse;
 
 use crate::cluster::{Cluster, HostCall};
 use crate::field_ownership::FieldOwnership;
+use crate::found_templates::Found;
 use crate::kinds::{Location, OTHER_KIND, Role};
 use crate::request::{AdmissionRequest, Change, OBJECT, OLD_OBJECT, Object, Payload};
 use crate::requester::Requester;
@@ -52,8 +53,17 @@ pub(crate) fn evaluate(payload: &[u8], host_call: HostCall<'_>) -> Result<Option
     }
     let ownership = FieldOwnership::decode(&change, &requester, &settings).at_path(&OBJECT)?;
     let cluster = Cluster::new(host_call, &requester);
-    let targets = targets(&change, &settings, &requester, ownership.as_ref(), &cluster)?;
-    let mut violations = Vec::new();
+    let mut found = Found::default();
+    if *change.kind == OTHER_KIND {
+        found = found_templates::check(&change, &settings, &requester, ownership.as_ref(), &cluster)?;
+    }
+    // An object of another kind matters only if it has templates.
+    let targets = if *change.kind != OTHER_KIND || found.is_workload {
+        targets(&change, &settings, &requester, ownership.as_ref())?
+    } else {
+        Vec::new()
+    };
+    let mut violations = found.violations;
     for versions in &targets {
         violations.extend(versions.check(&settings, &cluster)?);
     }
@@ -61,22 +71,14 @@ pub(crate) fn evaluate(payload: &[u8], host_call: HostCall<'_>) -> Result<Option
     Ok(response::from_violations(&violations, requester, &settings.help_url))
 }
 
-/// Builds the targets at every location of an object.
+/// Builds the targets at every location of the object's kind.
 fn targets<'a>(
     change: &Change<'_, 'a>,
     settings: &Settings<'_>,
     requester: &Requester<'_>,
     ownership: Option<&FieldOwnership<'_, 'a>>,
-    cluster: &Cluster<'_>,
 ) -> Result<Vec<Versions<'a, 'a>>, DecodeError> {
     let mut targets = Vec::new();
-    if *change.kind == OTHER_KIND {
-        let found = found_templates::check(change, settings, requester, ownership, cluster)?;
-        if !found.is_workload {
-            return Ok(found.targets);
-        }
-        targets = found.targets;
-    }
     for location in change.kind.locations {
         if is_copy(change, location)? {
             continue;

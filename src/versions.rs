@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use json_scan::{Context, DecodeError};
 
 use crate::cluster::Cluster;
-use crate::path::Path;
 use crate::ratchet::{self, Ratcheted};
 use crate::request::OLD_OBJECT;
 use crate::rules::{self, Violation};
@@ -33,17 +32,6 @@ impl<'o, 'a> Versions<'o, 'a> {
             }
             None => Self { new, old: None },
         }
-    }
-
-    /// Returns the versions of a pod template that was found by its shape, with an old one of their own and the path.
-    pub(crate) fn reported_at(mut self, path: Option<&Path<'_>>) -> Versions<'a, 'a> {
-        self.new.location.write_path(path);
-        let old = self.old.map(|old| {
-            let mut old = old.into_owned();
-            old.location.write_path(path);
-            Cow::Owned(old)
-        });
-        Versions { new: self.new, old }
     }
 
     /// Returns the violations that the request is blamed for, or warned about.

@@ -25,6 +25,8 @@ pub(crate) fn cases() -> Vec<Case> {
         ("templates with wrong annotations", all_wrong(9_000)),
         ("templates with unknown keys", unknown_keys(5_200)),
         ("templates with long names", long_names(74_800)),
+        ("copies of a large template", copies(7_500)),
+        ("a template with the same port", ports_in_template(1_048_000)),
         ("templates with many commands", many_commands(830)),
         ("a pod with unknown keys", create(1, &Value::Object(keys(48_600)))),
         ("update of a pod with unknown keys", other_keys(41_800)),
@@ -97,6 +99,22 @@ fn long_names(count: usize) -> Vec<u8> {
     let mut object = fleet([argo_template(&json!({"JobID": "1"}))].into_iter());
     object["more"] = json!({&name: {&name: templates}});
     payload(&AdmissionRequest::create(object))
+}
+
+/// An UPDATE that adds copies of the annotations of a template with many containers.
+fn copies(count: usize) -> Vec<u8> {
+    let annotations = json!({LOCAL_CONTAINERS: "x"});
+    let containers: Vec<_> = (0..40_000).map(|index| json!({"name": format!("c{index}")})).collect();
+    let large = json!({"metadata": {"annotations": annotations}, "spec": {"containers": containers}});
+    let copies = (0..count).map(|_| argo_template(&annotations));
+    let new = fleet(copies.chain([large.clone()]));
+    payload(&AdmissionRequest::update(fleet([large].into_iter()), new))
+}
+
+/// A custom resource with one template that lists a port again and again.
+fn ports_in_template(count: usize) -> Vec<u8> {
+    let template = argo_template(&json!({EXTRA_PORTS: "1,".repeat(count)}));
+    payload(&AdmissionRequest::create(fleet([template].into_iter())))
 }
 
 /// An UPDATE of templates with as many annotations that only interLink writes as are checked.

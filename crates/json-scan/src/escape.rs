@@ -39,19 +39,24 @@ fn is_visible(character: char) -> bool {
             ' '..='~'
                 | '\u{a1}'..='\u{ac}'
                 | '\u{ae}'..='\u{2af}'
-                | '\u{391}'..='\u{3e1}'
+                | '\u{386}'..='\u{3a1}'
+                | '\u{3a3}'..='\u{3e1}'
                 | '\u{400}'..='\u{482}'
-                // Punctuation, currencies, symbols and emoji, without bidirectional and zero-width characters.
+                // Punctuation, currencies, symbols and emoji, without bidirectional, zero-width and combining
+                // characters.
                 | '\u{2010}'..='\u{2027}'
                 | '\u{2030}'..='\u{205e}'
                 | '\u{20a0}'..='\u{20bf}'
                 | '\u{2100}'..='\u{23ff}'
                 | '\u{2500}'..='\u{27bf}'
                 | '\u{3001}'..='\u{3020}'
-                | '\u{1f300}'..='\u{1f9ff}'
+                | '\u{1f300}'..='\u{1f3fa}'
+                | '\u{1f400}'..='\u{1f64f}'
+                | '\u{1f680}'..='\u{1f6d7}'
+                | '\u{1f900}'..='\u{1f9ff}'
                 // Kana, Chinese characters and Hangul.
                 | '\u{3041}'..='\u{3096}'
-                | '\u{30a1}'..='\u{30fa}'
+                | '\u{30a1}'..='\u{30fc}'
                 | '\u{4e00}'..='\u{9fff}'
                 | '\u{ac00}'..='\u{d7a3}'
         )
@@ -73,7 +78,7 @@ mod tests {
 
     #[test]
     fn keeps_plain_text() {
-        for text in ["it's 10.250.1.5, é", "Größe", "Ελλάδα", "Київ", "プラグイン", "超级计算", "슈퍼컴퓨터"]
+        for text in ["it's 10.250.1.5, é", "Größe", "Ελλάδα", "Київ", "サーバー", "Ώρα", "超级计算", "슈퍼컴퓨터"]
         {
             assert_eq!(escape_truncated(text, 64), text);
         }
