@@ -274,6 +274,7 @@ mod tests {
         for (old, new, accepted) in [
             (&[&no, &off][..], &[&off, &no][..], true),
             (&[&no, &no, &no, &off, &off, &off], &[&off, &off, &off, &no, &no, &no], true),
+            (&[&no, &off, &none], &[&off, &none, &no], true),
             (&[&no, &off], &[&none, &no], false),
             // A copy is new.
             (&[&no], &[&off, &no, &no], false),
