@@ -35,7 +35,7 @@ fn mentions_interlink(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
     // For the policy, which ignores case, the dotted capital I is an i, and the Kelvin sign is a k.
     let lower = text.replace('\u{130}', "i").replace('\u{212a}', "k").to_ascii_lowercase();
-    ["JobID", "\\u", "plugin-annotations"].iter().any(|part| text.contains(part)) || lower.contains("interlink.")
+    ["JobID", "\\u", "\"plugin-annotations\""].iter().any(|part| text.contains(part)) || lower.contains("interlink.")
 }
 
 /// Whether a response reports no finding of any rule.
