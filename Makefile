@@ -112,12 +112,13 @@ fuzz-build: | $(TARGET)
 	RUSTC_WRAPPER=$(CURDIR)/fuzz/instrument \
 		cargo build --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
 
-# Which part of all changes to try, such as 0/50: all of them take days.
+# Which part of all changes to try: all of them take hours.
 MUTANTS ?= 0/50
 
 .PHONY: mutants
 mutants: ## Look for changes to the code that no unit test notices, in a part of all, MUTANTS=0/50 (needs cargo-mutants)
-	cargo mutants --package interlink-annotations-policy --package json-scan --sharding round-robin --shard $(MUTANTS) --output target
+	cargo mutants --package interlink-annotations-policy --package json-scan \
+		--sharding round-robin --shard $(MUTANTS) --output target
 
 .PHONY: deny
 deny: ## Check licenses, sources and advisories of the dependencies (needs cargo-deny)

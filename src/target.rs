@@ -143,8 +143,7 @@ impl<'a> Target<'a> {
     }
 
     /// Builds the target of a pod template that was found by its shape, unless there is nothing to check. Its location
-    /// lacks the path.
-    /// `assign_owners` assigns the owners of its annotations.
+    /// lacks the path. `assign_owners` assigns the owners of its annotations.
     ///
     /// # Errors
     /// If a part of the template that matters is malformed. The path is relative to the template.

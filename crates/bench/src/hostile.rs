@@ -5,7 +5,7 @@ use std::fmt::Write;
 use interlink_e2e_tests::admission_request::AdmissionRequest;
 use serde_json::{Map, Value, json};
 
-use crate::requests::{Case, create};
+use crate::requests::{Case, create, payload};
 
 /// The size of the largest review that the policy server accepts, in bytes. The requests are up to two percent smaller.
 #[cfg(test)]
@@ -43,10 +43,6 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
     .map(|(name, payload)| Case { name, payload })
     .into()
-}
-
-fn payload(request: &AdmissionRequest) -> Vec<u8> {
-    request.payload(&json!({"podIP": {"cidrs": ["10.250.0.0/16"]}}))
 }
 
 /// A custom resource with templates.

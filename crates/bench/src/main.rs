@@ -74,7 +74,12 @@ fn measure_all(modules: &[String]) -> Result<Table> {
         let start = Guest::new(&fs::read(module)?)?.start_instructions;
         table.add_row(["start", "", &name(module), &start.to_string()]);
     }
-    let compile_times = modules.iter().map(|module| compile_time(&fs::read(module)?)).collect::<Result<Vec<_>>>()?;
+    // The policy server compiles a module when it starts.
+    let compile_time = |module: &String| {
+        let bytes = fs::read(module)?;
+        fastest(COMPILATIONS, 1, || CompiledModule::unmetered(&bytes).map(drop))
+    };
+    let compile_times = modules.iter().map(compile_time).collect::<Result<Vec<_>>>()?;
     for (module, time) in modules.iter().zip(&compile_times) {
         let ratio = time.as_secs_f64() / compile_times[0].as_secs_f64();
         let microseconds = format!("{:.0}", time.as_secs_f64() * 1e6);
@@ -104,17 +109,6 @@ fn measure_all(modules: &[String]) -> Result<Table> {
         }
     }
     Ok(table)
-}
-
-/// Returns how long it takes to compile a module, as the policy server does when it starts.
-fn compile_time(module: &[u8]) -> Result<Duration> {
-    let mut fastest = Duration::MAX;
-    for _ in 0..COMPILATIONS {
-        let start = Instant::now();
-        CompiledModule::unmetered(module)?;
-        fastest = fastest.min(start.elapsed());
-    }
-    Ok(fastest)
 }
 
 /// Measures how a module compares an address with the pods of a cluster.
@@ -152,12 +146,7 @@ fn measure_hostile(module: &str) -> Result<Table> {
     for case in hostile::cases() {
         let mut guest = Guest::new(&bytes)?;
         let (_, instructions) = guest.call("validate", &case.payload)?;
-        let mut time = Duration::MAX;
-        for _ in 0..BATCHES {
-            let start = Instant::now();
-            compiled.start()?.call("validate", &case.payload)?;
-            time = time.min(start.elapsed());
-        }
+        let time = fastest(BATCHES, 1, || compiled.start()?.call("validate", &case.payload).map(drop))?;
         table.add_row([
             case.name.to_owned(),
             case.payload.len().to_string(),
@@ -201,21 +190,22 @@ impl Cost {
         }
         let compiled = CompiledModule::unmetered(&module)?;
         let mut unmetered = compiled.start()?;
-        let time = fastest(|| unmetered.call("validate", &case.payload).map(drop)).map_err(context)?;
-        let fresh = fastest(|| compiled.start()?.call("validate", &case.payload).map(drop)).map_err(context)?;
+        let time = fastest(BATCHES, CALLS, || unmetered.call("validate", &case.payload).map(drop)).map_err(context)?;
+        let fresh =
+            fastest(BATCHES, CALLS, || compiled.start()?.call("validate", &case.payload).map(drop)).map_err(context)?;
         Ok(Self { instructions, time, fresh, memory: guest.memory() })
     }
 }
 
 /// Returns the time of a call in the fastest batch, which other processes disturbed least.
-fn fastest(mut call: impl FnMut() -> Result<()>) -> Result<Duration> {
+fn fastest(batches: usize, calls: u32, mut call: impl FnMut() -> Result<()>) -> Result<Duration> {
     let mut fastest = Duration::MAX;
-    for _ in 0..BATCHES {
+    for _ in 0..batches {
         let start = Instant::now();
-        for _ in 0..CALLS {
+        for _ in 0..calls {
             call()?;
         }
-        fastest = fastest.min(start.elapsed() / CALLS);
+        fastest = fastest.min(start.elapsed() / calls);
     }
     Ok(fastest)
 }
