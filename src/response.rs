@@ -292,6 +292,20 @@ mod tests {
     }
 
     #[test]
+    fn lists_a_violation_in_a_refusal_if_there_is_room() {
+        let pod = pod(&[(POD_VPN, "no"), (POD_IP, "x")]);
+        let violations = rules::check(&pod, &Settings::default());
+        let denied: Vec<_> = violations.iter().take(2).collect();
+        let room = MESSAGE_CHARS - REMAINDER_CHARS;
+        let half = (room - "; ".len()) / 2;
+        for (help_url, chars, more) in [("", half, None), ("", half + 1, Some(1)), ("https://x", half, Some(1))] {
+            let message = message(&denied, |_, _| "ä".repeat(chars), help_url);
+            let last = without_help(&message).rsplit("; ").next();
+            assert_eq!(last.and_then(omitted), more, "{chars} characters: {message}");
+        }
+    }
+
+    #[test]
     fn limits_the_number_of_warnings() {
         let warnings = |count: usize| {
             // Of either kind, only some are kept.

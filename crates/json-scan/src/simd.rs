@@ -2,7 +2,7 @@
 //!
 //! Only instructions that the standard library offers as safe functions are used.
 
-#[cfg(not(any(target_feature = "simd128", target_arch = "x86_64")))]
+#[cfg(any(test, not(any(target_feature = "simd128", target_arch = "x86_64"))))]
 mod portable;
 #[cfg(target_feature = "simd128")]
 mod wasm;
@@ -136,7 +136,34 @@ mod tests {
 
     use super::*;
 
+    /// The results of all operations of a module.
+    macro_rules! results {
+        ($module:ident, $one:expr, $other:expr, $byte:expr) => {{
+            let (one, other) = ($module::load($one), $module::load($other));
+            let vectors = [one, $module::splat($byte), $module::or(one, other), $module::and(one, other)];
+            let each_byte = [0, 1, 2, 3, 4, 5, 6, 7].map(|bit| {
+                let bit = $module::splat(1 << bit);
+                vectors.map(|vector| $module::mask($module::eq($module::and(vector, bit), bit)))
+            });
+            (each_byte, vectors.map($module::mask), $module::any(one), $module::any($module::eq(one, other)))
+        }};
+    }
+
     proptest! {
+        #[test]
+        fn loops_have_the_results_of_vector_instructions(one: [u64; 2], other: [u64; 2], byte: u8) {
+            for other in [other, one, [one[0], other[1]], [0, 0]] {
+                prop_assert_eq!(
+                    results!(portable, one, other, byte),
+                    results!(instructions, one, other, byte)
+                );
+                prop_assert_eq!(
+                    results!(portable, other, one, byte),
+                    results!(instructions, other, one, byte)
+                );
+            }
+        }
+
         #[test]
         fn agrees_with_a_loop_over_bytes(bytes: [u8; 20], offset in 0_usize..4, byte: u8, other: u8) {
             let window = &bytes[offset..offset + 16];
