@@ -102,6 +102,9 @@ const OWN_NAMES: [&str; 3] = ["ws", "vpn", "webhook"];
 /// The length in bytes of the longest port name in Kubernetes.
 const LONGEST_NAME: usize = 15;
 
+/// The maximum number of further wrong entries that are counted: a hostile list may have a million.
+const MAX_COUNTED: usize = 1000;
+
 /// The problem of an entry, and its fix.
 struct Fault<'t> {
     problem: &'static str,
@@ -149,12 +152,13 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
     let Some((entry, Fault { problem, fix })) = faults.next() else {
         return;
     };
-    let fix = match faults.count() {
+    let fix = match faults.take(MAX_COUNTED).count() {
         0 => fix.to_string(),
+        MAX_COUNTED => format!("{fix}, and fix at least {MAX_COUNTED} more entries"),
         more => format!("{fix}, and fix {more} more entries"),
     };
     let finding = annotation.finding(format!("has {}, {problem}", quote(entry))).fix(fix);
-    findings.push(finding.injection_if(list_entries(list).any(could_inject)));
+    findings.push(finding.injection_if(could_inject(list) && list_entries(list).any(could_inject)));
 }
 
 /// The tunnel's Service, and the ports in it so far.
@@ -398,6 +402,14 @@ mod tests {
             ("80:a:TCP,80:b:tcp", "which repeats a port"),
         ] {
             assert!(problem(text).contains(says), "{text:?}: {}", problem(text));
+        }
+    }
+
+    #[test]
+    fn counts_a_limited_number_of_wrong_entries() {
+        assert!(problem(&"x,".repeat(1000)).contains("and fix 999 more entries"));
+        for count in [1001, 1002, 100_000] {
+            assert!(problem(&"x,".repeat(count)).contains("and fix at least 1000 more entries"), "{count}");
         }
     }
 
