@@ -60,19 +60,31 @@ pub(crate) struct Annotations<'a> {
 /// The number of annotations that count towards [`MAX_MATCHED`]. Those that only interLink writes are counted
 /// separately, so that those of a user cannot displace them.
 #[derive(Default)]
-struct Matched {
+pub(crate) struct Matched {
     by_interlink: usize,
     by_others: usize,
 }
 
 impl Matched {
     /// Counts an annotation, and returns whether it is within the limit.
-    fn count(&mut self, info: &AnnotationInfo) -> bool {
+    pub(crate) fn count(&mut self, info: &AnnotationInfo) -> bool {
         let count = if info.author == Author::InterLink { &mut self.by_interlink } else { &mut self.by_others };
         *count += 1;
         *count <= MAX_MATCHED
     }
 }
+
+/// What becomes of an annotation whose key matches a pattern or a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choice {
+    Keep,
+    Skip,
+    /// It is skipped, and [`Annotations::check_excess`] returns an error.
+    Report,
+}
+
+/// Decides about an annotation by its key and value.
+pub(crate) type Choose<'c, 'a> = dyn FnMut(&[u8], Value<'a>, &AnnotationInfo) -> Choice + 'c;
 
 impl<'a> Annotations<'a> {
     /// Decodes the annotations at a location with this role.
@@ -84,10 +96,13 @@ impl<'a> Annotations<'a> {
         role: Role,
         look_up: &dyn Fn(&[u8]) -> Lookup,
     ) -> Result<Self, DecodeError> {
-        Self::decode_with(value, role, look_up, &|_| false)
+        let mut matched = Matched::default();
+        let mut choose = |_: &[u8], _, info: &_| if matched.count(info) { Choice::Keep } else { Choice::Report };
+        Self::decode_with(value, role, look_up, &mut choose)
     }
 
-    /// Decodes the annotations at a location with this role. Those with certain keys are kept beyond [`MAX_MATCHED`].
+    /// Decodes the annotations at a location with this role. `choose` decides about those with keys that match a pattern
+    /// or a setting.
     ///
     /// # Errors
     /// As [`Annotations::decode`].
@@ -95,13 +110,12 @@ impl<'a> Annotations<'a> {
         value: Option<Value<'a>>,
         role: Role,
         look_up: &dyn Fn(&[u8]) -> Lookup,
-        is_kept: &dyn Fn(&[u8]) -> bool,
+        choose: &mut Choose<'_, 'a>,
     ) -> Result<Self, DecodeError> {
-        let (mut annotations, mut matched) = (Self::default(), Matched::default());
+        let mut annotations = Self::default();
         if let Some(value) = present(value) {
             let decode = &mut |key: &[u8], value: &mut Reader<'a>| {
-                let mut is_kept = |info: &AnnotationInfo| matched.count(info) || is_kept(key);
-                annotations.decode_entry(key, value, role, look_up(key), &mut is_kept).at_key(key)
+                annotations.decode_entry(key, value, role, look_up(key), choose).at_key(key)
             };
             value.reader().entries(decode)?;
         }
@@ -114,7 +128,7 @@ impl<'a> Annotations<'a> {
         value: &mut Reader<'a>,
         role: Role,
         found: Lookup,
-        is_kept: &mut dyn FnMut(&AnnotationInfo) -> bool,
+        choose: &mut Choose<'_, 'a>,
     ) -> Result<(), DecodeError> {
         let value = value.value()?;
         if !value.is_string() {
@@ -129,9 +143,13 @@ impl<'a> Annotations<'a> {
             Lookup::Known(info) if role == Role::Workload && info.is_for_plugins() => {}
             Lookup::Known(info) => {
                 let is_exact = bytes_eq(info.key.as_bytes(), key);
-                if !is_exact && !is_kept(info) {
-                    self.excess.get_or_insert_with(|| String::from_utf8_lossy(key).into_owned());
-                    return Ok(());
+                match if is_exact { Choice::Keep } else { choose(key, value, info) } {
+                    Choice::Keep => {}
+                    Choice::Skip => return Ok(()),
+                    Choice::Report => {
+                        self.excess.get_or_insert_with(|| String::from_utf8_lossy(key).into_owned());
+                        return Ok(());
+                    }
                 }
                 let key = if is_exact {
                     Cow::Borrowed(info.key)
@@ -157,10 +175,10 @@ impl<'a> Annotations<'a> {
         self.known.is_empty() && self.unknown_keys.is_empty()
     }
 
-    /// Checks that there are no more annotations than are kept.
+    /// Checks that no annotation was left out and reported.
     ///
     /// # Errors
-    /// If there are more, with the first key beyond the limit. The path is relative to the annotations.
+    /// If one was, with the key of the first. The path is relative to the annotations.
     pub(crate) fn check_excess(&self) -> Result<(), DecodeError> {
         let Some(key) = &self.excess else {
             return Ok(());

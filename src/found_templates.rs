@@ -107,8 +107,9 @@ impl<'a> Search<'_, '_, 'a> {
             (Err(error), _) => return Err(error),
         };
         let old = old.and_then(|old| old.target.as_deref());
-        new.check_excess(old)?;
-        self.keep(path, &Versions::new(new, old.map(Cow::Borrowed), self.settings))
+        let versions = Versions::new(new, old.map(Cow::Borrowed), self.settings);
+        versions.check_excess()?;
+        self.keep(path, &versions)
     }
 
     /// Keeps the violations of a target for the response, if it is one of the first with some.

@@ -1,18 +1,18 @@
 //! What the rules check: one set of annotations, with everything that the rules need to know about it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use json_scan::{Context, DecodeError, Value, optional_str};
 
 use crate::annotations::{
-    Annotation, Annotations, DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, POD_IP, SHADOW_SAME_NS,
-    WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT,
+    Annotation, Annotations, Choice, Choose, DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, Matched,
+    POD_IP, SHADOW_SAME_NS, WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT,
 };
-use crate::compact::{contains, sorted_set};
+use crate::compact::contains;
 use crate::field_ownership::FieldOwnership;
 use crate::finding::Finding;
 use crate::kinds::{Kind, Location, OTHER_KIND, Role};
-use crate::path::Path;
+use crate::path::{self, Path};
 use crate::pod_count::PodCount;
 use crate::pod_spec::PodSpec;
 use crate::request::{Metadata, Object};
@@ -232,17 +232,51 @@ impl<'a> Target<'a> {
         self.annotations.excess.is_some()
     }
 
-    /// Returns the old target of an update with every annotation that the new one has. The old target was built with
-    /// only the first of its annotations; if a key among them is removed, the new target has room for a later one.
-    pub(crate) fn with_keys_of(mut self, new: &Self, settings: &Settings<'_>) -> Self {
-        let keys = sorted_set(new.annotations().iter().map(|annotation| &*annotation.key));
-        let (role, look_up) = (self.location.role, |key: &[u8]| settings.look_up(key));
-        let is_kept = |key: &[u8]| keys.contains(&*String::from_utf8_lossy(key));
-        // An error does not matter, because the first annotations could be decoded.
-        if let Ok(annotations) = Annotations::decode_with(self.annotations_text(), role, &look_up, &is_kept) {
+    /// Decodes the annotations of both targets of an update again, because the old one lacks some. Each target has only
+    /// the first of its annotations, and these may be others in the old target than in the new one. Afterwards, the
+    /// targets differ in all annotations that were changed, and lack some that were not.
+    pub(crate) fn decode_changed(new: &mut Self, old: &mut Self, settings: &Settings<'_>) {
+        let entry = |key: &[u8], value: Value<'_>| [key, value.text()].concat();
+        // The entries of the old target, with whether they are left out.
+        let (mut before, mut by_hash) = (Vec::new(), BTreeMap::new());
+        old.decode_annotations(settings, &mut |key, value, _| {
+            let entry = entry(key, value);
+            by_hash.entry(path::hash_text(&entry)).or_insert(before.len());
+            before.push((entry, false));
+            Choice::Skip
+        });
+        let (mut changed, mut unchanged) = (Matched::default(), Matched::default());
+        new.decode_again(settings, &mut |key, value, info| {
+            let entry = entry(key, value);
+            let old = by_hash.get(&path::hash_text(&entry)).and_then(|index: &usize| before.get_mut(*index));
+            match old.filter(|(old, _)| *old == entry) {
+                Some(_) if unchanged.count(info) => Choice::Keep,
+                Some((_, is_left_out)) => {
+                    *is_left_out = true;
+                    Choice::Skip
+                }
+                None if changed.count(info) => Choice::Keep,
+                None => Choice::Report,
+            }
+        });
+        let (mut before, mut removed) = (before.into_iter(), Matched::default());
+        old.decode_again(settings, &mut |key, _, info| {
+            let is_left_out = before.next().is_some_and(|(_, is_left_out)| is_left_out);
+            let is_in_new = new.get(&String::from_utf8_lossy(key)).is_some();
+            if !is_left_out && (is_in_new || removed.count(info)) { Choice::Keep } else { Choice::Skip }
+        });
+    }
+
+    fn decode_again(&mut self, settings: &Settings<'_>, choose: &mut Choose<'_, 'a>) {
+        if let Some(annotations) = self.decode_annotations(settings, choose) {
             self.annotations = annotations;
         }
-        self
+    }
+
+    /// Decodes the annotations. An error does not matter, because they were decoded before.
+    fn decode_annotations(&self, settings: &Settings<'_>, choose: &mut Choose<'_, 'a>) -> Option<Annotations<'a>> {
+        let look_up = |key: &[u8]| settings.look_up(key);
+        Annotations::decode_with(self.annotations_text(), self.location.role, &look_up, choose).ok()
     }
 
     /// Returns the unknown keys that the old object of an update has too.
@@ -255,16 +289,11 @@ impl<'a> Target<'a> {
         self.metadata == other.metadata && self.spec == other.spec
     }
 
-    /// Checks that the target has no more annotations than are kept, unless those of the old target of an update are
-    /// the same.
+    /// Checks that the target does not lack annotations.
     ///
     /// # Errors
-    /// If it has more. The path is relative to the owner of the metadata.
-    pub(crate) fn check_excess(&self, old: Option<&Self>) -> Result<(), DecodeError> {
-        if old.is_some_and(|old| old.annotations.excess.is_some() && self.annotations_text() == old.annotations_text())
-        {
-            return Ok(());
-        }
+    /// If it does. The path is relative to the owner of the metadata.
+    pub(crate) fn check_excess(&self) -> Result<(), DecodeError> {
         self.annotations.check_excess().at_path(&["metadata", "annotations"])
     }
 

@@ -87,8 +87,9 @@ fn targets<'a>(
         let new = build(change.object, ownership).at_path(&OBJECT)?.in_object_of(change.size);
         let old = change.old_object.map(|old| Ok(build(old, None)?.in_object_of(change.old_size)));
         let old = old.transpose().at_path(&OLD_OBJECT)?;
-        new.check_excess(old.as_ref()).at_path(location.path).at_path(&OBJECT)?;
-        targets.push(Versions::new(new, old.map(Cow::Owned), settings));
+        let versions = Versions::new(new, old.map(Cow::Owned), settings);
+        versions.check_excess().at_path(location.path).at_path(&OBJECT)?;
+        targets.push(versions);
     }
     Ok(targets)
 }

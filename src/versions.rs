@@ -20,18 +20,22 @@ pub(crate) struct Versions<'o, 'a> {
 
 impl<'o, 'a> Versions<'o, 'a> {
     /// Creates the versions of a target. There is an old one only in an update.
-    pub(crate) fn new(new: Target<'a>, old: Option<Cow<'o, Target<'a>>>, settings: &Settings<'_>) -> Self {
-        match old {
-            Some(old) => {
-                let old = if old.lacks_annotations() {
-                    Cow::Owned(old.into_owned().with_keys_of(&new, settings))
-                } else {
-                    old
-                };
-                Self { new: ratchet::ignore_preexisting_keys(new, &old), old: Some(old) }
-            }
-            None => Self { new, old: None },
+    pub(crate) fn new(mut new: Target<'a>, mut old: Option<Cow<'o, Target<'a>>>, settings: &Settings<'_>) -> Self {
+        if let Some(old) = old.as_mut().filter(|old| old.lacks_annotations()) {
+            Target::decode_changed(&mut new, old.to_mut(), settings);
         }
+        if let Some(old) = &old {
+            new = ratchet::ignore_preexisting_keys(new, old);
+        }
+        Self { new, old }
+    }
+
+    /// Checks that the new target does not have too many annotations, unless the old one has them too.
+    ///
+    /// # Errors
+    /// If it does. The path is relative to the owner of the metadata.
+    pub(crate) fn check_excess(&self) -> Result<(), DecodeError> {
+        self.new.check_excess()
     }
 
     /// Returns the violations that the request is blamed for, or warned about.
@@ -55,5 +59,89 @@ impl<'o, 'a> Versions<'o, 'a> {
         };
         violations.extend(requested_address::check(new, old.as_deref(), settings, cluster));
         Ok(violations)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use crate::cluster::no_cluster;
+    use crate::validate;
+
+    type Commands = BTreeMap<String, String>;
+
+    /// A managed annotation, and its value.
+    fn command() -> impl Strategy<Value = (String, String)> {
+        (0..80_u8, 0..3_u8).prop_map(|(n, value)| (format!("interlink.eu/{n:02}-client-commands"), value.to_string()))
+    }
+
+    /// Returns the status of an UPDATE of a pod by an untrusted user, and checks that it does not depend on the order of
+    /// the annotations.
+    fn update(old: &Commands, new: &Commands, team: &str, rules: &str) -> Option<u16> {
+        let code = |is_reversed| {
+            let object = |commands: &Commands, team: &str, is_reversed| {
+                let mut entries: Vec<_> =
+                    commands.iter().map(|(key, value)| format!(r#""{key}": "{value}""#)).collect();
+                if is_reversed {
+                    entries.reverse();
+                }
+                entries.push(format!(r#""team": "{team}""#));
+                format!(r#"{{"metadata": {{"annotations": {{{}}}}}}}"#, entries.join(","))
+            };
+            let payload = format!(
+                r#"{{"request": {{"operation": "UPDATE", "kind": {{"group": "", "kind": "Pod"}},
+                "userInfo": {{"username": "alice"}}, "object": {}, "oldObject": {}}}, "settings": {{"rules": {rules}}}}}"#,
+                object(new, team, is_reversed),
+                object(old, "cms", false)
+            );
+            validate(payload.as_bytes(), &no_cluster).code
+        };
+        assert_eq!(code(false), code(true));
+        code(false)
+    }
+
+    proptest! {
+        #[test]
+        fn rejects_any_change_of_any_number_of_managed_annotations(
+            old in vec(command(), 0..70), changed in vec(command(), 0..4), removed in vec(command(), 0..4), team: bool
+        ) {
+            let old: Commands = old.into_iter().collect();
+            let mut new = old.clone();
+            new.extend(changed);
+            new.retain(|key, _| !removed.iter().any(|(removed, _)| removed == key));
+            let code = update(&old, &new, if team { "cms" } else { "atlas" }, "{}");
+            prop_assert_eq!(code.is_none(), old == new, "{:?}", code);
+        }
+    }
+
+    #[test]
+    fn compares_more_annotations_than_are_kept() {
+        let many = |domain: &str, numbers: std::ops::Range<u8>| -> Commands {
+            numbers.map(|n| (format!("{domain}/{n:02}-client-commands"), "x".to_owned())).collect()
+        };
+        let managed = |numbers| many("interlink.eu", numbers);
+        let plugins = |numbers| many("slurm-job.vk.io", numbers);
+        let rules = r#"{"plugin-annotations": "Deny"}"#;
+        for (old, new, expected) in [
+            (managed(10..50), managed(10..50), None),
+            (managed(10..50), managed(10..49), Some(403)),
+            (managed(10..50), managed(11..50), Some(403)),
+            (managed(10..50), managed(0..0), Some(403)),
+            (managed(10..50), managed(9..50), Some(403)),
+            (managed(10..50), managed(10..51), Some(403)),
+            (managed(10..50), managed(10..83), Some(400)),
+            (managed(10..42), managed(9..42), Some(400)),
+            (plugins(10..50), plugins(10..50), None),
+            (plugins(10..50), plugins(10..49), None),
+            (plugins(10..50), plugins(49..50), None),
+            (plugins(10..50), plugins(9..50), Some(422)),
+            (plugins(10..50), plugins(10..51), Some(422)),
+        ] {
+            assert_eq!(update(&old, &new, "atlas", rules), expected, "{:?} {:?}", old.len(), new.keys().next());
+        }
     }
 }

@@ -28,6 +28,7 @@ pub(crate) fn cases() -> Vec<Case> {
         ("copies of a large template", copies(7_500)),
         ("a template with the same port", ports_in_template(1_048_000)),
         ("templates with many commands", many_commands(830)),
+        ("update of a pod with many commands", other_commands(26_100)),
         ("a pod with unknown keys", create(1, &Value::Object(keys(48_600)))),
         ("update of a pod with unknown keys", other_keys(41_800)),
         ("a valid list of ports", create(1, &json!({EXTRA_PORTS: ports(356_400)}))),
@@ -120,6 +121,16 @@ fn many_commands(count: usize) -> Vec<u8> {
         fleet((0..count).map(|_| argo_template(&Value::Object(commands().collect()))))
     };
     payload(&AdmissionRequest::update(object("1"), object("2")))
+}
+
+/// An UPDATE of a pod with far more annotations that only interLink writes than are checked, which adds the first.
+fn other_commands(count: usize) -> Vec<u8> {
+    let pod = |first: usize| {
+        let commands: Map<_, _> =
+            (first..count).map(|tunnel| (format!("interlink.eu/{tunnel:05}-client-commands"), json!(""))).collect();
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"annotations": commands}})
+    };
+    payload(&AdmissionRequest::update(pod(1), pod(0)))
 }
 
 /// An UPDATE of a pod that replaces all of its unknown keys.
