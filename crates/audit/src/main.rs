@@ -134,6 +134,14 @@ fn check(arguments: Check) -> Result<ExitCode, Failure> {
         let text = format!("{unmatched} of {total} objects in --old {have} no later version in the given files");
         print_message("note", &text);
     }
+    if run.summary.stored_creations > 0 && !output.quiet {
+        let texts = [
+            "object looks like a stored one, but was checked as if a user created it",
+            "objects look like stored ones, but were checked as if a user created them",
+        ];
+        let objects = counted(run.summary.stored_creations, texts);
+        print_message("note", &format!("{objects}; for stored objects, use interlink-audit audit"));
+    }
     if run.summary.trusted > 0 {
         let (count, is) = if run.summary.trusted == 1 { ("1 object", "was") } else { ("some objects", "were") };
         let text = format!("{count} {is} accepted unchecked, because the settings trust the requester");

@@ -9,6 +9,7 @@ use crate::document::{Document, Origin};
 use crate::documentation;
 use crate::host::Answer;
 use crate::line::{OBJECT, lines_before};
+use crate::object::Header;
 use crate::request::{DEFAULT_USERNAME, EvaluatedAs, Request};
 
 /// The outcome of one object.
@@ -45,6 +46,9 @@ pub struct Outcome {
     /// Whether the findings are those about an object among all others.
     #[serde(skip)]
     pub is_across_objects: bool,
+    /// Whether it is a stored object that was evaluated as if a user created it.
+    #[serde(skip)]
+    pub is_stored_creation: bool,
 }
 
 /// A finding that does not count.
@@ -167,6 +171,7 @@ impl Outcome {
             omitted_findings,
             excepted_findings: Vec::new(),
             is_across_objects: false,
+            is_stored_creation: request.evaluated_as == EvaluatedAs::Creation && is_stored(document),
         }
     }
 
@@ -188,6 +193,7 @@ impl Outcome {
             omitted_findings: 0,
             excepted_findings: Vec::new(),
             is_across_objects: true,
+            is_stored_creation: false,
         }
     }
 
@@ -280,6 +286,10 @@ impl Finding {
             None => self.path.clone(),
         }
     }
+}
+
+fn is_stored(document: &Document) -> bool {
+    Header::decode(&document.text).is_ok_and(|header| header.is_stored())
 }
 
 /// Replaces the advice to trust the requester, if the requester is the default user.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use interlink_audit::document::{Origin, Problem, STANDARD_INPUT};
 use interlink_audit::host::Module;
-use interlink_audit::policy_settings::{self, PolicySettings};
+use interlink_audit::policy_settings::{self, PolicySettings, Remark};
 use interlink_audit::report::print_message;
 use interlink_audit::{input, registry, streams};
 
@@ -72,17 +72,12 @@ pub(crate) fn check_exists(path: &str, named_by: &str) -> Result<(), Problem> {
     Err(Origin::file(path).problem(format!("does not exist, but {named_by} names it")))
 }
 
-/// Prints a note or a warning about the settings, and returns whether it is a warning.
+/// Prints the remarks about the policy's manifest, and returns whether there is a warning.
 pub(crate) fn print_remarks(settings: &PolicySettings, is_quiet: bool) -> bool {
-    if let Some(manifest) = settings.missing_in.as_ref().filter(|_| !is_quiet) {
-        print_message("note", &format!("{manifest}: has no settings; the policy's defaults apply"));
+    for Remark { is_warning, origin, text } in &settings.remarks {
+        if *is_warning || !is_quiet {
+            print_message(if *is_warning { "warning" } else { "note" }, &format!("{origin}: {text}"));
+        }
     }
-    if let Some(manifest) = &settings.excludes_plugins {
-        let text = format!(
-            "{manifest}: the rule plugin-annotations is on, but matchConditions keep objects without interLink's own \
-             annotations from the policy; use the pattern that interlink-audit explain plugin-annotations shows"
-        );
-        print_message("warning", &text);
-    }
-    settings.excludes_plugins.is_some()
+    settings.remarks.iter().any(|remark| remark.is_warning)
 }

@@ -2,6 +2,7 @@
 
 mod fields;
 mod policies;
+mod values;
 
 use interlink_annotations_policy::response::parse;
 use interlink_annotations_policy::settings::{ClusterReads, Settings};
@@ -14,21 +15,20 @@ use crate::input;
 use crate::line::lines_before;
 use policies::{ChoiceError, Policy as ManifestPolicy};
 
+pub use policies::Remark;
+
 /// Settings that the policy accepts.
 #[derive(Debug)]
 pub struct PolicySettings {
     /// The settings, as JSON.
     pub text: Vec<u8>,
-    /// The manifest that gives no settings, so that the policy's defaults apply.
-    pub missing_in: Option<Origin>,
-    /// The manifest whose match conditions exclude objects that only the rule `plugin-annotations` reports, although
-    /// the settings turn this rule on.
-    pub excludes_plugins: Option<Origin>,
+    /// Remarks about the manifests that they are from.
+    pub remarks: Vec<Remark>,
 }
 
 impl Default for PolicySettings {
     fn default() -> Self {
-        Self { text: b"{}".to_vec(), missing_in: None, excludes_plugins: None }
+        Self { text: b"{}".to_vec(), remarks: Vec::new() }
     }
 }
 
@@ -45,6 +45,12 @@ impl PolicySettings {
         true
     }
 }
+
+/// The warning about match conditions that exclude objects which only one rule reports, although the settings turn this
+/// rule on.
+const EXCLUDES_PLUGINS: &str = "the rule plugin-annotations is on, but matchConditions keep objects without interLink's \
+                                own annotations from the policy; use the pattern that interlink-audit explain \
+                                plugin-annotations shows";
 
 #[derive(Debug, thiserror::Error)]
 enum SettingsError {
@@ -85,25 +91,27 @@ pub fn from_manifest(path: &str, name: Option<&str>, module: &Policy) -> Result<
         let error = if name.is_some() { ChoiceError::SameName(list) } else { ChoiceError::DifferentSettings(list) };
         return Err(at_path(error));
     }
-    let mut settings = settings.into_iter();
-    let first = settings.next().ok_or_else(|| at_path(ChoiceError::NoPolicy))?;
-    Ok(settings.fold(first, |first, other| PolicySettings {
-        text: first.text,
-        missing_in: first.missing_in.or(other.missing_in),
-        excludes_plugins: first.excludes_plugins.or(other.excludes_plugins),
-    }))
+    let remarks = settings.iter().flat_map(|settings| settings.remarks.clone()).collect();
+    let first = settings.into_iter().next().ok_or_else(|| at_path(ChoiceError::NoPolicy))?;
+    Ok(PolicySettings { remarks, ..first })
 }
 
 /// Returns the settings of a policy, if it accepts them.
 fn of_policy(policy: &ManifestPolicy<'_>, module: &Policy) -> Result<PolicySettings, Problem> {
     policy.check()?;
-    let origin = || policy.origin().clone();
+    let mut remarks = policy.remarks();
+    let mut add = |is_warning, text: &str| {
+        remarks.push(Remark { is_warning, origin: policy.origin().clone(), text: text.to_owned() });
+    };
     let Some(settings) = policy.settings()? else {
-        return Ok(PolicySettings { missing_in: Some(origin()), ..PolicySettings::default() });
+        add(false, "has no settings; the policy's defaults apply");
+        return Ok(PolicySettings { remarks, ..PolicySettings::default() });
     };
     let text = validated(settings, module)?;
-    let excludes_plugins = checks_plugins(&text) && policy.excludes_plugins();
-    Ok(PolicySettings { text, missing_in: None, excludes_plugins: excludes_plugins.then(origin) })
+    if checks_plugins(&text) && policy.excludes_plugins() {
+        add(true, EXCLUDES_PLUGINS);
+    }
+    Ok(PolicySettings { text, remarks })
 }
 
 /// Returns whether settings turn on the rule for plugins' annotations.

@@ -101,6 +101,9 @@ pub struct Summary {
     pub omitted_findings: usize,
     /// The findings of each rule.
     pub rules: BTreeMap<String, RuleCount>,
+    /// Stored objects that were evaluated as if a user created them.
+    #[serde(skip)]
+    pub stored_creations: usize,
     /// Accepted objects with warnings, for the totals.
     #[serde(skip)]
     accepted_with_warnings: usize,
@@ -133,6 +136,7 @@ impl Summary {
         self.with_warnings += usize::from(has_warnings);
         self.refused_with_warnings += usize::from(is_refused && has_warnings);
         self.writers_unknown += usize::from(writers_unknown);
+        self.stored_creations += usize::from(outcome.is_stored_creation);
         self.refused_writers_unknown += usize::from(is_refused && writers_unknown);
         let is_accepted = matches!(outcome.verdict, Verdict::Accepted | Verdict::WritersUnknown);
         self.accepted_with_warnings += usize::from(is_accepted && has_warnings);

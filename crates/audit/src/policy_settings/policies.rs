@@ -6,15 +6,13 @@ use std::path::Path;
 use json_scan::{Context, DecodeError, Reader, Value, present, seek_path};
 
 use super::fields::{KINDS, Part};
+use super::values::{check_values, or};
 use crate::document::{Document, Origin, Problem};
 use crate::input::{self, Files};
 use crate::object::{Header, lines_before, lines_before_key, text};
 
 /// The last part of the address of this policy's module.
 const MODULE_NAME: &str = "interlink-annotations";
-
-/// The modes in which a policy can be deployed.
-const MODES: [&str; 2] = ["protect", "monitor"];
 
 /// The pattern for keys in the match conditions of the manifests in `deploy`, which plugins' keys do not match.
 const DEFAULT_PATTERN: &str = "'(?i)^([iİ]nterl[iİ]nk[.]|jobid$)'";
@@ -33,6 +31,17 @@ pub(super) struct Policy<'d> {
     body: Value<'d>,
 }
 
+/// A remark about the manifest of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// Whether it is a warning; if not, it is a note.
+    pub is_warning: bool,
+    /// The manifest.
+    pub origin: Origin,
+    /// The text.
+    pub text: String,
+}
+
 #[derive(Debug, thiserror::Error)]
 enum ManifestError {
     #[error(
@@ -48,8 +57,6 @@ enum ManifestError {
     NoSpec,
     #[error("is a policy group whose spec.policies is missing, or not a map")]
     NoMembers,
-    #[error("spec.mode: is {0:?}; use {modes}", modes = MODES.join(" or "))]
-    Mode(String),
 }
 
 /// The reason why no policy, or none in particular, is chosen.
@@ -199,23 +206,44 @@ impl<'d> Policy<'d> {
         name.is_empty() || name == MODULE_NAME
     }
 
-    /// Checks the names of the fields, and the mode.
+    /// Checks the names of the fields, and some values.
     ///
     /// # Errors
-    /// If Kubewarden does not know a field or the mode.
+    /// If Kubewarden does not know a field, or a value is not accepted.
     pub(super) fn check(&self) -> Result<(), Problem> {
         check_fields(self.document, &self.kind, Part::Spec, self.spec)?;
         if let Some(member) = &self.member {
             check_fields(self.document, &self.kind, Part::Member(member), self.body)?;
         }
-        let [mode] = self.spec.reader().pick(["mode"]).map_err(|error| self.problem(error))?;
-        match present(mode) {
-            Some(value) if !MODES.contains(&&*text(mode)) => {
-                let shown = String::from_utf8_lossy(value.text()).trim_matches('"').to_owned();
-                Err(origin_of(self.document, value).problem(ManifestError::Mode(shown)))
-            }
-            _ => Ok(()),
-        }
+        let mut wrong = None;
+        check_values(self.spec, &mut wrong).map_err(|error| {
+            // The element of a list has no key of its own.
+            let line = wrong.and_then(|value| Some(self.origin().line? + lines_before(&self.document.text, value)));
+            line.map_or_else(|| self.origin().clone(), |line| self.origin().at_line(line)).problem(error)
+        })
+    }
+
+    /// Returns a remark about each field that makes the policy weaker than users expect.
+    pub(super) fn remarks(&self) -> Vec<Remark> {
+        let [failure_policy, message] = self.spec.reader().pick(["failurePolicy", "message"]).unwrap_or_default();
+        let remark = |is_warning, value: Option<Value<'_>>, text: &str| {
+            let origin = origin_of(self.document, value?);
+            Some(Remark { is_warning, origin, text: text.to_owned() })
+        };
+        let ignores = failure_policy.filter(|_| text(failure_policy) == "Ignore");
+        // A group must have a message.
+        let replaces = message.filter(|_| !text(message).is_empty() && self.member.is_none());
+        [
+            remark(
+                true,
+                ignores,
+                "failurePolicy is Ignore: while the policy server cannot answer, no request is checked",
+            ),
+            remark(false, replaces, "users see this message in place of the policy's, without what is wrong"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     /// Returns the settings, as a document of their own; `None` if there are none.
@@ -276,13 +304,6 @@ fn origin_of(document: &Document, value: Value<'_>) -> Origin {
     match document.origin.line {
         Some(line) => document.origin.at_line(line + lines_before_key(&document.text, value)),
         None => document.origin.clone(),
-    }
-}
-
-fn or(names: &[&str]) -> String {
-    match names {
-        [names @ .., last] if !names.is_empty() => format!("{} or {last}", names.join(", ")),
-        _ => names.concat(),
     }
 }
 

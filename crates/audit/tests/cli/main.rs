@@ -353,7 +353,7 @@ fn notes_once_that_addresses_are_not_compared_with_the_cluster() {
         let settings = format!("podIP: {{cidrs: [10.0.0.0/16]}}\ncluster: {{{reads}}}\n");
         let files = [("s.yaml", &*settings), ("pods.yaml", &pods)];
         let (code, table, errors) = run(&files, &["check", "--settings", "s.yaml", "pods.yaml"]);
-        assert_eq!((code, errors), (1, NOTE.repeat(notes)), "{reads}");
+        assert!(code == 1 && errors.matches(NOTE).count() == notes, "{reads}: {errors}");
         assert!(table.contains("1 refused, 2 accepted") && !table.contains("warn"), "{reads}: {table}");
         let (_, table, errors) = run(&files, &["audit", "--settings", "s.yaml", "pods.yaml"]);
         assert!(errors.matches(NOTE).count() == notes && !table.contains("not compared"), "{reads}: {table}{errors}");
@@ -518,12 +518,28 @@ fn counts_unknown_writers_of_refused_objects() {
 
 #[test]
 fn checks_a_manifest_that_claims_to_be_stored_like_any_other() {
+    const ONE: &str = "note: 1 object looks like a stored one, but was checked as if a user created it; for stored \
+                       objects, use interlink-audit audit\n";
     let stored = stored(Some("vk"));
-    for arguments in [&["check", "vk.yaml"][..], &["check", "vk.yaml", "--as", "alice"]] {
+    for (arguments, note) in [
+        (&["check", "vk.yaml"][..], ONE),
+        (&["check", "vk.yaml", "--as", "alice"], ONE),
+        (&["check", "vk.yaml", "--quiet"], ""),
+    ] {
         let (code, table, errors) = run(&[("vk.yaml", &stored)], arguments);
-        assert_eq!((code, errors.as_str()), (1, ""));
+        assert_eq!((code, errors.as_str()), (1, note));
         assert!(table.starts_with("refused (403)  Pod default/stored  vk.yaml:1, creation\n"), "{table}");
     }
+}
+
+#[test]
+fn notes_once_that_stored_objects_are_checked_as_new_ones() {
+    let stored = stored(None);
+    let files = [("a.yaml", &*stored), ("b.yaml", &stored), ("bad.yaml", BAD)];
+    let note = "note: 2 objects look like stored ones, but were checked as if a user created them; for stored objects, \
+                use interlink-audit audit\n";
+    assert_eq!(run(&files, &["check", "a.yaml", "b.yaml", "bad.yaml"]).2, note);
+    assert_eq!(run(&files, &["check", "a.yaml", "--old", "b.yaml"]).2, "", "an update of a stored object");
 }
 
 #[test]

@@ -156,6 +156,19 @@ fn rejects_fields_and_modes_that_kubewarden_does_not_know() {
         ),
         (&good, "mode: protect", "mode: enforce", "p.yaml:7: spec.mode: is \"enforce\"; use protect or monitor"),
         (
+            &good,
+            "mode: protect",
+            "failurePolicy: ignore",
+            "p.yaml:7: spec.failurePolicy: is \"ignore\"; use Fail or Ignore",
+        ),
+        (
+            &good,
+            "mode: protect",
+            "rules:\n  - operations: [CREATE]\n  - operations:\n    - CREATE\n    - Update",
+            "p.yaml:11: spec.rules[1].operations[1]: is \"Update\"; use CREATE, UPDATE, DELETE, CONNECT or *",
+        ),
+        (&group, "expression:", "mode: 1\n  expression:", "p.yaml:6: spec.mode: is 1; use protect or monitor"),
+        (
             &group,
             "settings:",
             "setings:",
@@ -171,6 +184,31 @@ fn rejects_fields_and_modes_that_kubewarden_does_not_know() {
         let (code, _, errors) = check(&policy.replace(old, new), &[]);
         assert_eq!((code, errors), (2, format!("error: {error}\n")));
     }
+}
+
+#[test]
+fn remarks_on_fields_that_weaken_a_policy() {
+    let good = policy("a", OURS, "Warn");
+    for (old, new, remark) in [
+        ("mode: protect", "mode: protect\n  failurePolicy: Fail", ""),
+        (
+            "mode: protect",
+            "mode: protect\n  failurePolicy: Ignore",
+            "warning: p.yaml:8: failurePolicy is Ignore: while the policy server cannot answer, no request is checked\n",
+        ),
+        (
+            "mode: protect",
+            "message: stop",
+            "note: p.yaml:7: users see this message in place of the policy's, without what is wrong\n",
+        ),
+    ] {
+        let changed = good.replace(old, new);
+        assert_eq!(check(&changed, &[]).2, remark);
+        let is_warning = remark.starts_with("warning");
+        assert_eq!(check(&changed, &["--quiet"]).2.is_empty(), !is_warning, "{remark}");
+    }
+    let group = group(&member("m", OURS, "Warn"));
+    assert_eq!(check(&group, &[]).2, "", "a group must have a message");
 }
 
 #[test]
