@@ -4,20 +4,19 @@ use std::io::ErrorKind;
 use std::mem::take;
 use std::path::{Path, PathBuf};
 
-use interlink_annotations_policy::response::show_name;
 use interlink_audit::cluster::parse_namespace;
 use interlink_audit::document::{Origin, Problem};
 use interlink_audit::exceptions::Exception;
 use interlink_audit::input;
 use interlink_audit::report::print_message;
 use interlink_audit::request::Impersonation;
-use interlink_audit::suggestion::closest;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use toml::Table;
 
 use crate::cli::{Configuration, FailOn, Folders, Output, PolicyOptions, parse_username};
 use crate::policy::check_exists;
+use crate::toml_error;
 
 /// The name of the file that is read from the current folder.
 const FILE: &str = "interlink-audit.toml";
@@ -47,9 +46,8 @@ pub(crate) struct Config {
 
 #[derive(Debug, thiserror::Error)]
 enum ConfigError {
-    // The library's text has several lines, including the faulty one.
-    #[error("{field}{}{hint}", .source.message().replace("a sequence", "a list"))]
-    Syntax { source: toml::de::Error, field: String, hint: String },
+    #[error("{0}")]
+    Syntax(String),
     #[error("sets both policy and settings; remove one of them")]
     PolicyAndSettings,
 }
@@ -86,11 +84,8 @@ impl Config {
             text => text.map_err(|error| origin().problem(error))?,
         };
         let mut config: Self = toml::from_str(&text).map_err(|error| {
-            let line = error.span().map(|span| text[..span.start].matches('\n').count());
-            let field = line.and_then(|line| text.lines().nth(line)).and_then(field).unwrap_or_default();
-            let hint = hint(&error, &text);
-            let origin = line.map_or_else(origin, |line| origin().at_line(line + 1));
-            origin.problem(ConfigError::Syntax { source: error, field, hint })
+            let origin = toml_error::line(&error, &text).map_or_else(origin, |line| origin().at_line(line + 1));
+            origin.problem(ConfigError::Syntax(toml_error::describe(&error, &text)))
         })?;
         if config.policy.is_some() && config.settings.is_some() {
             return Err(origin().problem(ConfigError::PolicyAndSettings));
@@ -173,24 +168,5 @@ fn print_note(origin: &Origin, text: &str) {
     if let Some((last, others)) = fields.split_last() {
         let and = if others.is_empty() { "" } else { " and " };
         print_message("note", &format!("{origin} sets {}{and}{last}", others.join(", ")));
-    }
-}
-
-/// Returns the name of the field on a line, as the beginning of a message.
-fn field(line: &str) -> Option<String> {
-    line.split_once('=').map(|(name, _)| format!("{}: ", show_name(name.trim())))
-}
-
-/// Returns how to fix an error in a configuration, if that can be guessed.
-fn hint(error: &toml::de::Error, text: &str) -> String {
-    let table: Table = toml::from_str(text).unwrap_or_default();
-    if table.get("exceptions").is_some_and(toml::Value::is_table) {
-        return "; write [[exceptions]]".to_owned();
-    }
-    // The library's text has the unknown name and the known ones in backticks.
-    let mut quoted = error.message().split('`').skip(1).step_by(2);
-    match quoted.next().and_then(|name| closest(name, quoted)) {
-        Some(name) => format!("; did you mean {name}?"),
-        None => String::new(),
     }
 }

@@ -46,7 +46,7 @@ struct Pattern(String);
 
 /// An exception as written in the configuration.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct ExceptionText {
     // An error about a field has its line, one about the whole exception has that of the first exception.
     #[serde(deserialize_with = "rule")]

@@ -6,6 +6,7 @@ mod explain;
 mod policy;
 mod progress;
 mod shell;
+mod toml_error;
 
 use std::io::{self, Write};
 use std::path::Path;
