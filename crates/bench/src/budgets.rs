@@ -11,7 +11,7 @@ use crate::requests::{cases, create};
 use crate::{hostile, pods};
 
 /// The size of the module, in bytes.
-const MODULE_SIZE: usize = 350_000;
+const MODULE_SIZE: usize = 332_000;
 
 /// The instructions to start: instantiation, and the functions that a waPC host calls first.
 const START: u64 = 5_000;
