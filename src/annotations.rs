@@ -42,8 +42,8 @@ pub(crate) enum Owner<'a> {
 }
 
 /// The maximum number of annotations with keys that match a pattern or a setting that are kept at one location. It
-/// applies to those that only interLink writes, and separately to all others. Only an attacker writes more, and some
-/// steps compare every pair.
+/// applies to those that only interLink writes, and separately to all others. Hardly any object has more, and some steps
+/// compare every pair.
 const MAX_MATCHED: usize = 32;
 
 /// interLink's annotations at one location of an object.
@@ -74,17 +74,18 @@ impl Matched {
     }
 }
 
-/// What becomes of an annotation whose key matches a pattern or a setting.
+/// What to do with an annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Choice {
+pub(crate) enum Action {
     Keep,
     Skip,
-    /// It is skipped, and [`Annotations::check_excess`] returns an error.
+    /// Skip it, and let [`Annotations::check_excess`] return an error.
     Report,
 }
 
-/// Decides about an annotation by its key and value.
-pub(crate) type Choose<'c, 'a> = dyn FnMut(&[u8], Value<'a>, &AnnotationInfo) -> Choice + 'c;
+/// Returns what to do with an annotation, by its key and value: one whose key matches a pattern or a setting, or an
+/// unknown one, which has no [`AnnotationInfo`].
+pub(crate) type Classifier<'c, 'a> = dyn FnMut(&[u8], Value<'a>, Option<&AnnotationInfo>) -> Action + 'c;
 
 impl<'a> Annotations<'a> {
     /// Decodes the annotations at a location with this role.
@@ -97,12 +98,14 @@ impl<'a> Annotations<'a> {
         look_up: &dyn Fn(&[u8]) -> Lookup,
     ) -> Result<Self, DecodeError> {
         let mut matched = Matched::default();
-        let mut choose = |_: &[u8], _, info: &_| if matched.count(info) { Choice::Keep } else { Choice::Report };
-        Self::decode_with(value, role, look_up, &mut choose)
+        Self::decode_with(value, role, look_up, &mut |_, _, info| match info {
+            Some(info) if !matched.count(info) => Action::Report,
+            _ => Action::Keep,
+        })
     }
 
-    /// Decodes the annotations at a location with this role. `choose` decides about those with keys that match a pattern
-    /// or a setting.
+    /// Decodes the annotations at a location with this role that a classifier selects, and all whose keys are in the
+    /// catalogue.
     ///
     /// # Errors
     /// As [`Annotations::decode`].
@@ -110,12 +113,12 @@ impl<'a> Annotations<'a> {
         value: Option<Value<'a>>,
         role: Role,
         look_up: &dyn Fn(&[u8]) -> Lookup,
-        choose: &mut Choose<'_, 'a>,
+        classify: &mut Classifier<'_, 'a>,
     ) -> Result<Self, DecodeError> {
         let mut annotations = Self::default();
         if let Some(value) = present(value) {
             let decode = &mut |key: &[u8], value: &mut Reader<'a>| {
-                annotations.decode_entry(key, value, role, look_up(key), choose).at_key(key)
+                annotations.decode_entry(key, value, role, look_up(key), classify).at_key(key)
             };
             value.reader().entries(decode)?;
         }
@@ -128,7 +131,7 @@ impl<'a> Annotations<'a> {
         value: &mut Reader<'a>,
         role: Role,
         found: Lookup,
-        choose: &mut Choose<'_, 'a>,
+        classify: &mut Classifier<'_, 'a>,
     ) -> Result<(), DecodeError> {
         let value = value.value()?;
         if !value.is_string() {
@@ -136,17 +139,17 @@ impl<'a> Annotations<'a> {
         }
         match found {
             Lookup::Unrelated => {}
-            // On a Node, interLink looks only at its own annotation.
+            // interLink reads only `ping-response` on a Node.
             Lookup::Known(info) if role == Role::Node && info.applies_to != AppliesTo::Node => {}
             Lookup::Unknown if role == Role::Node => {}
             // No rule checks plugins' annotations on a workload itself.
             Lookup::Known(info) if role == Role::Workload && info.is_for_plugins() => {}
             Lookup::Known(info) => {
                 let is_exact = bytes_eq(info.key.as_bytes(), key);
-                match if is_exact { Choice::Keep } else { choose(key, value, info) } {
-                    Choice::Keep => {}
-                    Choice::Skip => return Ok(()),
-                    Choice::Report => {
+                match if is_exact { Action::Keep } else { classify(key, value, Some(info)) } {
+                    Action::Keep => {}
+                    Action::Skip => return Ok(()),
+                    Action::Report => {
                         self.excess.get_or_insert_with(|| String::from_utf8_lossy(key).into_owned());
                         return Ok(());
                     }
@@ -165,7 +168,11 @@ impl<'a> Annotations<'a> {
                 }
                 self.known.push(Annotation { key, info, value: value.to_str()?, owner: Owner::Requester });
             }
-            Lookup::Unknown => self.unknown_keys.push(String::from_utf8_lossy(key).into_owned()),
+            Lookup::Unknown => {
+                if classify(key, value, None) == Action::Keep {
+                    self.unknown_keys.push(String::from_utf8_lossy(key).into_owned());
+                }
+            }
         }
         Ok(())
     }
@@ -175,10 +182,10 @@ impl<'a> Annotations<'a> {
         self.known.is_empty() && self.unknown_keys.is_empty()
     }
 
-    /// Checks that no annotation was left out and reported.
+    /// Checks that [`Action::Report`] was returned for no annotation.
     ///
     /// # Errors
-    /// If one was, with the key of the first. The path is relative to the annotations.
+    /// If it was. The error names the first key. The path is relative to the annotations.
     pub(crate) fn check_excess(&self) -> Result<(), DecodeError> {
         let Some(key) = &self.excess else {
             return Ok(());

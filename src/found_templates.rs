@@ -1,4 +1,5 @@
-//! The targets in an object of a kind that the policy does not know by name: the pod templates that have its shape.
+//! The targets in an object of a kind that the policy does not know by name: its pod templates, which are found by their
+//! shape.
 //!
 //! A hostile object may have thousands of templates. Each one is built, checked and dropped; only some violations are
 //! kept for the response.
@@ -31,10 +32,14 @@ const REPORTED: usize = 32;
 /// unknown. Each such template takes a pass over `managedFields`.
 const WITH_OWNERS: usize = 16;
 
+/// The maximum number of templates in an update whose old version has too many annotations, and other ones. Comparing
+/// these takes long.
+const COMPARED: usize = 16;
+
 /// The templates that were found in an object.
 #[derive(Default)]
 pub(crate) struct Found {
-    /// The violations in the first templates with some.
+    /// The violations in the first templates that have any.
     pub(crate) violations: Vec<Violation<'static>>,
     /// Whether the object holds pod templates, and is not one itself.
     pub(crate) is_workload: bool,
@@ -61,6 +66,7 @@ pub(crate) fn check<'a>(
         cluster,
         object_size: if was_oversized { 0 } else { change.size },
         owners: Owners { ownership, templates: 0, error: None },
+        compared: 0,
         refused: 0,
         warned: 0,
         found: Found::default(),
@@ -80,6 +86,8 @@ struct Search<'r, 's, 'a> {
     /// The size of the object for the next template: 0 after the first, so that it is reported once.
     object_size: usize,
     owners: Owners<'r, 'a>,
+    /// The number of templates that count towards [`COMPARED`].
+    compared: usize,
     /// The number of reported templates that are refused, and of those with warnings.
     refused: usize,
     warned: usize,
@@ -107,12 +115,18 @@ impl<'a> Search<'_, '_, 'a> {
             (Err(error), _) => return Err(error),
         };
         let old = old.and_then(|old| old.target.as_deref());
+        if old.is_some_and(|old| old.lacks_annotations() && !old.has_same_annotations(&new)) {
+            self.compared += 1;
+            if self.compared > COMPARED {
+                return Err(DecodeError::new("is one of many templates with too many annotations").hint("change fewer"));
+            }
+        }
         let versions = Versions::new(new, old.map(Cow::Borrowed), self.settings);
         versions.check_excess()?;
         self.keep(path, &versions)
     }
 
-    /// Keeps the violations of a target for the response, if it is one of the first with some.
+    /// Keeps the violations of a target for the response, if it is among the first targets with violations.
     fn keep(&mut self, path: Option<&Path<'_>>, versions: &Versions<'_, 'a>) -> Result<(), DecodeError> {
         let violations = versions.check(self.settings, self.cluster)?;
         let is_refused = violations.iter().any(|violation| violation.level == Level::Deny);
@@ -128,9 +142,9 @@ impl<'a> Search<'_, '_, 'a> {
 /// Assigns the owners of annotations, in an audit request.
 struct Owners<'r, 'a> {
     ownership: Option<&'r FieldOwnership<'r, 'a>>,
-    /// The templates that were assigned.
+    /// The number of templates whose annotations have been assigned owners.
     templates: usize,
-    /// Kept aside, since its path is not the template's.
+    /// Returned after the search, because its path is relative to the object, not to the template.
     error: Option<DecodeError>,
 }
 
@@ -152,8 +166,8 @@ impl<'a> Owners<'_, 'a> {
 #[derive(Default)]
 struct OldTemplates<'a> {
     templates: Vec<OldTemplate<'a>>,
-    /// The index of the template at each path, and of the first with some annotations, by the hash of either. Two paths
-    /// with the same hash would only swap the findings that an update is not blamed for.
+    /// The index of the template at each path, and of the first template with each text of annotations, by hash. If two
+    /// hashes collide, a template is compared with another old one, no more.
     by_hash: BTreeMap<u64, usize>,
 }
 
@@ -161,9 +175,11 @@ struct OldTemplate<'a> {
     annotations: &'a [u8],
     /// `None` if it is malformed.
     target: Option<Box<Target<'a>>>,
-    /// In the first template with some annotations, the index of one that was not taken yet.
+    /// Whether it is the old version of a template with the same annotations.
+    is_taken: Cell<bool>,
+    /// In the first template with the same annotations, the index of the last that may not be taken.
     not_taken: Cell<Option<usize>>,
-    /// The index of the next one that was not taken.
+    /// The index of the one before it.
     next: Option<usize>,
 }
 
@@ -180,7 +196,8 @@ impl<'a> OldTemplates<'a> {
             old.by_hash.entry(path::hash(path)).or_insert(index);
             let first = *old.by_hash.entry(path::hash_text(annotations)).or_insert(index);
             let next = old.templates.get(first).and_then(|first| first.not_taken.replace(Some(index)));
-            old.templates.push(OldTemplate { annotations, target, not_taken: Cell::new(Some(index)), next });
+            let (is_taken, not_taken) = (Cell::new(false), Cell::new(Some(index)));
+            old.templates.push(OldTemplate { annotations, target, is_taken, not_taken, next });
             Ok(())
         })?;
         Ok(old)
@@ -191,26 +208,33 @@ impl<'a> OldTemplates<'a> {
         self.templates.iter().any(|template| template.target.is_some())
     }
 
-    /// Returns the old version of a template: the one at the same path; but if its annotations changed, one that had
-    /// the same annotations elsewhere, since the templates of a list may be reordered. A malformed template has no
-    /// other old version than one with the same annotations.
+    /// Returns the old version of a template: the one at the same path or, if its annotations changed, one that had the
+    /// same annotations elsewhere, since the templates of a list may be reordered. An old template that another template
+    /// has the annotations of counts no more: copies are new. A malformed old template counts only if its annotations
+    /// are the same.
     fn counterpart(&self, path: Option<&Path<'_>>, template: Template<'a>) -> Option<&OldTemplate<'a>> {
         if self.templates.is_empty() {
             return None;
         }
         let annotations = annotations(template);
-        let at_path = self.get(path::hash(path));
-        let same = at_path.filter(|old| old.annotations == annotations).or_else(|| self.take_same(annotations));
+        let at_path = self.get(path::hash(path)).filter(|old| !old.is_taken.get());
+        let same = at_path.filter(|old| old.annotations == annotations).or_else(|| self.same(annotations));
+        if let Some(old) = same {
+            old.is_taken.set(true);
+        }
         same.or_else(|| at_path.filter(|old| old.target.is_some()))
     }
 
-    /// Returns an old template with these annotations, each one only once: a hostile list may have thousands of copies
-    /// of a template that takes long to check.
-    fn take_same(&self, annotations: &[u8]) -> Option<&OldTemplate<'a>> {
+    /// Returns an old template with these annotations that is not taken.
+    fn same(&self, annotations: &[u8]) -> Option<&OldTemplate<'a>> {
         let first = self.get(path::hash_text(annotations))?;
-        let old = self.templates.get(first.not_taken.get()?).filter(|old| old.annotations == annotations)?;
-        first.not_taken.set(old.next);
-        Some(old)
+        while let Some(old) = first.not_taken.get().and_then(|index| self.templates.get(index)) {
+            first.not_taken.set(old.next);
+            if !old.is_taken.get() && old.annotations == annotations {
+                return Some(old);
+            }
+        }
+        None
     }
 
     fn get(&self, hash: u64) -> Option<&OldTemplate<'a>> {
@@ -227,6 +251,7 @@ fn annotations(template: Template<'_>) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use super::COMPARED;
     use crate::cluster::no_cluster;
     use crate::object_size;
     use crate::validate;
@@ -279,9 +304,37 @@ mod tests {
             (&[&no, &off], &[&none, &no], false),
             // A copy is new.
             (&[&no], &[&off, &no, &no], false),
+            (&[&no], &[&no, &no], false),
+            (&[&no, &no], &[&no, &no, &no], false),
+            (&[&no, &off], &[&off, &off], false),
+            (&[&off, &no], &[&off, &off], false),
+            (&[&off, &no], &[&no, &no], false),
         ] {
             assert_eq!(update(&list(old), &list(new)), accepted, "{old:?} {new:?}");
         }
+    }
+
+    #[test]
+    fn compares_a_limited_number_of_templates_with_too_many_annotations() {
+        let update = |count: usize, before: usize, after: usize| {
+            let template = |commands: usize| {
+                let commands = (0..commands).map(|n| format!(r#""interlink.eu/{n:02}-client-commands": "","#));
+                let commands: String = commands.collect();
+                format!(r#"{{"metadata": {{"annotations": {{{commands} "a": ""}}}}, "script": {{}}}}"#)
+            };
+            let list = |commands| vec![template(commands); count].join(",");
+            let payload = format!(
+                r#"{{"request": {{"operation": "UPDATE", "kind": {{"group": "example.org", "kind": "Fleet"}},
+                "userInfo": {{"username": "alice"}}, "object": {{"list": [{}]}}, "oldObject": {{"list": [{}]}}}}}}"#,
+                list(after),
+                list(before)
+            );
+            validate(payload.as_bytes(), &no_cluster).message
+        };
+        assert_eq!(update(100, 40, 40), None);
+        assert_eq!(update(COMPARED, 40, 20), None);
+        let message = update(COMPARED + 1, 40, 20).unwrap_or_default();
+        assert!(message.starts_with("request.object.list[16]: is one of many templates"), "{message}");
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use json_scan::{Context, DecodeError, Value, optional_str};
 
 use crate::annotations::{
-    Annotation, Annotations, Choice, Choose, DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS, Matched,
-    POD_IP, SHADOW_SAME_NS, WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT,
+    Action, Annotation, AnnotationInfo, Annotations, DISABLE_OFFLOAD_CONTAINERS, DISABLE_OFFLOAD_INIT_CONTAINERS,
+    Matched, POD_IP, SHADOW_SAME_NS, WSTUNNEL_EXTRA_PORTS, WSTUNNEL_TIMEOUT,
 };
 use crate::compact::contains;
 use crate::field_ownership::FieldOwnership;
@@ -21,7 +21,7 @@ use crate::scope;
 use crate::settings::Settings;
 use crate::templates::Template;
 
-/// interLink's annotations at one location of an object. It is immutable.
+/// interLink's annotations at one location of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target<'a> {
     pub(crate) kind: &'static Kind,
@@ -36,6 +36,8 @@ pub(crate) struct Target<'a> {
     annotations: Annotations<'a>,
     /// The unknown keys that the old object of an update has too.
     preexisting_keys: Vec<String>,
+    /// Whether the annotations that matter only in scope are checked.
+    in_scope: bool,
     /// The metadata that the annotations are in, and the spec beside it.
     metadata: Option<Value<'a>>,
     spec: Option<Value<'a>>,
@@ -111,7 +113,7 @@ const NEED_POD_SPEC: [&str; 5] = [
 ];
 
 impl<'a> Target<'a> {
-    /// Builds the target at a location of an object: what is in scope there, with its owners.
+    /// Builds the target at a location of an object: the annotations that are in scope there, with their owners.
     ///
     /// # Errors
     /// If a part of the object that matters is malformed. The path is relative to the object.
@@ -192,6 +194,7 @@ impl<'a> Target<'a> {
             pod_count: PodCount::UpTo(1),
             annotations: annotations.at_path(&["metadata", "annotations"])?,
             preexisting_keys: Vec::new(),
+            in_scope: true,
             metadata: text,
             spec,
         })
@@ -199,6 +202,7 @@ impl<'a> Target<'a> {
 
     /// Decodes the pod's spec if the target is in scope, and drops the annotations that are not checked if it is not.
     fn apply_scope(&mut self, in_scope: bool) -> Result<(), DecodeError> {
+        self.in_scope = in_scope;
         if in_scope {
             self.pod_spec = self.decode_pod_spec().at_field("spec")?;
         } else {
@@ -227,56 +231,79 @@ impl<'a> Target<'a> {
         self
     }
 
-    /// Returns whether there are more annotations than were decoded.
+    /// Returns whether annotations beyond the limit were left out and reported.
     pub(crate) fn lacks_annotations(&self) -> bool {
         self.annotations.excess.is_some()
     }
 
-    /// Decodes the annotations of both targets of an update again, because the old one lacks some. Each target has only
-    /// the first of its annotations, and these may be others in the old target than in the new one. Afterwards, the
-    /// targets differ in all annotations that were changed, and lack some that were not.
+    /// Returns whether the annotations have the same text as those of another target.
+    pub(crate) fn has_same_annotations(&self, other: &Self) -> bool {
+        self.annotations_text() == other.annotations_text()
+    }
+
+    /// Decodes the annotations of both targets of an update again, because the old one has more than the limit. The
+    /// first 32 of each target need not have the same keys, so the two could not be compared. Afterwards, the targets
+    /// have the added, changed and removed annotations, up to the limit, and some of the unchanged ones.
     pub(crate) fn decode_changed(new: &mut Self, old: &mut Self, settings: &Settings<'_>) {
-        let entry = |key: &[u8], value: Value<'_>| [key, value.text()].concat();
+        if !new.in_scope || new.has_same_annotations(old) {
+            new.annotations.excess = None;
+            return;
+        }
+        // The value comes first, because its end is known: a key may have any text.
+        let entry = |key: &[u8], value: Value<'_>| [value.text(), key].concat();
         // The entries of the old target, with whether they are left out.
         let (mut before, mut by_hash) = (Vec::new(), BTreeMap::new());
-        old.decode_annotations(settings, &mut |key, value, _| {
+        old.decode_limited(settings, &mut |key, value, _| {
             let entry = entry(key, value);
             by_hash.entry(path::hash_text(&entry)).or_insert(before.len());
             before.push((entry, false));
-            Choice::Skip
+            Action::Skip
         });
         let (mut changed, mut unchanged) = (Matched::default(), Matched::default());
-        new.decode_again(settings, &mut |key, value, info| {
+        new.decode_limited_again(settings, &mut |key, value, info| {
             let entry = entry(key, value);
             let old = by_hash.get(&path::hash_text(&entry)).and_then(|index: &usize| before.get_mut(*index));
             match old.filter(|(old, _)| *old == entry) {
-                Some(_) if unchanged.count(info) => Choice::Keep,
+                Some(_) if unchanged.count(info) => Action::Keep,
                 Some((_, is_left_out)) => {
                     *is_left_out = true;
-                    Choice::Skip
+                    Action::Skip
                 }
-                None if changed.count(info) => Choice::Keep,
-                None => Choice::Report,
+                None if changed.count(info) => Action::Keep,
+                None => Action::Report,
             }
         });
         let (mut before, mut removed) = (before.into_iter(), Matched::default());
-        old.decode_again(settings, &mut |key, _, info| {
+        old.decode_limited_again(settings, &mut |key, _, info| {
             let is_left_out = before.next().is_some_and(|(_, is_left_out)| is_left_out);
             let is_in_new = new.get(&String::from_utf8_lossy(key)).is_some();
-            if !is_left_out && (is_in_new || removed.count(info)) { Choice::Keep } else { Choice::Skip }
+            if !is_left_out && (is_in_new || removed.count(info)) { Action::Keep } else { Action::Skip }
         });
     }
 
-    fn decode_again(&mut self, settings: &Settings<'_>, choose: &mut Choose<'_, 'a>) {
-        if let Some(annotations) = self.decode_annotations(settings, choose) {
-            self.annotations = annotations;
+    /// Replaces the known annotations by those whose number is not limited, and those that a function selects.
+    fn decode_limited_again(
+        &mut self,
+        settings: &Settings<'_>,
+        classify: &mut dyn FnMut(&[u8], Value<'a>, &AnnotationInfo) -> Action,
+    ) {
+        if let Some(Annotations { known, excess, .. }) = self.decode_limited(settings, classify) {
+            (self.annotations.known, self.annotations.excess) = (known, excess);
         }
     }
 
-    /// Decodes the annotations. An error does not matter, because they were decoded before.
-    fn decode_annotations(&self, settings: &Settings<'_>, choose: &mut Choose<'_, 'a>) -> Option<Annotations<'a>> {
+    /// Decodes the known annotations whose number is not limited, and those that a function selects. An error does not
+    /// matter, because the annotations were decoded before.
+    fn decode_limited(
+        &self,
+        settings: &Settings<'_>,
+        classify: &mut dyn FnMut(&[u8], Value<'a>, &AnnotationInfo) -> Action,
+    ) -> Option<Annotations<'a>> {
         let look_up = |key: &[u8]| settings.look_up(key);
-        Annotations::decode_with(self.annotations_text(), self.location.role, &look_up, choose).ok()
+        let classify = &mut |key: &[u8], value, info: Option<&AnnotationInfo>| {
+            info.map_or(Action::Skip, |info| classify(key, value, info))
+        };
+        Annotations::decode_with(self.annotations_text(), self.location.role, &look_up, classify).ok()
     }
 
     /// Returns the unknown keys that the old object of an update has too.
@@ -289,10 +316,10 @@ impl<'a> Target<'a> {
         self.metadata == other.metadata && self.spec == other.spec
     }
 
-    /// Checks that the target does not lack annotations.
+    /// Checks that the target does not have too many annotations.
     ///
     /// # Errors
-    /// If it does. The path is relative to the owner of the metadata.
+    /// If it does. The path is relative to the object or template that has the metadata.
     pub(crate) fn check_excess(&self) -> Result<(), DecodeError> {
         self.annotations.check_excess().at_path(&["metadata", "annotations"])
     }
@@ -391,6 +418,7 @@ impl<'a> Target<'a> {
             pod_count,
             annotations,
             preexisting_keys: Vec::new(),
+            in_scope: true,
             metadata: None,
             spec: None,
         }

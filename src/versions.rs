@@ -33,7 +33,7 @@ impl<'o, 'a> Versions<'o, 'a> {
     /// Checks that the new target does not have too many annotations, unless the old one has them too.
     ///
     /// # Errors
-    /// If it does. The path is relative to the owner of the metadata.
+    /// If it does. The path is relative to the object or template that has the metadata.
     pub(crate) fn check_excess(&self) -> Result<(), DecodeError> {
         self.new.check_excess()
     }
@@ -126,7 +126,17 @@ mod tests {
         let managed = |numbers| many("interlink.eu", numbers);
         let plugins = |numbers| many("slurm-job.vk.io", numbers);
         let rules = r#"{"plugin-annotations": "Deny"}"#;
+        // The keys and values, as JSON. Without quotes, the two have the same text.
+        let and_plugin = |key: &str, value: &str| {
+            let mut annotations = plugins(10..50);
+            annotations.insert(key.to_owned(), value.to_owned());
+            annotations
+        };
+        let (one, other) = (and_plugin("slurm-job.vk.io/z", r#"b\"c"#), and_plugin(r#"slurm-job.vk.io/z\"b\\"#, "c"));
         for (old, new, expected) in [
+            (one.clone(), other.clone(), Some(422)),
+            (other.clone(), one.clone(), Some(422)),
+            (one.clone(), one, None),
             (managed(10..50), managed(10..50), None),
             (managed(10..50), managed(10..49), Some(403)),
             (managed(10..50), managed(11..50), Some(403)),
@@ -140,6 +150,7 @@ mod tests {
             (plugins(10..50), plugins(49..50), None),
             (plugins(10..50), plugins(9..50), Some(422)),
             (plugins(10..50), plugins(10..51), Some(422)),
+            (managed(10..50), plugins(10..20), Some(403)),
         ] {
             assert_eq!(update(&old, &new, "atlas", rules), expected, "{:?} {:?}", old.len(), new.keys().next());
         }
