@@ -112,11 +112,11 @@ fuzz-build: | $(TARGET)
 	RUSTC_WRAPPER=$(CURDIR)/fuzz/instrument \
 		cargo build --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
 
-# Which part of all changes to try: all of them take hours.
+# The shard of mutants to test: testing all of them takes hours.
 MUTANTS ?= 0/50
 
 .PHONY: mutants
-mutants: ## Look for changes to the code that no unit test notices, in a part of all, MUTANTS=0/50 (needs cargo-mutants)
+mutants: ## Test one shard of mutants, MUTANTS=0/50 (needs cargo-mutants)
 	cargo mutants --package interlink-annotations-policy --package json-scan \
 		--sharding round-robin --shard $(MUTANTS) --output target
 

@@ -24,8 +24,8 @@ use crate::settings::{DEPLOYMENT_CONTROLLER, REPLICASET_CONTROLLER, Settings};
 /// The field manager of Kubernetes' built-in controllers.
 pub(crate) const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 
-/// Field managers that stand for no particular client: the API server moves fields there whose manager is not known, or
-/// when there are too many managers.
+/// Field managers that stand for no particular client: the API server assigns fields to them if it does not know the
+/// manager, or if an object has too many managers.
 const UNSPECIFIC_MANAGERS: [&str; 3] = ["before-first-apply", "ancient-changes", ""];
 
 /// The field ownership that an audit request shows.
@@ -180,7 +180,7 @@ fn is_audit_request(change: &Change<'_, '_>, requester: &Requester<'_>) -> Resul
     Ok(!uid.is_empty() && change.request_uid == Some(uid) && is_stored_version(&version))
 }
 
-/// Subresources through which the API server drops a change of annotations, but keeps the ownership.
+/// Subresources whose updates do not change annotations, although the API server records the ownership.
 const SUBRESOURCES_WITHOUT_ANNOTATIONS: [&str; 2] = ["ephemeralcontainers", "resize"];
 
 /// An entry of `managedFields`.
@@ -201,8 +201,8 @@ impl<'a> Record<'a> for Entry<'_, 'a> {
     }
 }
 
-/// Records the owner of the annotation with a key. An annotation that interLink owns stays interLink's: whoever changes
-/// a value takes it from all its owners.
+/// Records the owner of the annotation with a key. If interLink is one of several owners, it remains the owner: a manager
+/// that changes a value becomes its only owner, so several owners have set the same value.
 fn record_owner<'a>(
     annotations: &mut [Annotation<'a>],
     key: &[u8],

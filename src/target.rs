@@ -112,6 +112,15 @@ const NEED_POD_SPEC: [&str; 5] = [
     SHADOW_SAME_NS,
 ];
 
+/// An annotation of the old target of an update.
+struct Before<'a> {
+    key: Vec<u8>,
+    value: Value<'a>,
+    is_in_new: bool,
+    /// Whether it is left out of both targets, because it is unchanged.
+    is_left_out: bool,
+}
+
 impl<'a> Target<'a> {
     /// Builds the target at a location of an object: the annotations that are in scope there, with their owners.
     ///
@@ -249,35 +258,39 @@ impl<'a> Target<'a> {
             new.annotations.excess = None;
             return;
         }
-        // The value comes first, because its end is known: a key may have any text.
-        let entry = |key: &[u8], value: Value<'_>| [value.text(), key].concat();
-        // The entries of the old target, with whether they are left out.
-        let (mut before, mut by_hash) = (Vec::new(), BTreeMap::new());
+        let (mut before, mut by_hash, mut repeated) = (Vec::new(), BTreeMap::new(), None);
         old.decode_limited(settings, &mut |key, value, _| {
-            let entry = entry(key, value);
-            by_hash.entry(path::hash_text(&entry)).or_insert(before.len());
-            before.push((entry, false));
+            let index = *by_hash.entry(path::hash_text(key)).or_insert(before.len());
+            if before.get(index).is_some_and(|other: &Before<'_>| other.key == key) {
+                repeated = Some(String::from_utf8_lossy(key).into_owned());
+            }
+            before.push(Before { key: key.to_vec(), value, is_in_new: false, is_left_out: false });
             Action::Skip
         });
         let (mut changed, mut unchanged) = (Matched::default(), Matched::default());
         new.decode_limited_again(settings, &mut |key, value, info| {
-            let entry = entry(key, value);
-            let old = by_hash.get(&path::hash_text(&entry)).and_then(|index: &usize| before.get_mut(*index));
-            match old.filter(|(old, _)| *old == entry) {
-                Some(_) if unchanged.count(info) => Action::Keep,
-                Some((_, is_left_out)) => {
-                    *is_left_out = true;
+            let old = by_hash.get(&path::hash_text(key)).and_then(|index: &usize| before.get_mut(*index));
+            let Some(old) = old.filter(|old| old.key == key) else {
+                return if changed.count(info) { Action::Keep } else { Action::Report };
+            };
+            let (is_repeated, is_unchanged) = (old.is_in_new, old.value == value);
+            old.is_in_new = true;
+            match () {
+                () if is_repeated => Action::Report,
+                () if !is_unchanged && !changed.count(info) => Action::Report,
+                () if is_unchanged && !unchanged.count(info) => {
+                    old.is_left_out = true;
                     Action::Skip
                 }
-                None if changed.count(info) => Action::Keep,
-                None => Action::Report,
+                () => Action::Keep,
             }
         });
+        new.annotations.excess = new.annotations.excess.take().or(repeated);
         let (mut before, mut removed) = (before.into_iter(), Matched::default());
-        old.decode_limited_again(settings, &mut |key, _, info| {
-            let is_left_out = before.next().is_some_and(|(_, is_left_out)| is_left_out);
-            let is_in_new = new.get(&String::from_utf8_lossy(key)).is_some();
-            if !is_left_out && (is_in_new || removed.count(info)) { Action::Keep } else { Action::Skip }
+        old.decode_limited_again(settings, &mut |_, _, info| match before.next() {
+            Some(Before { is_left_out: true, .. }) => Action::Skip,
+            Some(Before { is_in_new: false, .. }) if !removed.count(info) => Action::Skip,
+            _ => Action::Keep,
         });
     }
 

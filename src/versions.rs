@@ -72,7 +72,8 @@ mod tests {
     use crate::cluster::no_cluster;
     use crate::validate;
 
-    type Commands = BTreeMap<String, String>;
+    /// Annotations, as keys and values in JSON.
+    type Annotations = Vec<(String, String)>;
 
     /// A managed annotation, and its value.
     fn command() -> impl Strategy<Value = (String, String)> {
@@ -81,11 +82,11 @@ mod tests {
 
     /// Returns the status of an UPDATE of a pod by an untrusted user, and checks that it does not depend on the order of
     /// the annotations.
-    fn update(old: &Commands, new: &Commands, team: &str, rules: &str) -> Option<u16> {
+    fn update(old: &Annotations, new: &Annotations, team: &str, rules: &str) -> Option<u16> {
         let code = |is_reversed| {
-            let object = |commands: &Commands, team: &str, is_reversed| {
+            let object = |annotations: &Annotations, team: &str, is_reversed| {
                 let mut entries: Vec<_> =
-                    commands.iter().map(|(key, value)| format!(r#""{key}": "{value}""#)).collect();
+                    annotations.iter().map(|(key, value)| format!(r#""{key}": "{value}""#)).collect();
                 if is_reversed {
                     entries.reverse();
                 }
@@ -109,10 +110,11 @@ mod tests {
         fn rejects_any_change_of_any_number_of_managed_annotations(
             old in vec(command(), 0..70), changed in vec(command(), 0..4), removed in vec(command(), 0..4), team: bool
         ) {
-            let old: Commands = old.into_iter().collect();
+            let old: BTreeMap<_, _> = old.into_iter().collect();
             let mut new = old.clone();
             new.extend(changed);
             new.retain(|key, _| !removed.iter().any(|(removed, _)| removed == key));
+            let [old, new] = [old, new].map(|annotations| annotations.into_iter().collect());
             let code = update(&old, &new, if team { "cms" } else { "atlas" }, "{}");
             prop_assert_eq!(code.is_none(), old == new, "{:?}", code);
         }
@@ -120,23 +122,27 @@ mod tests {
 
     #[test]
     fn compares_more_annotations_than_are_kept() {
-        let many = |domain: &str, numbers: std::ops::Range<u8>| -> Commands {
+        let many = |domain: &str, numbers: std::ops::Range<u8>| -> Annotations {
             numbers.map(|n| (format!("{domain}/{n:02}-client-commands"), "x".to_owned())).collect()
         };
         let managed = |numbers| many("interlink.eu", numbers);
         let plugins = |numbers| many("slurm-job.vk.io", numbers);
         let rules = r#"{"plugin-annotations": "Deny"}"#;
-        // The keys and values, as JSON. Without quotes, the two have the same text.
+        // Without quotes, the two have the same text.
         let and_plugin = |key: &str, value: &str| {
             let mut annotations = plugins(10..50);
-            annotations.insert(key.to_owned(), value.to_owned());
+            annotations.push((key.to_owned(), value.to_owned()));
             annotations
         };
         let (one, other) = (and_plugin("slurm-job.vk.io/z", r#"b\"c"#), and_plugin(r#"slurm-job.vk.io/z\"b\\"#, "c"));
+        let twice = |numbers: std::ops::Range<u8>| [managed(numbers), managed(45..48)].concat();
         for (old, new, expected) in [
             (one.clone(), other.clone(), Some(422)),
             (other.clone(), one.clone(), Some(422)),
             (one.clone(), one, None),
+            (twice(10..50), twice(10..49), Some(400)),
+            (twice(10..50), managed(10..49), Some(400)),
+            (managed(10..50), twice(10..50), Some(400)),
             (managed(10..50), managed(10..50), None),
             (managed(10..50), managed(10..49), Some(403)),
             (managed(10..50), managed(11..50), Some(403)),
@@ -152,7 +158,7 @@ mod tests {
             (plugins(10..50), plugins(10..51), Some(422)),
             (managed(10..50), plugins(10..20), Some(403)),
         ] {
-            assert_eq!(update(&old, &new, "atlas", rules), expected, "{:?} {:?}", old.len(), new.keys().next());
+            assert_eq!(update(&old, &new, "atlas", rules), expected, "{:?} {:?}", old.first(), new.first());
         }
     }
 }

@@ -154,7 +154,8 @@ fn check<'t>(target: &'t Target<'_>, settings: &Settings<'_>, findings: &mut Fin
     };
     let fix = match faults.take(MAX_COUNTED).count() {
         0 => fix.to_string(),
-        MAX_COUNTED => format!("{fix}, and fix at least {MAX_COUNTED} more entries"),
+        1 => format!("{fix}, and fix 1 more entry"),
+        MAX_COUNTED => format!("{fix}, and fix the other wrong entries, at least {MAX_COUNTED}"),
         more => format!("{fix}, and fix {more} more entries"),
     };
     let finding = annotation.finding(format!("has {}, {problem}", quote(entry))).fix(fix);
@@ -409,7 +410,7 @@ mod tests {
     fn counts_a_limited_number_of_wrong_entries() {
         assert!(problem(&"x,".repeat(1000)).contains("and fix 999 more entries"));
         for count in [1001, 1002, 100_000] {
-            assert!(problem(&"x,".repeat(count)).contains("and fix at least 1000 more entries"), "{count}");
+            assert!(problem(&"x,".repeat(count)).contains("and fix the other wrong entries, at least 1000"), "{count}");
         }
     }
 

@@ -197,8 +197,8 @@ pub(crate) struct Output {
     /// Show only objects that are refused.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) only_refused: bool,
-    /// Show only objects with findings, and no notes except the one about the configuration. Errors and warnings
-    /// are always printed.
+    /// Show only objects with findings, and no notes except those about the configuration and a written baseline.
+    /// Errors and warnings are always printed.
     #[arg(long, short, help_heading = OUTPUT)]
     pub(crate) quiet: bool,
     /// Show how often each rule has a finding, in the format table. JSON always contains it.

@@ -41,15 +41,15 @@ const USAGE_ERROR: u8 = 2;
 /// objects were evaluated.
 const CLOSED_PIPE: u8 = 141;
 
-/// Several files are standard input.
+/// Several arguments name standard input.
 #[derive(Debug, thiserror::Error)]
 #[error("can be read only once, but several arguments are -; give the others as files")]
 struct StandardInputTwice;
 
-/// Files are named although the cluster is to be audited. Not declared to clap, which would no longer require --cluster
+/// Files were given together with `--cluster`. Not declared to clap, which would no longer require --cluster
 /// for the flags that need it.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot be used with files; leave out one of them")]
+#[error("cannot be combined with files; use one or the other")]
 struct FilesAndCluster;
 
 /// There is nothing to audit. Not declared to clap, which would not mention --cluster.
@@ -112,7 +112,7 @@ fn main() -> ExitCode {
 /// Evaluates manifests.
 ///
 /// # Errors
-/// If the module or the settings cannot be used, or the report is not read.
+/// If the module or the settings cannot be used, or the report cannot be written.
 fn check(arguments: Check) -> Result<ExitCode, Failure> {
     let Check { files, mut folders, mut policy, mut output, configuration, username, groups, namespace, old } =
         arguments;
@@ -137,15 +137,15 @@ fn check(arguments: Check) -> Result<ExitCode, Failure> {
     }
     if run.summary.stored_creations > 0 && !output.quiet {
         let texts = [
-            "object looks like a stored one, but was checked as if a user created it",
-            "objects look like stored ones, but were checked as if a user created them",
+            "object has a uid and a resourceVersion, but was checked as a new object",
+            "objects have a uid and a resourceVersion, but were checked as new objects",
         ];
         let objects = counted(run.summary.stored_creations, texts);
-        print_message("note", &format!("{objects}; for stored objects, use interlink-audit audit"));
+        print_message("note", &format!("{objects}; to check stored objects, use interlink-audit audit"));
     }
     if run.summary.trusted > 0 {
-        let (count, is) = if run.summary.trusted == 1 { ("1 object", "was") } else { ("some objects", "were") };
-        let text = format!("{count} {is} accepted unchecked, because the settings trust the requester");
+        let objects = counted(run.summary.trusted, ["object was", "objects were"]);
+        let text = format!("{objects} accepted unchecked, because the settings trust the requester");
         print_message("warning", &text);
         run.has_warning = true;
     }
@@ -155,7 +155,7 @@ fn check(arguments: Check) -> Result<ExitCode, Failure> {
 /// Evaluates objects that are stored in a cluster.
 ///
 /// # Errors
-/// If the module or the settings cannot be used, or the report is not read.
+/// If the module or the settings cannot be used, or the report cannot be written.
 fn audit(arguments: Audit) -> Result<ExitCode, Failure> {
     let Audit { files, mut folders, cluster, mut policy, mut output, configuration, require_managed_fields } =
         arguments;
@@ -173,14 +173,11 @@ fn audit(arguments: Audit) -> Result<ExitCode, Failure> {
     let run = run(documents, &policy, &output, config.exceptions, Mode::Stored)?;
     let is_unknown = run.summary.writers_unknown > 0;
     if is_unknown && (require_managed_fields || !output.quiet) {
-        let (kind, verdict) = if require_managed_fields { ("error", "") } else { ("note", "; that is accepted") };
+        let objects = counted(run.summary.writers_unknown, ["object has", "objects have"]);
         let fix = if is_live { "" } else { "; run kubectl get with --show-managed-fields" };
-        let text = format!(
-            "objects with annotations that interLink writes, but without managedFields to show whether it did: \
-             {}{verdict}{fix}",
-            run.summary.writers_unknown
-        );
-        print_message(kind, &text);
+        let text =
+            format!("{objects} annotations that interLink writes, but no managedFields that show who wrote them{fix}");
+        print_message(if require_managed_fields { "error" } else { "note" }, &text);
     }
     if is_unknown && require_managed_fields { Ok(ExitCode::from(REFUSED)) } else { run.exit_code(&output) }
 }

@@ -43,7 +43,7 @@ pub struct Outcome {
     pub omitted_findings: usize,
     /// Findings that do not count.
     pub excepted_findings: Vec<ExceptedFinding>,
-    /// Whether the findings are those about an object among all others.
+    /// Whether the findings are from checks across objects.
     #[serde(skip)]
     pub is_across_objects: bool,
     /// Whether it is a stored object that was evaluated as if a user created it.

@@ -91,7 +91,9 @@ pub fn from_manifest(path: &str, name: Option<&str>, module: &Policy) -> Result<
         let error = if name.is_some() { ChoiceError::SameName(list) } else { ChoiceError::DifferentSettings(list) };
         return Err(at_path(error));
     }
-    let remarks = settings.iter().flat_map(|settings| settings.remarks.clone()).collect();
+    let mut remarks: Vec<_> = settings.iter().flat_map(|settings| settings.remarks.clone()).collect();
+    // The members of a group have one manifest.
+    remarks.dedup();
     let first = settings.into_iter().next().ok_or_else(|| at_path(ChoiceError::NoPolicy))?;
     Ok(PolicySettings { remarks, ..first })
 }

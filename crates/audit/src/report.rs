@@ -144,7 +144,7 @@ impl Summary {
         self.add_findings(outcome);
     }
 
-    /// Adds the findings about an object among all others. The object itself is already counted.
+    /// Adds the findings of checks across objects. The object itself is already counted.
     fn add_across_objects(&mut self, outcome: &Outcome) {
         self.across_objects += usize::from(outcome.has_warnings());
         self.add_findings(outcome);

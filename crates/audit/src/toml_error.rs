@@ -10,7 +10,7 @@ pub(crate) fn line(error: &Error, text: &str) -> Option<usize> {
     error.span().map(|span| text[..span.start].matches('\n').count())
 }
 
-/// Says which field of a text is wrong, why, and how to fix it.
+/// Describes an error: the field, the problem and the fix.
 pub(crate) fn describe(error: &Error, text: &str) -> String {
     let field = line(error, text).and_then(|line| text.lines().nth(line)).and_then(field).unwrap_or_default();
     let table: Table = toml::from_str(text).unwrap_or_default();
@@ -18,9 +18,11 @@ pub(crate) fn describe(error: &Error, text: &str) -> String {
     format!("{field}{}{}", reworded(error.message()), if is_table { "; write [[exceptions]]" } else { "" })
 }
 
-/// Returns the name of the field on a line, as the beginning of a message.
+/// Returns the name of the field or table on a line, as the beginning of a message.
 fn field(line: &str) -> Option<String> {
-    line.split_once('=').map(|(name, _)| format!("{}: ", show_name(name.trim())))
+    let table = || line.trim().strip_prefix('[')?.strip_suffix(']').filter(|name| !name.starts_with('['));
+    let name = line.split_once('=').map(|(name, _)| name).or_else(table)?;
+    Some(format!("{}: ", show_name(name.trim())))
 }
 
 /// Rewords a message of the library. It has names and numbers in backticks.
@@ -37,9 +39,9 @@ fn reworded(message: &str) -> String {
         return "must be a string".to_owned();
     }
     match message.split_once(" `") {
-        Some(("missing field", _)) => format!("lacks the field {name}"),
-        Some(("unknown field", _)) => format!("is not a field; {}", one_of(name, &quoted.collect::<Vec<_>>())),
-        Some(("unknown variant", _)) => format!("is {name:?}; {}", one_of(name, &quoted.collect::<Vec<_>>())),
+        Some(("missing field", _)) => format!("has no field {name}"),
+        Some(("unknown field", _)) => format!("is not a field; {}", suggestion(name, &quoted.collect::<Vec<_>>())),
+        Some(("unknown variant", _)) => format!("is {name:?}; {}", suggestion(name, &quoted.collect::<Vec<_>>())),
         _ => message.to_owned(),
     }
 }
@@ -49,12 +51,12 @@ fn with_article(value: &str) -> String {
     match value {
         "map" => "a table".to_owned(),
         "sequence" => "a list".to_owned(),
-        _ => format!("the {}", value.replace('`', "")),
+        _ => format!("the {}", value.replace('`', "").replace("floating point", "floating-point number")),
     }
 }
 
 /// Suggests a known name.
-fn one_of(name: &str, known: &[&str]) -> String {
+fn suggestion(name: &str, known: &[&str]) -> String {
     match closest(name, known.iter().copied()) {
         Some(name) => format!("did you mean {name}?"),
         None => format!("use one of {}", known.join(", ")),

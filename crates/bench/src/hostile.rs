@@ -123,7 +123,7 @@ fn many_commands(count: usize) -> Vec<u8> {
     payload(&AdmissionRequest::update(object("1"), object("2")))
 }
 
-/// An UPDATE of a pod with far more annotations that only interLink writes than are checked, which adds the first.
+/// An UPDATE that adds a managed annotation to a pod that has far more of them than the policy checks.
 fn other_commands(count: usize) -> Vec<u8> {
     let pod = |first: usize| {
         let commands: Map<_, _> =

@@ -53,7 +53,7 @@ fn by_physicist(request: AdmissionRequest) -> AdmissionRequest {
     request.user_info(json!({"username": "alice@example.org", "groups": groups}))
 }
 
-/// Returns the payload of a policy that allows a range of addresses.
+/// Returns the payload for a request, with settings that allow one range of addresses.
 pub(crate) fn payload(request: &AdmissionRequest) -> Vec<u8> {
     request.payload(&json!({"podIP": {"cidrs": ["10.250.0.0/16"]}}))
 }

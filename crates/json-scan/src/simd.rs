@@ -1,6 +1,6 @@
 //! Operations on 16 bytes at a time, with the vector instructions of wasm or x86-64.
 //!
-//! Only instructions that the standard library offers as safe functions are used.
+//! The instructions of wasm are safe functions. Those of x86-64 are not, although every x86-64 processor has them.
 
 #[cfg(any(test, not(any(target_feature = "simd128", target_arch = "x86_64"))))]
 mod portable;

@@ -1,5 +1,5 @@
-//! The fields of Kubewarden's policies. The API server may drop unknown ones, and the policy then has other settings
-//! than its manifest seems to give it.
+//! The fields of Kubewarden's policies. The API server may drop unknown fields; the deployed policy then has other
+//! settings than its manifest shows.
 
 use std::fmt;
 
@@ -28,14 +28,14 @@ const SPEC: [&str; 11] = [
     "timeoutSeconds",
 ];
 
-/// The fields of a policy and of a group's member, beside which a policy has `mutating`.
+/// The fields that a policy and a group's member have in common. A policy also has `mutating`.
 const MEMBER: [&str; 3] = ["module", "settings", "timeoutEvalSeconds"];
 const MUTATING: &str = "mutating";
 
 /// The fields of a group.
 const GROUP: [&str; 2] = ["expression", "policies"];
 
-/// The fields of kinds for the whole cluster: of `spec`, and of a policy or a group's member.
+/// The fields that only cluster-wide kinds have: one in `spec`, and one in a policy or a group's member.
 const CLUSTER: &str = "namespaceSelector";
 const CLUSTER_MEMBER: &str = "contextAwareResources";
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use json_scan::{Context, DecodeError, Reader, Value, present, seek_path};
 
 use super::fields::{KINDS, Part};
-use super::values::{check_values, or};
+use super::values::{check_values, join_with_or};
 use crate::document::{Document, Origin, Problem};
 use crate::input::{self, Files};
 use crate::object::{Header, lines_before, lines_before_key, text};
@@ -59,10 +59,10 @@ enum ManifestError {
     NoMembers,
 }
 
-/// The reason why no policy, or none in particular, is chosen.
+/// The reason why no policy could be chosen.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ChoiceError {
-    #[error("has no policy; write a manifest of the kind {}", or(&KINDS))]
+    #[error("has no policy; write a manifest of the kind {}", join_with_or(&KINDS))]
     NoPolicy,
     #[error("has no policy with the name {name:?}; it has {found}")]
     NoSuchName { name: String, found: String },
@@ -135,7 +135,7 @@ pub(super) fn policies(manifests: &[Document]) -> Result<Vec<Policy<'_>>, Proble
     Ok(found)
 }
 
-/// Chooses the policies with a name, or else those with this policy's module, unless there is only one.
+/// Returns the policies with this name. Without a name, returns the only policy, or those with this policy's module.
 ///
 /// # Errors
 /// If there is none.
@@ -197,7 +197,7 @@ impl<'d> Policy<'d> {
         Ok(found)
     }
 
-    /// Returns whether the policy evaluates this policy's module, as far as its address shows.
+    /// Returns whether the policy evaluates this policy's module, judging by its address. A policy without one counts too.
     fn may_have_this_module(&self) -> bool {
         let [module] = self.body.reader().pick(["module"]).unwrap_or_default();
         let module = text(module);
@@ -215,15 +215,15 @@ impl<'d> Policy<'d> {
         if let Some(member) = &self.member {
             check_fields(self.document, &self.kind, Part::Member(member), self.body)?;
         }
-        let mut wrong = None;
-        check_values(self.spec, &mut wrong).map_err(|error| {
-            // The element of a list has no key of its own.
-            let line = wrong.and_then(|value| Some(self.origin().line? + lines_before(&self.document.text, value)));
+        let mut checked = None;
+        check_values(self.spec, &mut checked).map_err(|error| {
+            // List elements have no key.
+            let line = checked.and_then(|value| Some(self.origin().line? + lines_before(&self.document.text, value)));
             line.map_or_else(|| self.origin().clone(), |line| self.origin().at_line(line)).problem(error)
         })
     }
 
-    /// Returns a remark about each field that makes the policy weaker than users expect.
+    /// Returns the remarks about fields that weaken the policy or replace its messages.
     pub(super) fn remarks(&self) -> Vec<Remark> {
         let [failure_policy, message] = self.spec.reader().pick(["failurePolicy", "message"]).unwrap_or_default();
         let remark = |is_warning, value: Option<Value<'_>>, text: &str| {
@@ -237,9 +237,9 @@ impl<'d> Policy<'d> {
             remark(
                 true,
                 ignores,
-                "failurePolicy is Ignore: while the policy server cannot answer, no request is checked",
+                "failurePolicy is Ignore: requests are accepted unchecked if the policy server does not answer, and users can cause that; use Fail",
             ),
-            remark(false, replaces, "users see this message in place of the policy's, without what is wrong"),
+            remark(false, replaces, "users see this message instead of the policy's findings; remove it"),
         ]
         .into_iter()
         .flatten()

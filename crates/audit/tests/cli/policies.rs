@@ -167,7 +167,30 @@ fn rejects_fields_and_modes_that_kubewarden_does_not_know() {
             "rules:\n  - operations: [CREATE]\n  - operations:\n    - CREATE\n    - Update",
             "p.yaml:11: spec.rules[1].operations[1]: is \"Update\"; use CREATE, UPDATE, DELETE, CONNECT or *",
         ),
-        (&group, "expression:", "mode: 1\n  expression:", "p.yaml:6: spec.mode: is 1; use protect or monitor"),
+        (
+            &good,
+            "mode: protect",
+            "rules:\n  - operations: CREATE",
+            "p.yaml:8: spec.rules[0].operations: must be a list, but is a string",
+        ),
+        (
+            &good,
+            "mode: protect",
+            "rules:\n  - operations: []",
+            "p.yaml:8: spec.rules[0].operations: is missing or empty; use CREATE, UPDATE, DELETE, CONNECT or *",
+        ),
+        (
+            &good,
+            "mode: protect",
+            "rules:\n  - {operations: ['*', CREATE]}",
+            "p.yaml:8: spec.rules[0].operations: has * beside other operations; use only *",
+        ),
+        (
+            &group,
+            "expression:",
+            "mode: 1\n  expression:",
+            "p.yaml:6: spec.mode: must be a string, but is a number; use protect or monitor",
+        ),
         (
             &group,
             "settings:",
@@ -194,12 +217,13 @@ fn remarks_on_fields_that_weaken_a_policy() {
         (
             "mode: protect",
             "mode: protect\n  failurePolicy: Ignore",
-            "warning: p.yaml:8: failurePolicy is Ignore: while the policy server cannot answer, no request is checked\n",
+            "warning: p.yaml:8: failurePolicy is Ignore: requests are accepted unchecked if the policy server does not answer, and \
+             users can cause that; use Fail\n",
         ),
         (
             "mode: protect",
             "message: stop",
-            "note: p.yaml:7: users see this message in place of the policy's, without what is wrong\n",
+            "note: p.yaml:7: users see this message instead of the policy's findings; remove it\n",
         ),
     ] {
         let changed = good.replace(old, new);
