@@ -108,12 +108,13 @@ impl<'a> Search<'_, '_, 'a> {
             owners.assign(annotations, path);
         });
         let old = if matches!(built, Ok(None)) { None } else { old.counterpart(path, template) };
-        let new = match (built, old) {
-            (Ok(Some(new)), _) => new.in_object_of(mem::take(&mut self.object_size)),
+        let mut new = match (built, old) {
+            (Ok(Some(new)), _) => new,
             // An update is not blamed for what was malformed before.
             (Ok(None), _) | (Err(_), Some(OldTemplate { target: None, .. })) => return Ok(()),
             (Err(error), _) => return Err(error),
         };
+        new.object_size = mem::take(&mut self.object_size);
         let old = old.and_then(|old| old.target.as_deref());
         if old.is_some_and(|old| old.lacks_annotations() && !old.has_same_annotations(&new)) {
             self.compared += 1;

@@ -13,11 +13,11 @@ use crate::rules::{self, Violation};
 use crate::settings::Settings;
 use crate::target::Target;
 
-/// Returns the new target with the unknown keys of the old one set aside. Their rule reports only a limited number of
+/// Sets aside the unknown keys of the new target that the old one has too. Their rule reports only a limited number of
 /// keys, which old keys must not use up.
-pub(crate) fn ignore_preexisting_keys<'a>(new: Target<'a>, old: &Target<'_>) -> Target<'a> {
+pub(crate) fn ignore_preexisting_keys(new: &mut Target<'_>, old: &Target<'_>) {
     let keys = sorted_set(old.unknown_keys().iter().map(String::as_str));
-    new.with_preexisting_keys(&keys)
+    new.set_aside(&keys);
 }
 
 /// The violations of the new target of an update.
@@ -179,7 +179,8 @@ mod tests {
         };
         let old = with_keys(&["interlink.eu/colour", "interlink.eu/size"]);
         for (keys, preexisting) in [(&["interlink.eu/size"][..], 1), (&[], 0)] {
-            let new = ignore_preexisting_keys(with_keys(keys), &old);
+            let mut new = with_keys(keys);
+            ignore_preexisting_keys(&mut new, &old);
             let ratcheted = check(&new, &old, &Settings::default());
             assert_eq!((ratcheted.introduced.len(), ratcheted.preexisting.len()), (0, preexisting), "{keys:?}");
         }

@@ -45,7 +45,8 @@ mod tests {
         let settings = settings(&rules);
         let template = |spec| builder(kind, &TEMPLATE_ANNOTATIONS).unknown_keys(unknown_keys).raw_spec(spec).build();
         let old = template(old_spec);
-        let new = ratchet::ignore_preexisting_keys(template(new_spec), &old);
+        let mut new = template(new_spec);
+        ratchet::ignore_preexisting_keys(&mut new, &old);
         let ratcheted = ratchet::check(&new, &old, &settings);
         assert!(ratcheted.introduced.is_empty());
         let warnings = check(&new, &old, ratcheted.preexisting);

@@ -232,12 +232,11 @@ impl<'a> Target<'a> {
         Self { object_size, ..self }
     }
 
-    /// Returns the target with these unknown keys set aside, as keys that the old object of an update has too.
-    pub(crate) fn with_preexisting_keys(mut self, keys: &BTreeSet<&str>) -> Self {
+    /// Sets these unknown keys aside, as keys that the old object of an update has too.
+    pub(crate) fn set_aside(&mut self, keys: &BTreeSet<&str>) {
         let unknown_keys = std::mem::take(&mut self.annotations.unknown_keys);
         (self.preexisting_keys, self.annotations.unknown_keys) =
             unknown_keys.into_iter().partition(|key| keys.contains(key.as_str()));
-        self
     }
 
     /// Returns whether annotations beyond the limit were left out and reported.

@@ -25,7 +25,7 @@ impl<'o, 'a> Versions<'o, 'a> {
             Target::decode_changed(&mut new, old.to_mut(), settings);
         }
         if let Some(old) = &old {
-            new = ratchet::ignore_preexisting_keys(new, old);
+            ratchet::ignore_preexisting_keys(&mut new, old);
         }
         Self { new, old }
     }
