@@ -32,7 +32,7 @@ const REPORTED: usize = 32;
 /// unknown. Each such template takes a pass over `managedFields`.
 const WITH_OWNERS: usize = 16;
 
-/// The maximum number of templates in an update whose old version has too many annotations, and other ones. Comparing
+/// The maximum number of templates whose annotations may change in an update if the old version has too many. Comparing
 /// these takes long.
 const COMPARED: usize = 16;
 
@@ -119,7 +119,8 @@ impl<'a> Search<'_, '_, 'a> {
         if old.is_some_and(|old| old.lacks_annotations() && !old.has_same_annotations(&new)) {
             self.compared += 1;
             if self.compared > COMPARED {
-                return Err(DecodeError::new("is one of many templates with too many annotations").hint("change fewer"));
+                let problem = format!("is one of more than {COMPARED} changed templates that had too many annotations");
+                return Err(DecodeError::new(problem).hint("change fewer of them at a time"));
             }
         }
         let versions = Versions::new(new, old.map(Cow::Borrowed), self.settings);
@@ -335,7 +336,7 @@ mod tests {
         assert_eq!(update(100, 40, 40), None);
         assert_eq!(update(COMPARED, 40, 20), None);
         let message = update(COMPARED + 1, 40, 20).unwrap_or_default();
-        assert!(message.starts_with("request.object.list[16]: is one of many templates"), "{message}");
+        assert!(message.starts_with("request.object.list[16]: is one of more than 16 changed templates"), "{message}");
     }
 
     #[test]
