@@ -22,7 +22,7 @@ artifacthub-pkg.yml: policy-metadata.yml questions-ui.yml ## Regenerate what Art
 run: policy.wasm ## Evaluate the module over the examples
 	cargo build --locked --package interlink-audit
 	@# The bad examples are refused, so the exit code is 1.
-	$(AUDIT) check --policy deploy/protect.yaml examples/good examples/bad || test $$? -eq 1
+	@$(AUDIT) check --policy deploy/protect.yaml examples/good examples/bad || test $$? -eq 1
 
 .PHONY: test
 test: | $(TARGET) ## Run all tests

@@ -169,6 +169,9 @@ fn audit(arguments: Audit) -> Result<ExitCode, Failure> {
     let require_managed_fields = require_managed_fields || config.require_managed_fields;
     check_standard_input(files.iter(), &policy)?;
     let is_live = cluster.cluster;
+    if let Some(kubeconfig) = &cluster.kubeconfig {
+        policy::check_exists(&kubeconfig.to_string_lossy(), "--kubeconfig")?;
+    }
     let documents = || if is_live { read_cluster(cluster) } else { read_files(&files, &folders) };
     let run = run(documents, &policy, &output, config.exceptions, Mode::Stored)?;
     let is_unknown = run.summary.writers_unknown > 0;

@@ -64,8 +64,11 @@ pub(crate) fn load_settings(options: &PolicyOptions, module: &Module) -> Result<
 /// Checks that a file or folder exists, and says otherwise what named it.
 ///
 /// # Errors
-/// If it does not exist.
+/// If it does not exist, or the name is empty.
 pub(crate) fn check_exists(path: &str, named_by: &str) -> Result<(), Problem> {
+    if path.is_empty() {
+        return Err(Origin::file(named_by).problem("is empty; name a file"));
+    }
     if path == STANDARD_INPUT || Path::new(path).try_exists().unwrap_or(true) {
         return Ok(());
     }

@@ -58,6 +58,8 @@ enum SettingsError {
     SeveralDocuments,
     #[error("is empty; write {{}} for the default settings")]
     Empty,
+    #[error("is the manifest of a policy; pass it with --policy")]
+    Policy,
 }
 
 /// Reads settings from a separate file.
@@ -71,6 +73,9 @@ pub fn from_file(file: &str, policy: &Policy) -> Result<PolicySettings, Problem>
     };
     if !documents.is_empty() {
         return Err(Origin::file(file).problem(SettingsError::SeveralDocuments));
+    }
+    if policies::is_policy(&document) {
+        return Err(document.origin.problem(SettingsError::Policy));
     }
     Ok(PolicySettings { text: validated(document, policy)?, ..PolicySettings::default() })
 }

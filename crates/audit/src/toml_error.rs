@@ -20,8 +20,8 @@ pub(crate) fn describe(error: &Error, text: &str) -> String {
 
 /// Returns the name of the field or table on a line, as the beginning of a message.
 fn field(line: &str) -> Option<String> {
-    let table = || line.trim().strip_prefix('[')?.strip_suffix(']').filter(|name| !name.starts_with('['));
-    let name = line.split_once('=').map(|(name, _)| name).or_else(table)?;
+    let table = || line.trim().strip_prefix('[')?.strip_suffix(']');
+    let name = line.split_once('=').map(|(name, _)| name).or_else(table)?.trim_matches(['[', ']']);
     Some(format!("{}: ", show_name(name.trim())))
 }
 

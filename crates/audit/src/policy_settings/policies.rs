@@ -84,12 +84,14 @@ pub(super) fn read(path: &str, is_named: bool) -> Result<Vec<Document>, Problem>
     if !is_named {
         refuse_kustomization(&documents)?;
     }
-    documents.retain(|document| {
-        header(document)
-            .is_some_and(|header| header.group() == "policies.kubewarden.io" && KINDS.contains(&&*header.kind))
-    });
+    documents.retain(is_policy);
     documents.iter().try_for_each(input::check_json)?;
     Ok(documents)
+}
+
+/// Returns whether a document is the manifest of a policy or of a policy group.
+pub(super) fn is_policy(document: &Document) -> bool {
+    header(document).is_some_and(|header| header.group() == "policies.kubewarden.io" && KINDS.contains(&&*header.kind))
 }
 
 fn header(document: &Document) -> Option<Header<'_>> {
@@ -223,7 +225,7 @@ impl<'d> Policy<'d> {
         })
     }
 
-    /// Returns the remarks about fields that weaken the policy or replace its messages.
+    /// Returns the remarks about fields that weaken the policy or have an unexpected effect.
     pub(super) fn remarks(&self) -> Vec<Remark> {
         let [failure_policy, message] = self.spec.reader().pick(["failurePolicy", "message"]).unwrap_or_default();
         let remark = |is_warning, value: Option<Value<'_>>, text: &str| {
@@ -231,6 +233,8 @@ impl<'d> Policy<'d> {
             Some(Remark { is_warning, origin, text: text.to_owned() })
         };
         let ignores = failure_policy.filter(|_| text(failure_policy) == "Ignore");
+        let [module] = self.body.reader().pick(["module"]).unwrap_or_default();
+        let other_module = module.filter(|_| !self.may_have_this_module());
         // A group must have a message.
         let replaces = message.filter(|_| !text(message).is_empty() && self.member.is_none());
         [
@@ -240,6 +244,7 @@ impl<'d> Policy<'d> {
                 "failurePolicy is Ignore: requests are accepted unchecked if the policy server does not answer, and users can cause that; use Fail",
             ),
             remark(false, replaces, "users see this message instead of the policy's findings; remove it"),
+            remark(false, other_module, "the module is not interlink-annotations; the settings apply all the same"),
         ]
         .into_iter()
         .flatten()

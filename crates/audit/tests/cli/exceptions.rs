@@ -23,7 +23,7 @@ const POLICY: &str = "\
 apiVersion: policies.kubewarden.io/v1
 kind: ClusterAdmissionPolicy
 metadata: {name: p}
-spec: {module: m, mode: protect, settings: {rules: {pod-vpn: Warn}}}
+spec: {module: interlink-annotations, mode: protect, settings: {rules: {pod-vpn: Warn}}}
 ";
 
 /// The note about the configuration.
@@ -110,10 +110,15 @@ fn names_what_is_wrong_with_a_configuration() {
         ("fail-on = 7\n".to_owned(), "toml:1: fail-on: must be a string\n"),
         ("as = 1.5\n".to_owned(), "toml:1: as: must be a string, but is the floating-point number 1.5\n"),
         ("exceptions = [7]\n".to_owned(), "toml:1: exceptions: must be a table, but is the integer 7\n"),
+        (
+            "[[exception]]\nrule = 'job-id'\n".to_owned(),
+            "toml:1: exception: is not a field; did you mean exceptions?\n",
+        ),
+        ("policy = ''\n".to_owned(), "policy in interlink-audit.toml: is empty; name a file\n"),
         ("[policy]\na = 1\n".to_owned(), "toml:1: policy: must be a string, but is a table\n"),
         ("as = 'system:serviceaccount:ci'\n".to_owned(), "interlink-audit.toml:1: as: is not the name of a service"),
         ("strict = \n".to_owned(), "interlink-audit.toml:1: "),
-        (exception("rule = 'job-id'\nname = 'a'"), "toml:2: has no field reason\n"),
+        (exception("rule = 'job-id'\nname = 'a'"), "toml:2: exceptions: has no field reason\n"),
         (exception("rule = 'job-id'\nname = 'a'\nreason = ' '"), "interlink-audit.toml:5: reason: is empty; say why"),
         (
             exception("rule = 'jobid'\nname = 'a'\nreason = 'b'"),
@@ -121,7 +126,7 @@ fn names_what_is_wrong_with_a_configuration() {
         ),
         (
             exception("rule = 'job-id'\nreason = 'b'"),
-            "toml:2: the exception for the rule job-id names no objects by kind, namespace or name; to turn",
+            "toml:2: exceptions: the exception for the rule job-id names no objects by kind, namespace or name; to turn",
         ),
         (
             exception("rule = 'xyz'\nname = 'a'\nreason = 'b'"),

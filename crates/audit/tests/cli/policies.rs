@@ -233,6 +233,20 @@ fn remarks_on_fields_that_weaken_a_policy() {
     }
     let group = group(&member("m", OURS, "Warn"));
     assert_eq!(check(&group, &[]).2, "", "a group must have a message");
+    let note = "note: p.yaml:6: the module is not interlink-annotations; the settings apply all the same\n";
+    assert_eq!(check(&policy("a", OTHER, "Warn"), &[]).2, note);
+}
+
+#[test]
+fn asks_for_the_right_flag_for_a_policy() {
+    let policy = policy("a", OURS, "Warn");
+    let (code, _, errors) =
+        run(&[("p.yaml", &policy), ("bad.yaml", BAD)], &["check", "bad.yaml", "--settings", "p.yaml"]);
+    assert_eq!((code, &*errors), (2, "error: p.yaml:1: is the manifest of a policy; pass it with --policy\n"));
+    for flag in ["--policy", "--settings"] {
+        let (code, _, errors) = run(&[("bad.yaml", BAD)], &["check", "bad.yaml", flag, ""]);
+        assert_eq!((code, errors), (2, format!("error: {flag}: is empty; name a file\n")));
+    }
 }
 
 #[test]
