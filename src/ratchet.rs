@@ -172,6 +172,18 @@ mod tests {
     }
 
     #[test]
+    fn reports_a_new_unknown_key_beside_many_others() {
+        let keys: Vec<_> =
+            (0..100).map(|n| format!("interlink.eu/{n:03}")).chain(["interlink.eu/new".into()]).collect();
+        let old = builder("Pod", &[]).unknown_keys(&keys[..100]).build();
+        let mut new = builder("Pod", &[]).unknown_keys(&keys).build();
+        ignore_preexisting_keys(&mut new, &old);
+        let introduced = check(&new, &old, &Settings::default()).introduced;
+        let keys: Vec<_> = introduced.iter().map(|violation| &*violation.finding.key).collect();
+        assert_eq!(keys, ["interlink.eu/new"]);
+    }
+
+    #[test]
     fn keeps_the_findings_about_unknown_keys_that_stay() {
         let with_keys = |keys: &[&str]| {
             let keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
