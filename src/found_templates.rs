@@ -179,9 +179,9 @@ struct OldTemplate<'a> {
     target: Option<Box<Target<'a>>>,
     /// Whether it is the old version of a template with the same annotations.
     is_taken: Cell<bool>,
-    /// In the first template with the same annotations, the index of the last that may not be taken.
-    not_taken: Cell<Option<usize>>,
-    /// The index of the one before it.
+    /// In the first template with the same annotations, the index of the next candidate for a template that moved.
+    candidate: Cell<Option<usize>>,
+    /// The index of the candidate after this one.
     next: Option<usize>,
 }
 
@@ -197,9 +197,9 @@ impl<'a> OldTemplates<'a> {
             let (index, annotations) = (old.templates.len(), annotations(template));
             old.by_hash.entry(path::hash(path)).or_insert(index);
             let first = *old.by_hash.entry(path::hash_text(annotations)).or_insert(index);
-            let next = old.templates.get(first).and_then(|first| first.not_taken.replace(Some(index)));
-            let (is_taken, not_taken) = (Cell::new(false), Cell::new(Some(index)));
-            old.templates.push(OldTemplate { annotations, target, is_taken, not_taken, next });
+            let next = old.templates.get(first).and_then(|first| first.candidate.replace(Some(index)));
+            let (is_taken, candidate) = (Cell::new(false), Cell::new(Some(index)));
+            old.templates.push(OldTemplate { annotations, target, is_taken, candidate, next });
             Ok(())
         })?;
         Ok(old)
@@ -211,9 +211,9 @@ impl<'a> OldTemplates<'a> {
     }
 
     /// Returns the old version of a template: the one at the same path or, if its annotations changed, one that had the
-    /// same annotations elsewhere, since the templates of a list may be reordered. An old template that another template
-    /// has the annotations of counts no more: copies are new. A malformed old template counts only if its annotations
-    /// are the same.
+    /// same annotations elsewhere, since the templates of a list may be reordered. Each old template is that of only one
+    /// template with the same annotations, so that a copy is new. A malformed old template counts only if its
+    /// annotations are the same.
     fn counterpart(&self, path: Option<&Path<'_>>, template: Template<'a>) -> Option<&OldTemplate<'a>> {
         if self.templates.is_empty() {
             return None;
@@ -230,8 +230,8 @@ impl<'a> OldTemplates<'a> {
     /// Returns an old template with these annotations that is not taken.
     fn same(&self, annotations: &[u8]) -> Option<&OldTemplate<'a>> {
         let first = self.get(path::hash_text(annotations))?;
-        while let Some(old) = first.not_taken.get().and_then(|index| self.templates.get(index)) {
-            first.not_taken.set(old.next);
+        while let Some(old) = first.candidate.get().and_then(|index| self.templates.get(index)) {
+            first.candidate.set(old.next);
             if !old.is_taken.get() && old.annotations == annotations {
                 return Some(old);
             }

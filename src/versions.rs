@@ -128,7 +128,7 @@ mod tests {
         let managed = |numbers| many("interlink.eu", numbers);
         let plugins = |numbers| many("slurm-job.vk.io", numbers);
         let rules = r#"{"plugin-annotations": "Deny"}"#;
-        // Without quotes, the two have the same text.
+        // In both, key and value together have the same text.
         let and_plugin = |key: &str, value: &str| {
             let mut annotations = plugins(10..50);
             annotations.push((key.to_owned(), value.to_owned()));
