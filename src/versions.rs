@@ -136,7 +136,12 @@ mod tests {
         };
         let (one, other) = (and_plugin("slurm-job.vk.io/z", r#"b\"c"#), and_plugin(r#"slurm-job.vk.io/z\"b\\"#, "c"));
         let twice = |numbers: std::ops::Range<u8>| [managed(numbers), managed(45..48)].concat();
+        let changed = |numbers: std::ops::Range<u8>| -> Annotations {
+            managed(numbers).into_iter().map(|(key, _)| (key, "y".to_owned())).collect()
+        };
         for (old, new, expected) in [
+            (managed(10..50), [changed(10..20), managed(20..50)].concat(), Some(403)),
+            (managed(10..50), changed(10..50), Some(400)),
             (one.clone(), other.clone(), Some(422)),
             (other.clone(), one.clone(), Some(422)),
             (one.clone(), one, None),
