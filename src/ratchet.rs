@@ -6,8 +6,10 @@
 //!
 //! See also KEP-4008, which does the same for custom resources.
 
-use crate::compact::sorted_set;
+use std::collections::BTreeMap;
+
 use crate::finding::Finding;
+use crate::path;
 use crate::rule_id::RuleId;
 use crate::rules::{self, Violation};
 use crate::settings::Settings;
@@ -16,8 +18,14 @@ use crate::target::Target;
 /// Sets aside the unknown keys of the new target that the old one has too. Their rule reports only a limited number of
 /// keys, which old keys must not use up.
 pub(crate) fn ignore_preexisting_keys(new: &mut Target<'_>, old: &Target<'_>) {
-    let keys = sorted_set(old.unknown_keys().iter().map(String::as_str));
-    new.set_aside(&keys);
+    let keys = old.unknown_keys();
+    // A set of keys would take twice as long for a pod with 40,000 of them.
+    let mut by_hash = BTreeMap::new();
+    for (index, key) in keys.iter().enumerate() {
+        by_hash.entry(path::hash_text(key.as_bytes())).or_insert(index);
+    }
+    let find = |key: &str| by_hash.get(&path::hash_text(key.as_bytes())).and_then(|index: &usize| keys.get(*index));
+    new.set_aside(&|key| find(key).is_some_and(|other| other == key));
 }
 
 /// The violations of the new target of an update.

@@ -1,6 +1,6 @@
 //! What the rules check: one set of annotations, with everything that the rules need to know about it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use json_scan::{Context, DecodeError, Value, optional_str};
 
@@ -232,11 +232,11 @@ impl<'a> Target<'a> {
         Self { object_size, ..self }
     }
 
-    /// Sets these unknown keys aside, as keys that the old object of an update has too.
-    pub(crate) fn set_aside(&mut self, keys: &BTreeSet<&str>) {
+    /// Sets unknown keys aside that the old object of an update has too.
+    pub(crate) fn set_aside(&mut self, is_preexisting: &dyn Fn(&str) -> bool) {
         let unknown_keys = std::mem::take(&mut self.annotations.unknown_keys);
         (self.preexisting_keys, self.annotations.unknown_keys) =
-            unknown_keys.into_iter().partition(|key| keys.contains(key.as_str()));
+            unknown_keys.into_iter().partition(|key| is_preexisting(key));
     }
 
     /// Returns whether annotations beyond the limit were left out and reported.

@@ -32,8 +32,9 @@
 //! ## How to fix it
 //!
 //! Remove the annotation; with the VPN, interLink assigns the address, and no other can be requested. Without the VPN, set
-//! it to a free address in your virtual node's range, and to nothing else. The examples below use the setting
-//! `podIP.cidrs: [10.250.0.0/16]`.
+//! it to a free address in your virtual node's range, and to nothing else. Only interLink may change it on a pod that
+//! has a node: if an audit reports such a pod, delete the pod, and create it again without the annotation. The examples
+//! below use the setting `podIP.cidrs: [10.250.0.0/16]`.
 //!
 //! ## Settings
 //!

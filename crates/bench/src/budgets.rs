@@ -91,7 +91,7 @@ const HOSTILE: [(&str, f64); 21] = [
     ("templates with many commands", 540.0),
     ("update of a pod with many commands", 185.0),
     ("a pod with unknown keys", 105.0),
-    ("update of a pod with unknown keys", 780.0),
+    ("update of a pod with unknown keys", 215.0),
     ("a valid list of ports", 150.0),
     ("a list of the same port", 150.0),
     ("a list of repeated ports", 150.0),
