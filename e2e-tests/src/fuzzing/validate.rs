@@ -23,7 +23,14 @@ pub(super) fn check(bytes: &[u8]) {
             assert!(responses.iter().all(reports_nothing), "{responses:?}");
             return;
         }
-        assert_eq!(compact, broken);
+        if compact != broken {
+            // Kubewarden deploys no policy with wrong settings, so the policy decodes them only if it needs them.
+            let has_wrong_settings = |response: &Value| {
+                response["code"] == 400 && response["message"].as_str().is_some_and(|text| text.starts_with("settings"))
+            };
+            assert!([compact, broken].into_iter().any(has_wrong_settings), "{compact} {broken}");
+            return;
+        }
         // The tree sorts the fields, and keeps the last of two with one name. The policy rejects such a request, or
         // checks an object as new whose old version has such fields.
         if original["code"] != 400 && fields_in_text(&mut Reader::new(&payload)) == Ok(fields_in_tree(&tree)) {
