@@ -211,9 +211,9 @@ impl<'a> OldTemplates<'a> {
     }
 
     /// Returns the old version of a template: the one at the same path or, if its annotations changed, one that had the
-    /// same annotations elsewhere, since the templates of a list may be reordered. Each old template is that of only one
-    /// template with the same annotations, so that a copy is new. A malformed old template counts only if its
-    /// annotations are the same.
+    /// same annotations elsewhere, since the templates of a list may be reordered. Each old template counts as the old
+    /// version of only one template with the same annotations, so a copy is new. A malformed old template counts only
+    /// if its annotations are the same.
     fn counterpart(&self, path: Option<&Path<'_>>, template: Template<'a>) -> Option<&OldTemplate<'a>> {
         if self.templates.is_empty() {
             return None;

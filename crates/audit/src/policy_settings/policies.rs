@@ -241,7 +241,8 @@ impl<'d> Policy<'d> {
             remark(
                 true,
                 ignores,
-                "failurePolicy is Ignore: requests are accepted unchecked if the policy server does not answer, and users can cause that; use Fail",
+                "failurePolicy is Ignore: requests are accepted unchecked if the policy server does not answer, and \
+                 users can cause that; use Fail",
             ),
             remark(false, replaces, "users see this message instead of the policy's findings; remove it"),
             remark(false, other_module, "the module is not interlink-annotations; the settings apply all the same"),
